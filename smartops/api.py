@@ -1,0 +1,97 @@
+"""Errors of the API: one shape for every failure, RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from tickets.services import IllegalMove, TicketChanged, UnknownNames
+from workers.context import current_request_id
+from workers.errors import PermanentError, TransientError
+
+log = structlog.get_logger("smartops.api")
+PROBLEM: Final = "application/problem+json"
+
+
+def problem(status: int, detail: str, **extra: Any) -> dict[str, Any]:
+    """The body of a failure. `type` is about:blank: the title says no more than the status (RFC 9457, 4.2.1)."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": current_request_id(),
+        **extra,
+    }
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raised into a problem. None: a defect of ours, answered by `server_error`."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    set_rollback()
+    if isinstance(error, exceptions.APIException):
+        return _from_rest_framework(error)
+    if isinstance(error, UnknownNames):
+        return _answer(400, "Some fields are wrong.", errors=error.errors)
+    if isinstance(error, TicketChanged):
+        return _answer(412, str(error))
+    if isinstance(error, IllegalMove | PermanentError):
+        return _answer(409, str(error), **error.details)
+    if isinstance(error, TransientError | OperationalError | InterfaceError):
+        log.warning("service unavailable", error=type(error).__name__)
+        answer = _answer(503, "The service is briefly unavailable. Try again.")
+        answer["Retry-After"] = "2"
+        return answer
+    return None
+
+
+def _from_rest_framework(error: exceptions.APIException) -> Response:
+    extra: dict[str, Any] = {}
+    if isinstance(error, exceptions.ValidationError):
+        detail = "Some fields are wrong."
+        extra["errors"] = (
+            error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        )
+    else:
+        detail = str(error.detail)
+    answer = _answer(error.status_code, detail, **extra)
+    if wait := getattr(error, "wait", None):
+        answer["Retry-After"] = str(int(wait) + 1)
+    if header := getattr(error, "auth_header", None):
+        answer["WWW-Authenticate"] = header
+    return answer
+
+
+def _answer(status: int, detail: str, **extra: Any) -> Response:
+    return Response(problem(status, detail, **extra), status=status, content_type=PROBLEM)
+
+
+def _page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    return JsonResponse(problem(status, detail), status=status, content_type=PROBLEM)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 400, "The request is malformed.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403, "You may not do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404, "There is nothing here.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(
+        request, 500, "Something went wrong on our side. The request id finds it in the log."
+    )

@@ -1,0 +1,12 @@
+"""The Celery application. Its settings, with their reasons, are in `smartops/settings.py`."""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
+
+from celery import Celery
+
+app = Celery("smartops", task_cls="workers.base:BaseTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,204 @@
+"""Two weeks of a made-up company's tickets, the same on every machine, made by the usual services."""
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.models import User
+
+from tickets.intake import TicketIn
+from tickets.lifecycle import Status
+from tickets.models import Department, Ticket
+from tickets.services import comment_on, move_tickets, open_tickets, route_tickets
+from tickets.services.access import give_role
+from triage.classifier.dataset import load_corpus
+from triage.models import TriageJob
+from triage.services import run_jobs
+
+SEED: Final = 20
+DAYS: Final = 14
+TICKETS: Final = 420
+SOURCE: Final = "demo"
+
+#: Login name, full name, role, restricted departments.
+PEOPLE: Final = (
+    ("admin", "Ada Admin", "Admin", ("HR",)),
+    ("ana", "Ana Petrova", "Agent", ()),
+    ("bob", "Bob Okafor", "Agent", ()),
+    ("chen", "Chen Wei", "Agent", ("HR",)),
+    ("vera", "Vera Lindqvist", "Viewer", ()),
+)
+REQUESTERS: Final = (
+    *("Amelie Durand", "Kofi Mensah", "Priya Nair", "Jonas Weber", "Lucia Romano", "Tom Hughes"),
+    *("Aisha Rahman", "Mateo Silva", "Yuki Tanaka", "Olga Ivanova", "Sam Carter", "Noor de Vries"),
+    *(
+        "Piotr Zielinski",
+        "Grace Achieng",
+        "Luca Bianchi",
+        "Hanna Virtanen",
+        "Diego Torres",
+        "Mei Lin",
+    ),
+)
+TIERS: Final = ("standard",) * 6 + ("bronze", "silver", "silver", "gold")
+REPLIES: Final = (
+    "Thanks for reporting this, I am looking into it now.",
+    "I could reproduce it on my side. Give me an hour, please.",
+    "Could you tell me since when this happens, and whether a colleague sees it too?",
+    "We have found the cause and are rolling out a fix this afternoon.",
+    "This needs a signature of your manager first; I have sent the form.",
+)
+NOTES: Final = (
+    "Same pattern as last month, see the runbook.",
+    "Called the requester, no answer. Trying again after lunch.",
+    "Waiting for the supplier's answer; their reference is in the shared folder.",
+)
+SOLUTIONS: Final = (
+    "Fixed and verified together with the requester.",
+    "The change is live. Please tell us if you see it again.",
+    "Delivered and handed over.",
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Something that an agent does to a ticket at some time."""
+
+    at: datetime
+    step: str
+    text: str = ""
+
+
+def people(*, password: str) -> None:
+    """Create the demo's people, or give them this password again."""
+    for login, name, role, departments in PEOPLE:
+        first, last = name.split()
+        user, _ = User.objects.update_or_create(
+            username=login,
+            defaults={"first_name": first, "last_name": last, "email": f"{login}@demo.example"},
+        )
+        if not user.check_password(password):
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        give_role(user=user, role=role)
+        for department in Department.objects.filter(name__in=departments):
+            department.members.add(user)
+
+
+def tickets(*, now: datetime) -> int:
+    """Make the tickets of the last two weeks, unless they are there already. Returns how many were made."""
+    if Ticket.objects.filter(source=SOURCE).exists():
+        return 0
+    chance = random.Random(SEED)
+    arrivals: dict[datetime, list[TicketIn]] = defaultdict(list)
+    for number, example in enumerate(chance.sample(load_corpus(), TICKETS), start=1):
+        at = _arrival(chance, now)
+        who = chance.choice(REQUESTERS)
+        item = {
+            "external_id": f"D-{number:04}",
+            "source": SOURCE,
+            "title": example.title,
+            "description": example.description,
+            "requester_name": who,
+            "requester_email": who.lower().replace(" ", ".") + "@demo.example",
+            "customer_tier": chance.choice(TIERS),
+            "opened_at": at.isoformat(),
+        }
+        filled = {name: value for name, value in item.items() if value}
+        arrivals[at.replace(minute=0, second=0, microsecond=0)].append(
+            TicketIn.model_validate(filled, context={"now": now})
+        )
+    for hour in sorted(arrivals):
+        _one_hour(arrivals[hour], chance, now)
+    return TICKETS
+
+
+def _arrival(chance: random.Random, now: datetime) -> datetime:
+    """Mostly during working hours of working days, never in the future."""
+    while True:
+        day = now - timedelta(days=chance.uniform(0, DAYS))
+        at = day.replace(
+            hour=min(23, max(0, round(chance.gauss(11.5, 3.2)))), minute=chance.randrange(60)
+        )
+        quiet = at.weekday() >= 5 and chance.random() < 0.8
+        if at < now - timedelta(minutes=2) and not quiet:
+            return at
+
+
+def _one_hour(items: list[TicketIn], chance: random.Random, now: datetime) -> None:
+    opened = [
+        outcome.ticket for outcome in open_tickets(items=items, actor="demo", now=_latest(items))
+    ]
+    ids = [ticket.pk for ticket in opened if ticket]
+    jobs = list(TriageJob.objects.filter(ticket__in=ids).values_list("pk", flat=True))
+    for start in range(0, len(jobs), 100):
+        run_jobs(ids=jobs[start : start + 100], now=_latest(items) + timedelta(seconds=1))
+    for ticket in Ticket.objects.filter(pk__in=ids).order_by("pk"):
+        _work_on(ticket, chance, now)
+
+
+def _latest(items: list[TicketIn]) -> datetime:
+    return max(item.opened_at for item in items if item.opened_at)
+
+
+def _work_on(ticket: Ticket, chance: random.Random, now: datetime) -> None:
+    agent = chance.choice(("ana", "bob", "chen"))
+    for visit in _plan(ticket, chance):
+        if visit.at >= now:
+            return
+        if visit.step == "comment":
+            comment_on(ticket=ticket, body=visit.text, public=True, actor=agent, now=visit.at)
+        elif visit.step == "note":
+            comment_on(ticket=ticket, body=visit.text, public=False, actor=agent, now=visit.at)
+        elif visit.step == "reroute":
+            route_tickets(
+                ids=[ticket.pk],
+                department="General",
+                group=None,
+                confidence=1.0,
+                actor=agent,
+                now=visit.at,
+                reason=visit.text,
+            )
+        else:
+            move_tickets(
+                ids=[ticket.pk],
+                status=Status(visit.step),
+                actor=agent,
+                now=visit.at,
+                reason=visit.text,
+            )
+
+
+def _plan(ticket: Ticket, chance: random.Random) -> list[Visit]:
+    """What will happen to a ticket: the more urgent, the sooner."""
+    pace = {1: 0.5, 2: 2.0, 3: 8.0, 4: 20.0}[ticket.priority or 3]  # hours until somebody starts
+    at = ticket.opened_at + timedelta(hours=chance.expovariate(1 / pace) + 0.05)
+    plan = []
+    if chance.random() < 0.04:
+        plan.append(Visit(at, "reroute", "Not ours, please have a look."))
+    plan.append(Visit(at, "in_progress"))
+    plan.append(
+        Visit(at + timedelta(minutes=chance.randrange(1, 25)), "comment", chance.choice(REPLIES))
+    )
+    if chance.random() < 0.25:
+        at += timedelta(hours=chance.uniform(0.5, pace * 2))
+        plan.append(Visit(at, "note", chance.choice(NOTES)))
+        plan.append(Visit(at, "on_hold", "Waiting for an answer."))
+        at += timedelta(hours=chance.uniform(2, 48))
+        plan.append(Visit(at, "in_progress"))
+    at += timedelta(hours=chance.expovariate(1 / (pace * 2)) + 0.1)
+    if chance.random() < 0.03:
+        return [*plan, Visit(at, "cancelled", "A duplicate of an earlier ticket.")]
+    plan.append(Visit(at, "comment", chance.choice(SOLUTIONS)))
+    plan.append(Visit(at, "resolved"))
+    if chance.random() < 0.06:
+        at += timedelta(hours=chance.uniform(1, 30))
+        plan += [
+            Visit(at, "open", "It happens again."),
+            Visit(at + timedelta(hours=3), "in_progress"),
+        ]
+        return [*plan, Visit(at + timedelta(hours=9), "resolved")]
+    return [*plan, Visit(at + timedelta(days=chance.uniform(1, 4)), "closed")]

@@ -1,0 +1,75 @@
+"""Settings from the environment, each read once and checked before anything starts.
+
+A wrong value stops the process with the variable's name and what would be right. A `.env` file beside
+`manage.py` is read too; the environment wins over it.
+"""
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, validate
+from environs.exceptions import EnvValidationError
+
+from smartops import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env(eager=False)
+env.read_env(BASE_DIR / ".env", recurse=False)
+
+
+def positive(most: int) -> validate.Range:
+    return validate.Range(min=1, max=most)
+
+
+def service_url(name: str, schemes: tuple[str, ...]) -> str:
+    """Return the address of a server: given in the environment, or that of a running `manage.py up`."""
+    url = os.environ.get(name, "") or embedded.running_services(var_dir()).get(name, "")
+    if not url:
+        raise ImproperlyConfigured(
+            f"{name} is not set and no embedded server runs here. "
+            f"Start everything with `make run`, or set {name}={schemes[0]}://…"
+        )
+    if urlsplit(url).scheme not in schemes:
+        allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must start with {allowed}")
+    return url
+
+
+def var_dir() -> Path:
+    """The folder for everything that is written at run time."""
+    return Path(os.environ.get("VAR_DIR", BASE_DIR / "var")).resolve()
+
+
+def secret(name: str, *, demo: bool) -> str:
+    """Return a secret: from NAME, or from the file that NAME_FILE names.
+
+    In demo mode one is made up and kept under `var/`; otherwise a missing or short secret is an error.
+    """
+    path = os.environ.get(f"{name}_FILE")
+    value = Path(path).read_text().strip() if path else os.environ.get(name, "")
+    if not value and demo:
+        return embedded.kept_secret(var_dir() / name.lower())
+    if len(value) < 32:
+        raise ImproperlyConfigured(
+            f"{name} must be a random text of at least 32 characters "
+            f'(python -c "import secrets; print(secrets.token_urlsafe(48))"), or set SMARTOPS_DEMO=1'
+        )
+    return value
+
+
+def seal() -> None:
+    """Stop the process if any variable read so far is wrong, naming all of them."""
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        lines = [
+            f"  {name}: {' '.join(map(str, why))}" for name, why in error.error_messages.items()
+        ]
+        message = "Wrong settings in the environment:\n" + "\n".join(lines)
+        if sys.argv[0].endswith("manage.py"):
+            sys.exit(message)
+        raise ImproperlyConfigured(message) from None

@@ -1,0 +1,97 @@
+"""Is the process up, can it do its work, and what is wrong in words."""
+
+from datetime import timedelta
+from typing import Final
+
+from celery import current_app
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, connection
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from triage.models import TriageJob
+from workers.leases import ACTIVE
+from workers.models import DeadLetter, Heartbeat
+
+BEAT_LATE: Final = timedelta(minutes=1)
+TRIAGE_LATE: Final = timedelta(minutes=5)
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """The process answers. Restart it when it does not."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """The database answers: requests can be served. The broker is not asked; intake works without it."""
+    try:
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """Everything that a person should look at, as sentences. 200 even then: this is no probe."""
+    findings: list[str] = []
+    for check in (_database, _cache, _broker, _work):
+        try:
+            findings += check()
+        except (DatabaseError, InterfaceError):
+            if check is not _database:
+                break
+            findings.append("The database does not answer.")
+    return JsonResponse({"status": "degraded" if findings else "ok", "findings": findings})
+
+
+def _database() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return []
+
+
+def _cache() -> list[str]:
+    try:
+        cache.get("health")
+    except RedisError:
+        return ["The cache does not answer: rate limits are off."]
+    return []
+
+
+def _broker() -> list[str]:
+    try:
+        with current_app.connection_for_write(connect_timeout=1) as broker:
+            broker.ensure_connection(max_retries=0, timeout=2)
+    except (BrokerError, OSError):
+        return [
+            "The broker does not answer: tickets are accepted and will be triaged when it is back."
+        ]
+    return []
+
+
+def _work() -> list[str]:
+    now, findings = timezone.now(), []
+    tick = Heartbeat.objects.filter(name="beat").first()
+    if tick is None or now - tick.beat_at > BEAT_LATE:
+        since = f"since {tick.beat_at:%Y-%m-%d %H:%M:%S} UTC" if tick else "yet"
+        findings.append(f"No tick from beat through a worker {since}: is either of them down?")
+    oldest = (
+        TriageJob.objects.filter(ACTIVE)
+        .order_by("nudge_at")
+        .values_list("created_at", flat=True)
+        .first()
+    )
+    if oldest and now - oldest > TRIAGE_LATE:
+        findings.append(f"A ticket waits for triage since {oldest:%Y-%m-%d %H:%M:%S} UTC.")
+    letters = DeadLetter.objects.filter(settled_at__isnull=True).count()
+    if letters:
+        findings.append(f"{letters} dead letters wait for a decision (admin, Dead letters).")
+    return findings

@@ -1,0 +1,39 @@
+"""Around every request: its id, its log line, and an answer in JSON when anything under /api/ goes wrong."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import clear_contextvars
+
+from workers.context import accept_request_id, bind_request_id
+
+log = structlog.get_logger("smartops.request")
+_QUIET: Final = ("/health", "/metrics", "/static/")
+
+
+class RequestContextMiddleware:
+    """Give the request an id (the caller's `X-Request-ID` if it is well formed) and log how it ended."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        clear_contextvars()
+        request_id = accept_request_id(request.headers.get("X-Request-ID"))
+        bind_request_id(request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        if not request.path.startswith(_QUIET):
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                user=getattr(request.user, "username", "") if hasattr(request, "user") else "",
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
+        return response

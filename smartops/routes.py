@@ -1,0 +1,38 @@
+"""The API's addresses under /api/v1/."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from tickets import views as tickets
+from triage import views as triage
+
+router = SimpleRouter()
+router.register("tickets", tickets.TicketViewSet, basename="ticket")
+router.register("departments", tickets.DepartmentViewSet, basename="department")
+router.register("groups", tickets.GroupViewSet, basename="group")
+router.register("categories", tickets.CategoryViewSet, basename="category")
+router.register("statuses", tickets.StatusViewSet, basename="status")
+router.register("triage-jobs", triage.TriageJobViewSet, basename="triagejob")
+router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebatch")
+
+urlpatterns = [
+    path("tickets/analyze/", triage.AnalyzeView.as_view(), name="analyze"),
+    path(
+        "tickets/<int:ticket_id>/decisions/",
+        triage.DecisionsView.as_view(),
+        name="ticket-decisions",
+    ),
+    path("route/", tickets.RouteView.as_view(http_method_names=["post", "options"]), name="route"),
+    path(
+        "route/<int:ticket_id>/",
+        tickets.RouteView.as_view(http_method_names=["put", "options"]),
+        name="reroute",
+    ),
+    path("routing/statistics/", tickets.RoutingStatisticsView.as_view(), name="routing-statistics"),
+    path(
+        "routing/history/<int:ticket_id>/",
+        tickets.RoutingHistoryView.as_view(),
+        name="routing-history",
+    ),
+    *router.urls,
+]

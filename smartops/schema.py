@@ -1,0 +1,53 @@
+"""The OpenAPI document: every operation may answer with a problem."""
+
+from typing import Any
+
+PROBLEMS = {
+    "400": "A field or the body is wrong.",
+    "401": "No valid login or token.",
+    "403": "Your role may not do this.",
+    "404": "There is no such thing, or you may not see it.",
+    "405": "This address does not know the method.",
+    "406": "Only JSON is spoken here.",
+    "409": "The state of things forbids it.",
+    "412": "Somebody changed it since you read it.",
+    "413": "The body is too large.",
+    "415": "Send application/json.",
+    "429": "Too many requests; Retry-After says when to come back.",
+    "503": "The database is briefly away; try again.",
+}
+_SCHEMA = {
+    "type": "object",
+    "description": "Problem details, RFC 9457",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "object",
+            "description": "field -> messages",
+            "additionalProperties": {},
+        },
+        "allowed": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Moves that are possible",
+        },
+        "request_id": {"type": "string"},
+    },
+    "required": ["type", "title", "status", "detail", "request_id"],
+}
+
+
+def add_problem_responses(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A drf-spectacular hook: add the problem shape and the failures that every operation shares."""
+    result["components"]["schemas"]["Problem"] = _SCHEMA
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for status, description in PROBLEMS.items():
+                operation["responses"].setdefault(
+                    status, {"description": description, "content": content}
+                )
+    return result

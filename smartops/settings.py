@@ -1,0 +1,233 @@
+"""All settings, in one file. Values come from the environment (`.env.example` lists them)."""
+
+from datetime import timedelta
+from urllib.parse import unquote, urlsplit
+
+from smartops.env import BASE_DIR, env, positive, seal, secret, service_url, validate, var_dir
+from smartops.log import LOGGING as LOGGING
+from workers import queues
+from workers.schedule import schedule
+
+VAR_DIR = var_dir()
+
+# --- Mode and secrets -------------------------------------------------------------------------
+DEMO = env.bool("SMARTOPS_DEMO", False)
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = secret("SECRET_KEY", demo=bool(DEMO))
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+HTTPS = env.bool("HTTPS", False)  # behind a proxy that terminates TLS
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+
+# --- The desk ---------------------------------------------------------------------------------
+REOPEN_DAYS = env.int("REOPEN_DAYS", 14, validate=positive(3650))  # a closed ticket may come back
+IDEMPOTENCY_KEY_HOURS = env.int("IDEMPOTENCY_KEY_HOURS", 24, validate=positive(720))
+MAX_BATCH_ITEMS = env.int("MAX_BATCH_ITEMS", 5000, validate=positive(50_000))
+DESCRIPTION_MAX_BYTES = 64 * 1024
+TRIAGE_LEASE_SECONDS = env.int("TRIAGE_LEASE_SECONDS", 90, validate=positive(3600))
+TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600))
+NUDGE_SECONDS = env.int(
+    "NUDGE_SECONDS", 30, validate=positive(600)
+)  # before a message counts as lost
+
+# --- Django -----------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_prometheus",
+    "workers",
+    "tickets",
+    "triage",
+    "smartops.apps.SmartOpsConfig",
+]
+MIDDLEWARE = [
+    "smartops.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "smartops.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "smartops" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+_database = urlsplit(service_url("DATABASE_URL", ("postgresql", "postgres")))
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _database.path.lstrip("/"),
+        "USER": unquote(_database.username or ""),
+        "PASSWORD": unquote(_database.password or ""),
+        "HOST": _database.hostname or "",
+        "PORT": _database.port or "",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs one retry, not an error a connection
+        "OPTIONS": {"connect_timeout": 5},
+    }
+}
+REDIS_URL = service_url("REDIS_URL", ("redis", "rediss"))
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "smartops",
+    }
+}
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+SERVESTATIC_USE_FINDERS = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024  # 5,000 tickets in one batch
+
+# --- API --------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",  # first, so that a missing login is answered with 401
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tickets.permissions.RolePermission"],
+    "DEFAULT_PARSER_CLASSES": ["smartops.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "tickets.pagination.TicketCursor",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["smartops.throttles.PerClientThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "client": env.str(
+            "API_RATE", "60000/min", validate=validate.Regexp(r"^\d+/(sec|min|hour|day)$")
+        ),
+    },
+    "EXCEPTION_HANDLER": "smartops.api.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=env.int("API_TOKEN_DAYS", 90, validate=positive(3650))),
+    "AUTO_REFRESH": False,
+    "AUTH_HEADER_PREFIX": "Token",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SmartOps API",
+    "DESCRIPTION": "Triage and SLA watching for incidents and support tickets.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "TierEnum": "tickets.models.Tier",
+        "LevelEnum": "tickets.models.Level",
+        "StatusEnum": "tickets.lifecycle.Status",
+        "TriageStatusEnum": "tickets.models.TriageStatus",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "smartops.schema.add_problem_responses",
+    ],
+}
+
+# --- Celery -----------------------------------------------------------------------------------
+# The committed row is the work; a message is only a nudge. These settings keep one lost or doubled
+# message cheap; docs/adr/0003 says why each has the value it has.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up on a broker that is away
+CELERY_VISIBILITY_TIMEOUT = 7200  # far above the longest task, or it would run twice
+if CELERY_BROKER_URL.startswith("amqp"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
+        "unacked_restore_interval": 30,
+        "unacked_restore_throttle": 1,  # otherwise only every tenth interval looks
+        "socket_timeout": 5,  # without it a silent broker blocks a publisher for ever
+        "socket_connect_timeout": 2,
+        "health_check_interval": 10,
+        "socket_keepalive": True,
+        "priority_steps": [0],  # one list a queue
+        "queue_order_strategy": "priority",  # read queues in the order given to the worker
+        "global_keyprefix": "smartops:",
+    }
+CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
+CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
+CELERY_TASK_IGNORE_RESULT = True  # the row is the result
+CELERY_TASK_ACKS_LATE = True  # otherwise a killed worker loses what it runs
+CELERY_TASK_REJECT_ON_WORKER_LOST = False  # otherwise a poison task loops for ever
+CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True
+CELERY_TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT_SECONDS", 60, validate=positive(3600))
+CELERY_TASK_SOFT_TIME_LIMIT = max(1, (CELERY_TASK_TIME_LIMIT or 60) - 10)
+CELERY_TASK_QUEUES = queues.QUEUES
+CELERY_TASK_ROUTES = queues.ROUTES
+CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a misspelt queue fails loudly
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # no hoarding
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
+    True  # or the redelivered copy runs beside it
+)
+CELERY_WORKER_CONSUMER = "workers.consumer:SafeConsumer"
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KB; a leak's fuse
+CELERY_WORKER_SEND_TASK_EVENTS = env.bool("CELERY_EVENTS", True)  # Flower's source
+CELERY_TASK_SEND_SENT_EVENT = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = schedule(sweep_seconds=TRIAGE_SWEEP_SECONDS or 15)
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`
+
+seal()

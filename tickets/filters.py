@@ -1,0 +1,116 @@
+"""The list's filters. A value that names nothing is an error, never an empty or an unfiltered list."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+
+from tickets.lifecycle import Status, parse_status
+from tickets.models import Category, Department, SupportGroup, Ticket, Tier, TriageStatus
+from tickets.priority import parse_priority
+
+
+class WordsField(forms.CharField):
+    """Comma-separated values, each read by `read`, which raises ValueError for what it does not know."""
+
+    def __init__(self, *, read: Any, **kwargs: Any) -> None:
+        self.read = read
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> list[Any]:
+        text = super().clean(value)
+        try:
+            return [self.read(word) for word in text.split(",") if word.strip()]
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class WordsFilter(django_filters.Filter):
+    field_class = WordsField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, lookup_expr="in", **kwargs)
+
+
+def one_of(choices: list[str]) -> Any:
+    def read(word: str) -> str:
+        plain = word.strip().lower()
+        if plain not in choices:
+            raise ValueError(f"{word!r} is unknown. Use one of: {', '.join(choices)}.")
+        return plain
+
+    return read
+
+
+class NamesField(forms.CharField):
+    """Comma-separated names of rows, without regard to case."""
+
+    def __init__(self, *, model: Any, column: str, **kwargs: Any) -> None:
+        self.model, self.column = model, column
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> list[Any]:
+        names = [name.strip() for name in super().clean(value).split(",") if name.strip()]
+        if not names:
+            return []
+        known = {
+            str(getattr(row, self.column)).casefold(): row
+            for row in self.model._default_manager.all()
+        }
+        for name in names:
+            if name.casefold() not in known:
+                raise forms.ValidationError(
+                    f"There is no {self.model._meta.verbose_name} {name!r}."
+                )
+        return [known[name.casefold()] for name in names]
+
+
+class NamesFilter(django_filters.Filter):
+    field_class = NamesField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, lookup_expr="in", **kwargs)
+
+
+class TicketFilter(django_filters.FilterSet):
+    """Several values of one filter are separated by commas and mean "or"; several filters mean "and"."""
+
+    q = django_filters.CharFilter(
+        method="search",
+        max_length=200,
+        label='Full text: words, "phrases", last word may be cut off',
+    )
+    status = WordsFilter(read=parse_status, label=f"Any of: {', '.join(Status.values)}, pending")
+    priority = WordsFilter(read=parse_priority, label="1-4, P1-P4 or a word such as high")
+    department = NamesFilter(model=Department, column="name")
+    group = NamesFilter(model=SupportGroup, column="name")
+    category = NamesFilter(model=Category, column="slug", label="Slugs")
+    tier = WordsFilter(field_name="customer_tier", read=one_of(Tier.values))
+    triage_status = WordsFilter(read=one_of(TriageStatus.values))
+    assignee = django_filters.CharFilter(method="by_assignee", label="Login name, or none")
+    tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
+    source = django_filters.CharFilter(field_name="source")
+    external_id = django_filters.CharFilter(field_name="external_id")
+    opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
+    updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+
+    class Meta:
+        model = Ticket
+        fields: list[str] = []
+
+    def search(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.ranked(value)
+
+    def by_assignee(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
+        if value.lower() == "none":
+            return queryset.filter(assignee__isnull=True)
+        person = get_user_model().objects.filter(username__iexact=value).first()
+        return queryset.filter(assignee=person) if person else queryset.none()
+
+    def by_tag(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
+        return queryset.filter(
+            tags__contains=[tag.strip() for tag in value.split(",") if tag.strip()]
+        )

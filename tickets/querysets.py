@@ -1,0 +1,107 @@
+"""Reads: which tickets a person may see, what lists need, and full-text search."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import FloatField, Func, IntegerField, Q, QuerySet, Value
+from django.db.models.functions import Cast
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    from tickets.models import Department, Ticket  # noqa: F401
+
+#: Search ranks this many matches, the newest, so that a common word costs no more than a rare one.
+RANKED_MATCHES = 1000
+_WORD = re.compile(r"\w+", re.UNICODE)
+_PHRASE = re.compile(r'"([^"]+)"')
+
+
+class DepartmentQuerySet(QuerySet["Department"]):
+    def hidden_from(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Restricted departments that `user` is no member of. Superusers see everything."""
+        if getattr(user, "is_superuser", False):
+            return self.none()
+        restricted = self.filter(restricted=True)
+        return restricted.exclude(members=user.pk) if user.pk else restricted
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self.exclude(pk__in=hidden_department_ids(user))
+
+
+def hidden_department_ids(user: Any) -> list[int]:
+    """Ids of the departments whose tickets `user` may not see, read once per request."""
+    from tickets.models import Department
+
+    if not hasattr(user, "_hidden_departments"):
+        user._hidden_departments = list(
+            Department.objects.hidden_from(user).values_list("pk", flat=True)
+        )
+    hidden: list[int] = user._hidden_departments
+    return hidden
+
+
+class TicketQuerySet(QuerySet["Ticket"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Tickets outside the restricted departments that `user` is no member of."""
+        hidden = hidden_department_ids(user)
+        if not hidden:
+            return self
+        return self.filter(Q(department__isnull=True) | ~Q(department__in=hidden))
+
+    def with_names(self) -> Self:
+        """Everything a list shows, in one query."""
+        return self.select_related("category", "department", "group", "assignee")
+
+    def matching(self, text: str) -> Self:
+        """Tickets that contain all words of `text`; the last word also as a beginning of a word."""
+        query = search_query(text)
+        return self.none() if query is None else self.filter(search__vector=query)
+
+    def ranked(self, text: str) -> Self:
+        """The newest matches of `text`, annotated with `rank`, an integer: higher is better.
+
+        Chained filters narrow the ranked matches; call it first.
+        """
+        query = search_query(text)
+        if query is None:
+            return self.none()
+        newest = self.matching(text).order_by("-id").values("pk")[:RANKED_MATCHES]
+        rank = Func(
+            models.F("search__vector"), query, function="ts_rank", output_field=FloatField()
+        )
+        return self.filter(pk__in=newest).annotate(
+            rank=Cast(rank * Value(1_000_000.0), IntegerField())
+        )
+
+
+def search_query(text: str) -> Any:
+    """Return `text` as a PostgreSQL text search: "quoted phrases", words, and a last word that may be cut off.
+
+    None when it holds no word. Nothing in `text` is an operator, so no input is a syntax error.
+    """
+    from django.contrib.postgres.search import SearchQuery
+
+    from tickets.models import SEARCH_CONFIG
+
+    phrases = _PHRASE.findall(text)
+    words = _WORD.findall(_PHRASE.sub(" ", text))
+    parts = [
+        SearchQuery(p, config=SEARCH_CONFIG, search_type="phrase")
+        for p in phrases
+        if _WORD.search(p)
+    ]
+    if words:
+        terms = [f"'{word}'" for word in words]
+        if not text.rstrip().endswith('"') and text == text.rstrip():
+            terms[-1] += ":*"
+        parts.append(SearchQuery(" & ".join(terms), config=SEARCH_CONFIG, search_type="raw"))
+    if not parts:
+        return None
+    query = parts[0]
+    for part in parts[1:]:
+        query = query & part
+    return query

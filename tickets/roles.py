@@ -1,0 +1,61 @@
+"""The three roles, each a permission group: Viewer reads, Agent works on tickets, Admin also configures."""
+
+from typing import Final
+
+#: Role -> the permissions it adds to those of the role before it: "app.codename".
+ROLES: Final[dict[str, tuple[str, ...]]] = {
+    "Viewer": (
+        "tickets.view_ticket",
+        "tickets.view_ticketevent",
+        "tickets.view_comment",
+        "tickets.view_department",
+        "tickets.view_supportgroup",
+        "tickets.view_category",
+        "triage.view_triagejob",
+        "triage.view_triagebatch",
+        "triage.view_triagedecision",
+        "triage.view_triageattempt",
+        "triage.view_rule",
+        "triage.view_routingrule",
+        "triage.view_prioritycell",
+        "triage.view_classifiermodel",
+    ),
+    "Agent": (
+        "tickets.add_ticket",
+        "tickets.change_ticket",
+        "tickets.add_comment",
+        "triage.add_triagejob",
+    ),
+    "Admin": (
+        "tickets.delete_ticket",
+        *(
+            f"tickets.{verb}_{model}"
+            for model in ("department", "supportgroup", "category")
+            for verb in ("add", "change", "delete")
+        ),
+        *(
+            f"triage.{verb}_{model}"
+            for model in ("rule", "routingrule")
+            for verb in ("add", "change", "delete")
+        ),
+        "triage.change_prioritycell",
+        "triage.change_classifiermodel",
+        "triage.delete_classifiermodel",
+        "workers.view_deadletter",
+        "workers.change_deadletter",
+        *(f"auth.{verb}_user" for verb in ("view", "add", "change")),
+        "auth.view_group",
+        *(f"knox.{verb}_authtoken" for verb in ("view", "add", "delete")),
+        *(
+            f"django_celery_beat.{verb}_{model}"
+            for model in ("periodictask", "intervalschedule")
+            for verb in ("view", "change")
+        ),
+    ),
+}
+
+
+def permissions_of(role: str) -> list[str]:
+    """Everything that `role` may do, inherited permissions included."""
+    names = list(ROLES)
+    return [permission for name in names[: names.index(role) + 1] for permission in ROLES[name]]

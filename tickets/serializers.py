@@ -1,0 +1,140 @@
+"""What the API shows, and the small requests. Intake of tickets is checked by `tickets.intake`."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tickets.lifecycle import MOVES, Status, parse_status
+from tickets.models import Category, Comment, Department, SupportGroup, Ticket, TicketEvent
+
+
+class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    category = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    classification = serializers.SlugRelatedField(
+        source="category", slug_field="slug", read_only=True, help_text="The same as category"
+    )
+    department = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    group = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    assignee = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    priority_locked = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Ticket
+        fields = (
+            *("id", "source", "external_id", "owner_id", "title", "description"),
+            *("requester_name", "requester_email", "customer_tier", "tags", "server"),
+            *("status", "impact", "urgency", "priority", "priority_locked", "locked_fields"),
+            *("category", "classification", "department", "group", "assignee"),
+            *("triage_status", "confidence", "opened_at", "first_response_at", "resolved_at"),
+            *("closed_at", "created_at", "updated_at", "version"),
+        )
+        read_only_fields = fields
+
+
+class EventSerializer(serializers.ModelSerializer[TicketEvent]):
+    class Meta:
+        model = TicketEvent
+        fields = ("id", "kind", "changes", "actor", "reason", "request_id", "at")
+        read_only_fields = fields
+
+
+class CommentSerializer(serializers.ModelSerializer[Comment]):
+    body = serializers.CharField(max_length=20_000)
+    public = serializers.BooleanField(default=True)
+
+    class Meta:
+        model = Comment
+        fields = ("id", "body", "public", "author", "created_at")
+        read_only_fields = ("id", "author", "created_at")
+
+
+class StatusField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> Status:  # type: ignore[override]
+        try:
+            return parse_status(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class MoveSerializer(serializers.Serializer[Any]):
+    status = StatusField(help_text=f"One of: {', '.join(Status.values)}, or pending")
+    reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+
+class RouteSerializer(serializers.Serializer[Any]):
+    department = serializers.CharField(max_length=80)
+    group = serializers.CharField(max_length=80, required=False, allow_null=True, default=None)
+    reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+    confidence_score = serializers.FloatField(
+        required=False,
+        default=100.0,
+        min_value=0,
+        max_value=100,
+        help_text="Percent; 100 for a person's word",
+    )
+
+
+class NewRouteSerializer(RouteSerializer):
+    ticket_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class DepartmentSerializer(serializers.ModelSerializer[Department]):
+    groups = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+    open_tickets = serializers.IntegerField(
+        read_only=True, help_text="Not resolved, closed or cancelled"
+    )
+
+    class Meta:
+        model = Department
+        fields = ("id", "name", "description", "restricted", "groups", "open_tickets")
+
+
+class GroupSerializer(serializers.ModelSerializer[SupportGroup]):
+    department = serializers.SlugRelatedField(slug_field="name", read_only=True)
+
+    class Meta:
+        model = SupportGroup
+        fields = ("id", "name", "description", "department")
+
+
+class CategorySerializer(serializers.ModelSerializer[Category]):
+    class Meta:
+        model = Category
+        fields = ("slug", "name", "description", "aliases")
+
+
+class StatusesSerializer(serializers.Serializer[Any]):
+    status = serializers.CharField()
+    category = serializers.CharField(help_text="open, paused or resolved: what it means to a clock")
+    moves = serializers.ListField(child=serializers.CharField())
+
+
+def all_moves() -> dict[str, list[str]]:
+    return {status.value: [move.value for move in MOVES[status]] for status in Status}
+
+
+class RoutingStepSerializer(serializers.Serializer[Any]):
+    from_department = serializers.CharField(allow_null=True)
+    department = serializers.CharField(allow_null=True)
+    group = serializers.CharField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    rerouted = serializers.BooleanField()
+    by = serializers.CharField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class RoutingHistorySerializer(serializers.Serializer[Any]):
+    ticket_id = serializers.IntegerField()
+    count = serializers.IntegerField()
+    history = RoutingStepSerializer(many=True)
+
+
+class RoutingStatisticsSerializer(serializers.Serializer[Any]):
+    total_routings = serializers.IntegerField()
+    department_distribution = serializers.DictField(child=serializers.IntegerField())
+    department_percentages = serializers.DictField(child=serializers.FloatField())
+    average_confidence_by_department = serializers.DictField(
+        child=serializers.FloatField(allow_null=True)
+    )
+    overall_average_confidence = serializers.FloatField(allow_null=True)

@@ -1,0 +1,29 @@
+"""Writes to tickets. One public function is one transaction; all take lists."""
+
+from tickets.services.changing import (
+    IllegalMove,
+    TicketChanged,
+    UnknownNames,
+    change_tickets,
+    delete_tickets,
+    move_tickets,
+    route_tickets,
+)
+from tickets.services.commenting import comment_on
+from tickets.services.opening import Outcome, open_tickets
+from tickets.services.recording import Change, record_changes
+
+__all__ = [
+    "Change",
+    "IllegalMove",
+    "Outcome",
+    "TicketChanged",
+    "UnknownNames",
+    "change_tickets",
+    "comment_on",
+    "delete_tickets",
+    "move_tickets",
+    "open_tickets",
+    "record_changes",
+    "route_tickets",
+]

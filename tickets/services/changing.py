@@ -1,0 +1,178 @@
+"""Changes that people make: fields, moves along the lifecycle, routing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from tickets.directory import Directory
+from tickets.intake import Errors
+from tickets.lifecycle import MOVES, Status, can_move
+from tickets.models import EventKind, SupportGroup, Ticket
+from tickets.services.recording import LOCKABLE, Change, lock, record_changes
+from workers.errors import PermanentError
+
+
+class IllegalMove(PermanentError):
+    """The lifecycle does not allow this move."""
+
+    def __init__(self, message: str, allowed: Sequence[Status]) -> None:
+        super().__init__(message)
+        self.details = {"allowed": [status.value for status in allowed]}
+
+
+class TicketChanged(PermanentError):
+    """Somebody changed the ticket since it was read."""
+
+
+class UnknownNames(PermanentError):
+    """A department, group, category or person was named that does not exist."""
+
+    def __init__(self, errors: Errors) -> None:
+        super().__init__("Unknown names.")
+        self.errors = errors
+
+
+def check_move(ticket: Ticket, old: Status, new: Status, now: datetime) -> None:
+    """Raise `IllegalMove`, naming the allowed moves, unless `ticket` may go from `old` to `new`."""
+    allowed = [move for move in MOVES[old] if not _too_late(ticket, old, now)]
+    if can_move(old, new) and new in allowed:
+        return
+    if can_move(old, new):
+        raise IllegalMove(
+            f"Ticket {ticket.pk} was closed more than {settings.REOPEN_DAYS} days ago and stays closed.",
+            allowed,
+        )
+    names = ", ".join(allowed) or "nothing"
+    raise IllegalMove(f"Ticket {ticket.pk} is {old}; from there it can become: {names}.", allowed)
+
+
+def _too_late(ticket: Ticket, old: Status, now: datetime) -> bool:
+    limit = timedelta(days=settings.REOPEN_DAYS)
+    return old is Status.CLOSED and ticket.closed_at is not None and now - ticket.closed_at > limit
+
+
+def moved(ticket: Ticket, old: Status, new: Status, now: datetime, reason: str = "") -> Change:
+    """The change that one move makes, with the times that follow from it."""
+    silent: dict[str, Any] = {}
+    if new is Status.RESOLVED:
+        silent["resolved_at"] = now
+    elif new is Status.CLOSED:
+        silent["closed_at"] = now
+    elif old in (Status.RESOLVED, Status.CLOSED, Status.CANCELLED):
+        silent |= {"resolved_at": None, "closed_at": None}
+    if new is Status.IN_PROGRESS and ticket.first_response_at is None:
+        silent["first_response_at"] = now
+    return Change(ticket, {"status": new}, kind=EventKind.MOVED, reason=reason, silent=silent)
+
+
+@transaction.atomic(durable=True)
+def move_tickets(
+    *,
+    ids: Sequence[int],
+    status: Status,
+    actor: str,
+    now: datetime,
+    version: int | None = None,
+    reason: str = "",
+) -> list[Ticket]:
+    """Move tickets to `status`: all of them or, if one may not go there, none. Those already there stay.
+
+    :raises IllegalMove: naming the first ticket that cannot move and where it could go.
+    :raises TicketChanged: `version` is given and is no longer the ticket's.
+    """
+    tickets = _locked_at(ids, version)
+    changes = []
+    for ticket in tickets:
+        old = Status(ticket.status)
+        if old is not status:
+            check_move(ticket, old, status, now)
+            changes.append(moved(ticket, old, status, now, reason))
+    record_changes(changes, actor=actor, now=now)
+    return tickets
+
+
+@transaction.atomic(durable=True)
+def change_tickets(
+    *,
+    ids: Sequence[int],
+    values: dict[str, Any],
+    actor: str,
+    now: datetime,
+    version: int | None = None,
+    reason: str = "",
+    kind: EventKind = EventKind.UPDATED,
+) -> list[Ticket]:
+    """Give the same new `values` to tickets. What triage would decide is locked from then on; clearing it (None)
+    hands it back. Names of departments, groups, categories and people may be given as text.
+
+    :raises UnknownNames: one of those does not exist.
+    :raises TicketChanged: `version` is given and is no longer the ticket's.
+    """
+    values = dict(values)
+    errors = Directory().resolve(values)
+    if errors:
+        raise UnknownNames(errors)
+    tickets = _locked_at(ids, version)
+    changes = [
+        Change(ticket, fields, kind=kind, reason=reason, silent={"locked_fields": locked})
+        for ticket in tickets
+        for fields, locked in [_with_locks(ticket, values)]
+    ]
+    record_changes(changes, actor=actor, now=now)
+    return tickets
+
+
+def route_tickets(
+    *,
+    ids: Sequence[int],
+    department: str,
+    group: str | None,
+    confidence: float,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> list[Ticket]:
+    """Send tickets to a department by hand. Without a group, an old one of another department is dropped."""
+    values: dict[str, Any] = {"department": department, "confidence": confidence}
+    if group is not None:
+        values["group"] = group
+    return change_tickets(
+        ids=ids, values=values, actor=actor, now=now, reason=reason, kind=EventKind.ROUTED
+    )
+
+
+@transaction.atomic(durable=True)
+def delete_tickets(*, ids: Sequence[int]) -> int:
+    """Remove tickets with everything that belongs to them. Returns how many there were."""
+    _, rows = Ticket.objects.filter(pk__in=ids).delete()
+    return rows.get(Ticket._meta.label, 0)
+
+
+def _locked_at(ids: Sequence[int], version: int | None) -> list[Ticket]:
+    tickets = lock(ids)
+    for ticket in tickets:
+        if version is not None and ticket.version != version:
+            raise TicketChanged(
+                f"Ticket {ticket.pk} was changed meanwhile: it is at version {ticket.version}, not {version}."
+            )
+    return tickets
+
+
+def _with_locks(ticket: Ticket, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    fields = dict(values)
+    wish = fields.pop("priority_locked", None)
+    department = fields.get("department")
+    if department is not None and "group" not in fields and ticket.group_id:
+        group: SupportGroup = ticket.group
+        if group.department_id != department.pk:
+            fields["group"] = None
+    locked = set(ticket.locked_fields)
+    for name in LOCKABLE:
+        if name in values:
+            (locked.discard if values[name] is None else locked.add)(name)
+    if wish is not None:
+        (locked.add if wish else locked.discard)("priority")
+    return fields, sorted(locked)

@@ -1,0 +1,204 @@
+"""New tickets, and news about old ones, as other systems send them: one list, one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from tickets.directory import Directory
+from tickets.intake import Errors, TicketIn
+from tickets.lifecycle import Status, path
+from tickets.models import EventKind, Ticket, TicketEvent
+from tickets.services.changing import IllegalMove, check_move, moved
+from tickets.services.recording import LOCKABLE, Change, index_for_search, lock, record_changes
+from tickets.signals import tickets_opened
+from workers.context import current_request_id
+
+_RACES: Final = 3  # tries when somebody else sends the same external id at the same moment
+
+
+class Result(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass
+class Outcome:
+    """What became of one item. `errors` when it failed: field -> messages; else the ticket."""
+
+    result: Result
+    ticket: Ticket | None = None
+    errors: Errors = field(default_factory=dict)
+
+
+def open_tickets(
+    *, items: Sequence[TicketIn], actor: str, now: datetime, hidden_departments: Sequence[int] = ()
+) -> list[Outcome]:
+    """Record `items`, each as a new ticket or, when its (source, external id) is known, as news about the old one.
+
+    One outcome per item, in order; a bad item fails alone. An item whose `updated_at` is not newer than the last
+    one changes nothing. Tickets of `hidden_departments` are not touched: their items fail. Joins a transaction
+    that is open already (`idempotency.once`).
+    """
+    for attempt in range(1, _RACES + 1):
+        try:
+            with transaction.atomic():
+                return _Intake(actor, now, set(hidden_departments)).take(items)
+        except IntegrityError:  # another request created one of the external ids since we looked
+            if attempt == _RACES:
+                raise
+    raise AssertionError("unreachable")
+
+
+class _Intake:
+    """The steps of one `open_tickets`, which share the directory of names."""
+
+    def __init__(self, actor: str, now: datetime, hidden: set[int]) -> None:
+        self.actor, self.now, self.hidden = actor, now, hidden
+        self.directory = Directory()
+
+    def take(self, items: Sequence[TicketIn]) -> list[Outcome]:
+        outcomes: list[Outcome | None] = [None] * len(items)
+        waiting = list(range(len(items)))
+        while waiting:
+            # Items about one ticket follow each other; all others go together.
+            now, later, seen = [], [], set()
+            for index in waiting:
+                key = (items[index].source, items[index].external_id)
+                (later if key in seen else now).append(index)
+                if key[1] is not None:
+                    seen.add(key)
+            for index, outcome in zip(
+                now, self._take_distinct([items[i] for i in now]), strict=True
+            ):
+                outcomes[index] = outcome
+            waiting = later
+        return [outcome for outcome in outcomes if outcome]
+
+    def _take_distinct(self, items: Sequence[TicketIn]) -> list[Outcome]:
+        known = self._known(items)
+        fresh: list[tuple[Outcome, Ticket]] = []
+        changes: list[Change] = []
+        outcomes = []
+        for item in items:
+            fields = item.given()
+            errors = self.directory.resolve(fields)
+            ticket = known.get((item.source, item.external_id)) if item.external_id else None
+            if errors:
+                outcome = Outcome(Result.FAILED, ticket, errors)
+            elif ticket is None:
+                outcome = Outcome(Result.CREATED, self._new(item, fields))
+                fresh.append((outcome, outcome.ticket))  # type: ignore[arg-type]
+            else:
+                outcome = self._news(ticket, item, fields, changes)
+            outcomes.append(outcome)
+        self._insert([ticket for _, ticket in fresh])
+        changed = {e.ticket_id for e in record_changes(changes, actor=self.actor, now=self.now)}
+        for outcome in outcomes:
+            if (
+                outcome.result is Result.UPDATED
+                and outcome.ticket
+                and outcome.ticket.pk not in changed
+            ):
+                outcome.result = Result.UNCHANGED
+        return outcomes
+
+    def _known(self, items: Sequence[TicketIn]) -> dict[tuple[str, str | None], Ticket]:
+        by_source: dict[str, list[str]] = {}
+        for item in items:
+            if item.external_id:
+                by_source.setdefault(item.source, []).append(item.external_id)
+        ids = [
+            pk
+            for source, external_ids in by_source.items()
+            for pk in Ticket.objects.filter(
+                source=source, external_id__in=external_ids
+            ).values_list("pk", flat=True)
+        ]
+        return {(t.source, t.external_id): t for t in lock(ids)} if ids else {}
+
+    def _new(self, item: TicketIn, fields: dict[str, Any]) -> Ticket:
+        status = fields.pop("status", None) or Status.OPEN
+        opened_at = fields.pop("opened_at", None) or self.now
+        source_updated_at = fields.pop("updated_at", None)
+        locked = _locked(fields, [])
+        given = {name: value for name, value in fields.items() if value is not None}
+        # A ticket that arrives resolved was resolved over there; when exactly, `updated_at` tells best.
+        ended_at = max(opened_at, source_updated_at or self.now)
+        return Ticket(
+            **{"title": item.title, **given},
+            status=status,
+            opened_at=opened_at,
+            resolved_at=ended_at if status in (Status.RESOLVED, Status.CLOSED) else None,
+            closed_at=ended_at if status is Status.CLOSED else None,
+            source_updated_at=source_updated_at,
+            locked_fields=locked,
+            created_at=self.now,
+            updated_at=self.now,
+        )
+
+    def _insert(self, tickets: list[Ticket]) -> None:
+        if not tickets:
+            return
+        Ticket.objects.bulk_create(tickets)
+        request_id = current_request_id()
+        events = [
+            TicketEvent(
+                ticket=ticket,
+                kind=EventKind.OPENED,
+                changes={"status": [None, ticket.status]},
+                actor=self.actor,
+                request_id=request_id,
+                at=self.now,
+            )
+            for ticket in tickets
+        ]
+        TicketEvent.objects.bulk_create(events)
+        index_for_search([ticket.pk for ticket in tickets])
+        tickets_opened.send(Ticket, tickets=tickets, events=events)
+
+    def _news(
+        self, ticket: Ticket, item: TicketIn, fields: dict[str, Any], changes: list[Change]
+    ) -> Outcome:
+        if ticket.department_id in self.hidden:
+            return Outcome(
+                Result.FAILED, None, {"external_id": ["You may not change this ticket."]}
+            )
+        if (
+            item.updated_at
+            and ticket.source_updated_at
+            and item.updated_at <= ticket.source_updated_at
+        ):
+            return Outcome(Result.UNCHANGED, ticket)
+        status = fields.pop("status", None)
+        for name in ("source", "external_id", "updated_at", "opened_at"):
+            fields.pop(name, None)
+        silent: dict[str, Any] = {"locked_fields": _locked(fields, ticket.locked_fields)}
+        if item.updated_at:
+            silent["source_updated_at"] = item.updated_at
+        values = {name: value for name, value in fields.items() if value is not None}
+        steps = []
+        old = Status(ticket.status)
+        for step in path(old, status) if status else ():
+            try:
+                check_move(ticket, old, step, self.now)
+            except IllegalMove as error:
+                return Outcome(Result.FAILED, ticket, {"status": [str(error)]})
+            steps.append(moved(ticket, old, step, self.now))
+            old = step
+        changes += [Change(ticket, values, silent=silent), *steps]
+        return Outcome(Result.UPDATED, ticket)
+
+
+def _locked(fields: dict[str, Any], already: list[str]) -> list[str]:
+    """Return the fields that triage must leave alone from now on; takes `priority_locked` out of `fields`."""
+    wish = fields.pop("priority_locked", None)
+    locked = {*already, *(name for name in LOCKABLE if fields.get(name) is not None)}
+    if wish is not None:
+        (locked.add if wish else locked.discard)("priority")
+    return sorted(locked)

@@ -1,0 +1,152 @@
+"""The one way in which a ticket's row changes: columns, event, search entry and announcement together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection, models
+
+from tickets.models import SEARCH_CONFIG, Comment, EventKind, Ticket, TicketEvent, TicketSearch
+from tickets.signals import tickets_changed
+from workers.context import current_request_id
+from workers.sql import update_rows
+
+LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
+_RELATIONS: Final = ("category", "department", "group", "assignee")
+_WRITTEN: Final = (
+    *(
+        "title",
+        "description",
+        "requester_name",
+        "requester_email",
+        "customer_tier",
+        "tags",
+        "server",
+    ),
+    *("status", "impact", "urgency", "priority", "category_id", "department_id", "group_id"),
+    *(
+        "assignee_id",
+        "locked_fields",
+        "triage_status",
+        "confidence",
+        "opened_at",
+        "first_response_at",
+    ),
+    *("resolved_at", "closed_at", "updated_at", "source_updated_at", "version"),
+)
+
+
+@dataclass
+class Change:
+    """New values for one ticket, whose row the caller has locked, and what its history shall say."""
+
+    ticket: Ticket
+    values: dict[str, Any]
+    kind: EventKind = EventKind.UPDATED
+    reason: str = ""
+    #: Columns that follow from the values and need no line in the history.
+    silent: dict[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+
+
+def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> list[TicketEvent]:
+    """Write `changes` in the caller's transaction: one UPDATE, one INSERT of events, one announcement.
+
+    Values equal to the present ones are dropped; a ticket without any difference gets no event. Two changes of one
+    ticket are two events in their order.
+    """
+    touched: dict[int, Ticket] = {}
+    columns: set[str] = {"updated_at", "version"}
+    events: list[TicketEvent] = []
+    for change in changes:
+        differences, changed = _apply(change, columns)
+        if differences:
+            events.append(
+                TicketEvent(
+                    ticket=change.ticket,
+                    kind=change.kind,
+                    changes=differences,
+                    actor=actor,
+                    reason=change.reason,
+                    request_id=change.request_id or current_request_id(),
+                    at=now,
+                )
+            )
+        if changed:
+            touched[change.ticket.pk] = change.ticket
+    for ticket in touched.values():
+        ticket.updated_at = now
+        ticket.version += 1
+    written = [name for name in _WRITTEN if name in columns]
+    update_rows(
+        Ticket,
+        [{"id": t.pk} | {name: getattr(t, name) for name in written} for t in touched.values()],
+        written,
+    )
+    TicketEvent.objects.bulk_create(events)
+    index_for_search([e.ticket_id for e in events if e.changes.keys() & {"title", "description"}])
+    if events:
+        tickets_changed.send(
+            Ticket, tickets=list({e.ticket_id: e.ticket for e in events}.values()), events=events
+        )
+    return events
+
+
+def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], bool]:
+    """Set what differs on the ticket; return {field: [old, new]} for the history and whether anything differed."""
+    ticket, differences, changed = change.ticket, {}, False
+    for name, new in change.values.items():
+        column = f"{name}_id" if name in _RELATIONS else name
+        value = new.pk if isinstance(new, models.Model) else new
+        if getattr(ticket, column) != value:
+            differences[name] = [readable(getattr(ticket, name)), readable(new)]
+            setattr(ticket, name, new)
+            columns.add(column)
+    for column, value in change.silent.items():
+        if getattr(ticket, column) != value:
+            setattr(ticket, column, value)
+            columns.add(column)
+            changed = True
+    return differences, changed or bool(differences)
+
+
+def readable(value: Any) -> Any:
+    """A value as the history shows it."""
+    if isinstance(value, models.Model):
+        return getattr(value, "slug", None) or str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and len(value) > 500:
+        return value[:500] + "…"
+    return value
+
+
+def lock(ids: Iterable[int]) -> list[Ticket]:
+    """Read and lock tickets in the order of their ids, so that two callers never wait for each other."""
+    tickets = Ticket.objects.filter(pk__in=ids).select_related(
+        "category", "department", "group", "assignee"
+    )
+    return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
+def index_for_search(ids: Sequence[int]) -> None:
+    """Write the search entries of these tickets from their title, description and comments."""
+    if not ids:
+        return
+    part = "setweight(to_tsvector(%(config)s, {}), '{}')".format
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO {TicketSearch._meta.db_table} (ticket_id, vector)
+            SELECT t.id, {part("t.title", "A")} || {part("t.description", "B")}
+                         || {part("coalesce(c.bodies, '')", "C")}
+              FROM {Ticket._meta.db_table} t
+              LEFT JOIN LATERAL (SELECT string_agg(left(body, 20000), ' ') AS bodies
+                                   FROM (SELECT body FROM {Comment._meta.db_table}
+                                          WHERE ticket_id = t.id ORDER BY id DESC LIMIT 20) newest) c ON true
+             WHERE t.id = ANY(%(ids)s)
+            ON CONFLICT (ticket_id) DO UPDATE SET vector = excluded.vector
+            """,
+            {"config": SEARCH_CONFIG, "ids": list(ids)},
+        )

@@ -1,0 +1,14 @@
+from tickets.views.directory import CategoryViewSet, DepartmentViewSet, GroupViewSet, StatusViewSet
+from tickets.views.routing import RouteView, RoutingHistoryView, RoutingStatisticsView
+from tickets.views.tickets import TicketViewSet
+
+__all__ = [
+    "CategoryViewSet",
+    "DepartmentViewSet",
+    "GroupViewSet",
+    "RouteView",
+    "RoutingHistoryView",
+    "RoutingStatisticsView",
+    "StatusViewSet",
+    "TicketViewSet",
+]

@@ -1,0 +1,77 @@
+"""Labelled tickets from files, and the corpus that ships."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from triage.classifier.features import Example
+
+CORPUS: Final = Path(__file__).resolve().parent.parent / "corpus"
+TITLES: Final = ("title", "subject", "summary")
+DESCRIPTIONS: Final = ("description", "body", "text")
+
+
+class NotLabelled(ValueError):
+    """The file lacks a column that is needed. The message names the columns that it has."""
+
+
+@dataclass(frozen=True)
+class CorpusTicket(Example):
+    """A ticket of the corpus, which knows its impact and urgency too."""
+
+    impact: int = 3
+    urgency: int = 3
+
+
+def load_corpus(directory: Path = CORPUS) -> list[CorpusTicket]:
+    """Return every ticket of the corpus, in the order of the files' names."""
+    return [
+        CorpusTicket(
+            row["title"], row["description"], row["category"], row["impact"], row["urgency"]
+        )
+        for path in sorted(directory.glob("*.ndjson"))
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    ]
+
+
+def read_examples(path: Path, *, label: str = "category") -> list[Example]:
+    """Return the labelled rows of a CSV or NDJSON file (.gz too); rows without a label or a text are passed over.
+
+    :raises NotLabelled: there is no column `label`, or no column with text.
+    """
+    raw: IO[bytes] = path.open("rb")
+    with raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        plain = gzip.GzipFile(fileobj=raw) if packed else raw
+        text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
+        return list(_examples(text, label))
+
+
+def _examples(text: io.TextIOWrapper, label: str) -> Iterator[Example]:
+    start = text.read(1)
+    text.seek(0)
+    csv.field_size_limit(8 * 2**20)
+    rows = map(json.loads, filter(str.strip, text)) if start == "{" else csv.DictReader(text)
+    title = description = ""
+    for number, row in enumerate(rows):
+        if number == 0:
+            title = next((name for name in TITLES if name in row), "")
+            description = next((name for name in DESCRIPTIONS if name in row), "")
+            if label not in row or not (title or description):
+                raise NotLabelled(
+                    f"A column {label!r} and one of {', '.join(TITLES + DESCRIPTIONS)} are needed; "
+                    f"there are: {', '.join(row)}."
+                )
+        example = Example(
+            str(row.get(title) or ""),
+            str(row.get(description) or ""),
+            str(row.get(label) or "").strip(),
+        )
+        if example.label and (example.title or example.description):
+            yield example

@@ -1,0 +1,77 @@
+"""A trained classifier: plain arrays that turn texts into probabilities."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triage.classifier.features import TextIn, all_tokens, vectorize
+
+TOP: Final = 3
+WORDS: Final = 5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The likeliest label; `alternatives` include it; `words` spoke for it against the runner-up."""
+
+    label: str
+    confidence: float
+    alternatives: tuple[tuple[str, float], ...]
+    words: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Linear scores over TF-IDF, made probabilities by one temperature."""
+
+    name: str
+    labels: tuple[str, ...]
+    vocabulary: Mapping[str, int]
+    idf: NDArray[np.float32]  # one a feature
+    coefficients: NDArray[np.float32]  # features × labels
+    intercepts: NDArray[np.float32]  # one a label
+    temperature: float
+    auto_thresholds: Mapping[str, float]  # label -> confidence from which it is right often enough
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_names", list(self.vocabulary))
+
+    def predict(self, texts: Sequence[TextIn], *, explain: bool = True) -> list[Prediction]:
+        """Return a prediction for each text. A text without a known word gets the labels' prior."""
+        features = vectorize(all_tokens(texts), self.vocabulary, self.idf)
+        shares = softmax((features @ self.coefficients + self.intercepts) / self.temperature)
+        best = np.argsort(-shares, axis=1)[:, : max(TOP, 2)]
+        found = []
+        for row in range(len(texts)):
+            order = best[row]
+            top = tuple((self.labels[i], float(shares[row, i])) for i in order[:TOP])
+            start, end = features.indptr[row], features.indptr[row + 1]
+            words: tuple[tuple[str, float], ...] = ()
+            if explain and end > start:
+                columns, values = features.indices[start:end], features.data[start:end]
+                words = self._words(columns, values, order[0], order[1])
+            found.append(Prediction(*top[0], top, words))
+        return found
+
+    def _words(
+        self, columns: NDArray[np.int32], values: NDArray[np.float32], winner: int, runner_up: int
+    ) -> tuple[tuple[str, float], ...]:
+        pull = values * (self.coefficients[columns, winner] - self.coefficients[columns, runner_up])
+        names: list[str] = self._names  # type: ignore[attr-defined]
+        found: dict[str, float] = {}
+        for index in np.argsort(-pull)[: 2 * WORDS]:
+            if pull[index] <= 0 or len(found) == WORDS:
+                break
+            word = names[columns[index]].removeprefix("title:")
+            found[word] = found.get(word, 0.0) + float(pull[index])
+        return tuple(found.items())
+
+
+def softmax(scores: NDArray[Any]) -> NDArray[Any]:
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: NDArray[Any] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares

@@ -1,0 +1,105 @@
+"""A model as one file that is safe to load: plain arrays and JSON in a zip, nothing that could be executed."""
+
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any, Final
+
+import numpy as np
+
+from triage.classifier.model import TrainedModel
+
+FORMAT: Final = 1
+MOST_BYTES: Final = 300 * 2**20  # unpacked; a file that claims more is refused
+_ARRAYS: Final = ("idf", "coefficients", "intercepts")
+_MOMENT: Final = (2000, 1, 1, 0, 0, 0)  # the same model makes the same bytes
+
+
+class ModelUnreadable(ValueError):
+    """The data is not a model of ours, is damaged, or is from another version."""
+
+
+def dumps(model: TrainedModel) -> bytes:
+    """Return the model as bytes. Coefficients are kept in 16 bits: half the size, the same predictions."""
+    members: dict[str, bytes] = {}
+    for name in _ARRAYS:
+        buffer = io.BytesIO()
+        array = getattr(model, name)
+        np.save(
+            buffer,
+            array.astype(np.float16) if name == "coefficients" else array,
+            allow_pickle=False,
+        )
+        members[f"{name}.npy"] = buffer.getvalue()
+    about = {
+        "format": FORMAT,
+        "name": model.name,
+        "labels": model.labels,
+        "temperature": model.temperature,
+        "auto_thresholds": dict(model.auto_thresholds),
+        "scores": dict(model.scores),
+    }
+    members["vocabulary.json"] = json.dumps(list(model.vocabulary), ensure_ascii=False).encode()
+    members["model.json"] = json.dumps(about, sort_keys=True).encode()
+    members["sha256"] = _digest(members).encode()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _MOMENT), content, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def loads(data: bytes) -> TrainedModel:
+    """Return the model that `dumps` wrote.
+
+    :raises ModelUnreadable: saying why.
+    """
+    try:
+        members = _unpack(data)
+        about: dict[str, Any] = json.loads(members["model.json"])
+        if about["format"] != FORMAT:
+            raise ModelUnreadable(
+                f"It has format {about['format']}; this version reads format {FORMAT}. Train it again."
+            )
+        arrays = {
+            name: np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False).astype(np.float32)
+            for name in _ARRAYS
+        }
+        words = json.loads(members["vocabulary.json"])
+        model = TrainedModel(
+            name=about["name"],
+            labels=tuple(about["labels"]),
+            vocabulary={word: index for index, word in enumerate(words)},
+            temperature=float(about["temperature"]),
+            auto_thresholds=about["auto_thresholds"],
+            scores=about["scores"],
+            **arrays,
+        )
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise (
+            error if isinstance(error, ModelUnreadable) else ModelUnreadable(f"Damaged: {error}")
+        ) from None
+    if model.coefficients.shape != (len(words), len(model.labels)) or model.idf.shape != (
+        len(words),
+    ):
+        raise ModelUnreadable("Damaged: the arrays do not fit together.")
+    return model
+
+
+def _unpack(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
+            raise ModelUnreadable(f"It unpacks to more than {MOST_BYTES // 2**20} MB.")
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    digest = members.pop("sha256", b"").decode("ascii", "replace")
+    if digest != _digest(members):
+        raise ModelUnreadable("Damaged: its checksum does not match.")
+    return members
+
+
+def _digest(members: dict[str, bytes]) -> str:
+    hashed = hashlib.sha256()
+    for name in sorted(members):
+        hashed.update(name.encode() + b"\0" + len(members[name]).to_bytes(8, "big") + members[name])
+    return hashed.hexdigest()

@@ -1,0 +1,148 @@
+"""Training: labelled texts in, a model with honest probabilities and measured scores out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
+from sklearn.model_selection import StratifiedKFold
+from sklearn.svm import LinearSVC
+
+from triage.classifier.evaluation import evaluate, thresholds
+from triage.classifier.features import (
+    Example,
+    all_tokens,
+    build_vocabulary,
+    inverse_frequency,
+    vectorize,
+)
+from triage.classifier.model import Prediction, TrainedModel, softmax
+
+MIN_PER_LABEL: Final = 5
+FOLDS: Final = 5
+MOST_FEATURES: Final = 150_000
+#: Strengths that are tried; the one with the best out-of-fold macro-F1 wins.
+STRENGTHS: Final = (0.1, 0.3, 1.0)
+
+
+class TooFewExamples(ValueError):
+    """There is not enough to learn from. The message says what is missing."""
+
+
+@dataclass(frozen=True)
+class _Space:
+    vocabulary: dict[str, int]
+    idf: NDArray[np.float32]
+
+
+def train(examples: Sequence[Example], *, name: str = "model", seed: int = 0) -> TrainedModel:
+    """Learn to tell the labels apart.
+
+    Labels with fewer than 5 examples are left out (`scores["left_out"]`). All scores, the temperature and the
+    thresholds come from predictions on examples that the predicting model had not seen (5 folds).
+
+    :raises TooFewExamples: fewer than two labels remain.
+    """
+    usable, left_out = _usable(examples)
+    labels = tuple(sorted({example.label for example in usable}))
+    truth = np.array([labels.index(example.label) for example in usable])
+    documents = list(all_tokens(example.text for example in usable))
+    strength, held_out = _choose_strength(documents, truth, len(labels), seed)
+    temperature = fit_temperature(held_out, truth)
+    shares = softmax(held_out / temperature)
+    predictions = as_predictions(shares, labels)
+    scores = evaluate(predictions, [example.label for example in usable]).as_dict()
+    space = _space(documents)
+    coefficients, intercepts = _fit(
+        vectorize(documents, space.vocabulary, space.idf), truth, len(labels), strength, seed
+    )
+    return TrainedModel(
+        name=name,
+        labels=labels,
+        vocabulary=space.vocabulary,
+        idf=space.idf,
+        coefficients=coefficients,
+        intercepts=intercepts,
+        temperature=temperature,
+        auto_thresholds=thresholds(predictions, [example.label for example in usable]),
+        scores={**scores, "examples": len(usable), "left_out": left_out, "strength": strength},
+    )
+
+
+def _usable(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
+    counts = Counter(example.label for example in examples)
+    left_out = {label: count for label, count in counts.items() if count < MIN_PER_LABEL}
+    usable = [example for example in examples if example.label not in left_out]
+    if len(counts) - len(left_out) < 2:
+        few = ", ".join(f"{label} ({count})" for label, count in sorted(counts.items())) or "none"
+        raise TooFewExamples(
+            f"At least two labels with {MIN_PER_LABEL} examples each are needed; there are: {few}."
+        )
+    return usable, left_out
+
+
+def _space(documents: Sequence[Sequence[str]]) -> _Space:
+    vocabulary = build_vocabulary(documents, min_documents=2, most=MOST_FEATURES)
+    if not vocabulary:
+        raise TooFewExamples("No word occurs in two examples: there is nothing to learn from.")
+    return _Space(vocabulary, inverse_frequency(vectorize(documents, vocabulary, None)))
+
+
+def _fit(
+    features: csr_matrix, truth: NDArray[Any], labels: int, strength: float, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    machine = LinearSVC(C=strength, random_state=seed, dual=True, max_iter=3000, tol=1e-3)
+    machine.fit(features, truth)
+    coefficients, intercepts = machine.coef_, machine.intercept_
+    if labels == 2:  # scikit-learn keeps one row for two labels
+        coefficients, intercepts = (
+            np.vstack([-coefficients, coefficients]),
+            np.array([-intercepts[0], intercepts[0]]),
+        )
+    return coefficients.T.astype(np.float32), intercepts.astype(np.float32)
+
+
+def _choose_strength(
+    documents: Sequence[Sequence[str]], truth: NDArray[Any], labels: int, seed: int
+) -> tuple[float, NDArray[Any]]:
+    """Return the best strength and its out-of-fold scores, examples × labels."""
+    folds = min(FOLDS, int(np.bincount(truth).min()))
+    split = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth))
+    held_out = {strength: np.zeros((len(truth), labels)) for strength in STRENGTHS}
+    for seen, unseen in split:
+        space = _space([documents[i] for i in seen])
+        learn = vectorize([documents[i] for i in seen], space.vocabulary, space.idf)
+        ask = vectorize([documents[i] for i in unseen], space.vocabulary, space.idf)
+        for strength in STRENGTHS:
+            coefficients, intercepts = _fit(learn, truth[seen], labels, strength, seed)
+            held_out[strength][unseen] = ask @ coefficients + intercepts
+    best = max(STRENGTHS, key=lambda s: _macro_f1(held_out[s].argmax(axis=1), truth, labels))
+    return best, held_out[best]
+
+
+def _macro_f1(guess: NDArray[Any], truth: NDArray[Any], labels: int) -> float:
+    hits = np.bincount(truth[guess == truth], minlength=labels)
+    total = np.bincount(guess, minlength=labels) + np.bincount(truth, minlength=labels)
+    return float(np.mean(2 * hits / np.maximum(total, 1)))
+
+
+def fit_temperature(scores: NDArray[Any], truth: NDArray[Any]) -> float:
+    """Return the temperature under which the true labels are likeliest."""
+
+    def surprise(log_temperature: float) -> float:
+        shares = softmax(scores / np.exp(log_temperature))
+        return float(-np.log(np.maximum(shares[np.arange(len(truth)), truth], 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-4, 3), method="bounded").x))
+
+
+def as_predictions(shares: NDArray[Any], labels: Sequence[str]) -> list[Prediction]:
+    best = shares.argmax(axis=1)
+    return [
+        Prediction(labels[i], float(row[i]), ((labels[i], float(row[i])),), ())
+        for row, i in zip(shares, best, strict=True)
+    ]

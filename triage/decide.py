@@ -1,0 +1,215 @@
+"""The decision about one ticket: every field with who decided it and why. Pure; reads nothing, writes nothing.
+
+Order of engines for the category: a person's value, a rule marked final, the classifier, keyword rules, `general`.
+Impact and urgency come from rules and signals in the text, priority from their matrix, department and group from
+the routing table. What a person set is an input, never an output.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from triage.matrix import PriorityMatrix, priority
+from triage.routing import Facts, RoutingTable, route
+from triage.rules import CategoryVote, RuleBook, TicketText, category_of, impact_of, urgency_of
+from triage.signals import read_signals
+
+#: Below this the classifier's best guess is hardly better than none, and keyword rules are asked.
+MODEL_FLOOR: Final = 0.35
+#: Below this a category is not trusted at all: the ticket goes to the default route for a person to sort.
+REVIEW_BELOW: Final = 0.45
+#: Where the classifier knows no threshold for a label, this much confidence acts alone.
+AUTO_FROM: Final = 0.90
+FALLBACK_CATEGORY: Final = "general"
+LEAST: Final = 3  # impact and urgency of a ticket that says nothing about them
+
+
+class Guess(Protocol):
+    """What the classifier says about one text."""
+
+    label: str
+    confidence: float
+    alternatives: tuple[tuple[str, float], ...]
+    words: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A ticket as triage sees it. `fixed` holds the fields that a person or the sender decided."""
+
+    title: str
+    description: str
+    source: str
+    tier: str
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything a decision depends on, besides the ticket."""
+
+    rules: RuleBook
+    matrix: PriorityMatrix
+    routing: RoutingTable
+    thresholds: Mapping[str, float]
+    model_name: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    category: str
+    impact: int
+    urgency: int
+    priority: int
+    department: str
+    group: str | None
+    confidence: float
+    band: str
+    tags: tuple[str, ...]
+    fields: dict[str, dict[str, Any]]
+    alternatives: tuple[tuple[str, float], ...]
+    words: tuple[tuple[str, float], ...]
+    rules: tuple[int, ...]
+    model: str
+    input_hash: str
+
+
+def decide(given: Given, guess: Guess | None, knowledge: Knowledge) -> Decision:
+    """Decide every field of one ticket.
+
+    `guess` is None without a classifier. `band` is `auto` (act), `suggest` (act, but ask a person to look) or
+    `review` (a person decides; meanwhile the ticket goes to the default route).
+    """
+    text = TicketText(given.title, given.description, given.source, given.tier)
+    hits = knowledge.rules.match(text)
+    signals = read_signals(given.title, given.description, given.tier)
+    why: dict[str, dict[str, Any]] = {}
+    category, confidence, band = _category(given, guess, category_of(hits), knowledge, why)
+    impact = _level("impact", given, impact_of(hits, signals), why)
+    urgency = _level("urgency", given, urgency_of(hits, signals), why)
+    rank = _priority(given, impact, urgency, knowledge, why)
+    department, group = _destination(given, category, rank, band, knowledge, why)
+    return Decision(
+        category=category,
+        impact=impact,
+        urgency=urgency,
+        priority=rank,
+        department=department,
+        group=group,
+        confidence=confidence,
+        band=band,
+        tags=tuple(dict.fromkeys(tag for hit in hits for tag in hit.tags)),
+        fields=why,
+        alternatives=guess.alternatives if guess else (),
+        words=guess.words if guess else (),
+        rules=tuple(hit.rule_id for hit in hits),
+        model=knowledge.model_name if guess else "",
+        input_hash=input_hash(given),
+    )
+
+
+def input_hash(given: Given) -> str:
+    """Identify what the decision was made from: the same hash, the same input."""
+    fixed = sorted((name, str(value)) for name, value in given.fixed.items())
+    parts = (given.title, given.description, given.source, given.tier, fixed)
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _category(
+    given: Given,
+    guess: Guess | None,
+    vote: CategoryVote,
+    knowledge: Knowledge,
+    why: dict[str, dict[str, Any]],
+) -> tuple[str, float, str]:
+    """Return category, confidence 0-1 and band."""
+    if "category" in given.fixed:
+        why["category"] = {"by": "person", "why": "Set by a person or the sender."}
+        return given.fixed["category"], 1.0, "auto"
+    if vote.final and vote.category:
+        why["category"] = _by_rule(vote, "rule")
+        return vote.category, vote.confidence, "auto"
+    if guess is not None and (guess.confidence >= MODEL_FLOOR or not vote.category):
+        threshold = knowledge.thresholds.get(guess.label, AUTO_FROM)
+        why["category"] = {
+            "by": "model",
+            "why": f"{knowledge.model_name} is {guess.confidence:.0%} sure; it acts alone from {threshold:.0%}.",
+            "threshold": round(threshold, 4),
+        }
+        return guess.label, guess.confidence, _band(guess.confidence, threshold)
+    if vote.category:
+        why["category"] = _by_rule(vote, "keywords")
+        return vote.category, vote.confidence, _band(vote.confidence, AUTO_FROM)
+    why["category"] = {"by": "default", "why": "No rule matched and there is no classifier."}
+    return FALLBACK_CATEGORY, vote.confidence, "review"
+
+
+def _by_rule(vote: CategoryVote, engine: str) -> dict[str, Any]:
+    quoted = ", ".join(f"“{term}”" for term in vote.terms)
+    return {"by": engine, "why": f"Found {quoted}.", "rules": list(vote.rule_ids)}
+
+
+def _band(confidence: float, threshold: float) -> str:
+    if confidence >= threshold:
+        return "auto"
+    return "suggest" if confidence >= REVIEW_BELOW else "review"
+
+
+def _level(
+    name: str, given: Given, found: tuple[int | None, str], why: dict[str, dict[str, Any]]
+) -> int:
+    if name in given.fixed:
+        why[name] = {"by": "person", "why": "Set by a person or the sender."}
+        return int(given.fixed[name])
+    level, reason = found
+    if level is None:
+        why[name] = {"by": "default", "why": f"Nothing in the text speaks of {name}."}
+        return LEAST
+    why[name] = {"by": "rule", "why": reason}
+    return level
+
+
+def _priority(
+    given: Given, impact: int, urgency: int, knowledge: Knowledge, why: dict[str, dict[str, Any]]
+) -> int:
+    if "priority" in given.fixed:
+        why["priority"] = {"by": "person", "why": "Set by a person or the sender."}
+        return int(given.fixed["priority"])
+    rank = priority(knowledge.matrix, impact, urgency)
+    why["priority"] = {
+        "by": "matrix",
+        "why": f"Impact {impact} and urgency {urgency} make P{rank}.",
+    }
+    return rank
+
+
+def _destination(
+    given: Given,
+    category: str,
+    rank: int,
+    band: str,
+    knowledge: Knowledge,
+    why: dict[str, dict[str, Any]],
+) -> tuple[str, str | None]:
+    facts = Facts(
+        # An untrusted category must not send the ticket anywhere: only the default route takes it.
+        category="" if band == "review" else category,
+        title=given.title,
+        description=given.description,
+        tier=given.tier,
+        source=given.source,
+        priority=rank,
+    )
+    found = route(knowledge.routing, facts)
+    department, group = found.department, found.group
+    why["department"] = why["group"] = {"by": "routing", "why": found.reason, "rule": found.rule_id}
+    if "department" in given.fixed:
+        why["department"] = {"by": "person", "why": "Set by a person or the sender."}
+        if given.fixed["department"] != department:
+            department, group = given.fixed["department"], None
+            why["group"] = {"by": "default", "why": "No route leads to this department."}
+    if "group" in given.fixed:
+        why["group"] = {"by": "person", "why": "Set by a person or the sender."}
+        group = given.fixed["group"]
+    return department, group

@@ -1,0 +1,148 @@
+"""What triage knows, read from the database once and kept until an edit there changes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import connection
+
+from tickets.models import Category, Department, SupportGroup
+from triage.classifier.model import Prediction, TrainedModel
+from triage.classifier.storage import ModelUnreadable, loads
+from triage.decide import Knowledge
+from triage.matrix import PriorityMatrix
+from triage.models import ClassifierModel, PriorityCell, RoutingRule, Rule
+from triage.routing import RoutingSpec, RoutingTable
+from triage.rules import RuleBook, RuleSpec
+from triage.terms import Term
+
+log = structlog.get_logger("triage.knowledge")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Knowledge with the classifier and the rows that decisions name."""
+
+    stamp: str
+    knowledge: Knowledge
+    model: TrainedModel | None
+    categories: dict[str, Category] = field(default_factory=dict)
+    departments: dict[str, Department] = field(default_factory=dict)
+    groups: dict[str, SupportGroup] = field(default_factory=dict)
+
+    def guess(self, texts: Sequence[tuple[str, str]]) -> list[Prediction | None]:
+        return list(self.model.predict(texts)) if self.model else [None] * len(texts)
+
+
+_lock = threading.Lock()
+_loaded: Loaded | None = None
+
+
+def current() -> Loaded:
+    """Return what is known now. One small query tells whether anything was edited since the last call."""
+    global _loaded
+    stamp = _stamp()
+    with _lock:
+        if _loaded is None or _loaded.stamp != stamp:
+            _loaded = _load(stamp, _loaded)
+        return _loaded
+
+
+def _stamp() -> str:
+    """A text that changes with every committed edit of the small tables: ids with their row versions."""
+    through = RoutingRule.categories.through
+    models = (Rule, RoutingRule, through, PriorityCell, Category, Department, SupportGroup)
+    parts = " UNION ALL ".join(
+        f"SELECT {number}, string_agg(id::text || ':' || xmin::text, ',' ORDER BY id) FROM {model._meta.db_table}"
+        for number, model in enumerate(models)
+    )
+    champion = f"SELECT 99, max(id)::text FROM {ClassifierModel._meta.db_table} WHERE champion"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT md5(string_agg(s, '|' ORDER BY n)) FROM ({parts} UNION ALL {champion}) AS x(n, s)"
+        )
+        return str(cursor.fetchone()[0])
+
+
+def _load(stamp: str, before: Loaded | None) -> Loaded:
+    model = _model(before)
+    matrix = PriorityMatrix({(c.impact, c.urgency): c.priority for c in PriorityCell.objects.all()})
+    knowledge = Knowledge(
+        rules=RuleBook.compile(rule_specs()),
+        matrix=matrix,
+        routing=RoutingTable.build(routing_specs()),
+        thresholds=model.auto_thresholds if model else {},
+        model_name=model.name if model else "",
+    )
+    return Loaded(
+        stamp,
+        knowledge,
+        model,
+        {row.slug: row for row in Category.objects.all()},
+        {row.name: row for row in Department.objects.all()},
+        {row.name: row for row in SupportGroup.objects.all()},
+    )
+
+
+def _model(before: Loaded | None) -> Any:
+    row = ClassifierModel.objects.filter(champion=True).first()
+    if row is None:
+        return None
+    if before and before.model and before.knowledge.model_name == row.name:
+        return before.model
+    try:
+        return loads(bytes(row.data))
+    except ModelUnreadable as error:
+        log.error("classifier not readable; rules decide alone", model=row.name, error=str(error))
+        return None
+
+
+def rule_specs() -> list[RuleSpec]:
+    rules = Rule.objects.filter(enabled=True).select_related("category").order_by("position", "pk")
+    return [rule_spec(rule) for rule in rules]
+
+
+def rule_spec(rule: Rule) -> RuleSpec:
+    return RuleSpec(
+        id=rule.pk or 0,
+        position=rule.position,
+        name=rule.name,
+        terms=terms_of(rule.terms),
+        exclude=terms_of(rule.exclude),
+        min_score=rule.min_score,
+        sources=frozenset(rule.sources),
+        tiers=frozenset(rule.tiers),
+        category=rule.category.slug if rule.category else None,
+        impact=rule.impact,
+        urgency=rule.urgency,
+        tags=tuple(rule.tags),
+        final=rule.final,
+    )
+
+
+def routing_specs() -> list[RoutingSpec]:
+    rules = RoutingRule.objects.filter(enabled=True).select_related("department", "group")
+    return [
+        RoutingSpec(
+            id=rule.pk,
+            position=rule.position,
+            name=rule.name,
+            categories=frozenset(category.slug for category in rule.categories.all()),
+            terms=terms_of(rule.terms),
+            tiers=frozenset(rule.tiers),
+            sources=frozenset(rule.sources),
+            max_priority=rule.max_priority,
+            department=rule.department.name,
+            group=rule.group.name if rule.group else None,
+            is_default=rule.is_default,
+        )
+        for rule in rules.prefetch_related("categories").order_by("is_default", "position", "pk")
+    ]
+
+
+def terms_of(stored: Sequence[Any]) -> tuple[Term, ...]:
+    return tuple(Term(item["text"], float(item.get("weight", 1.0))) for item in stored)

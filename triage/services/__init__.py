@@ -1,0 +1,21 @@
+"""Writes of triage. One public function is one transaction, unless it says that it joins the caller's."""
+
+from triage.services.jobs import (
+    analyze,
+    batch_jobs,
+    react_to_changes,
+    request_triage,
+    requeue_stale_jobs,
+    retriage,
+)
+from triage.services.running import run_jobs
+
+__all__ = [
+    "analyze",
+    "batch_jobs",
+    "react_to_changes",
+    "request_triage",
+    "requeue_stale_jobs",
+    "retriage",
+    "run_jobs",
+]

@@ -1,0 +1,155 @@
+"""Asking for triage: jobs, batches, and the sweep that finds jobs whose message was lost."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from tickets.models import EventKind, Ticket, TicketEvent, TriageStatus
+from tickets.services import Change, record_changes
+from tickets.services.recording import lock
+from triage import knowledge
+from triage.decide import Decision, Given, decide
+from triage.matrix import priority
+from triage.models import TriageBatch, TriageJob
+from workers import leases
+from workers import services as work
+from workers.context import current_request_id
+from workers.dispatch import enqueue, enqueue_each
+from workers.names import TaskName
+
+ACTOR = "triage"
+_TEXT = {"title", "description"}
+
+
+def request_triage(
+    *, tickets: Sequence[Ticket], batch: TriageBatch | None = None
+) -> list[TriageJob]:
+    """Write a job for each ticket and nudge the workers, in the caller's transaction."""
+    nudge_at = Now() + timedelta(seconds=settings.NUDGE_SECONDS)
+    jobs = TriageJob.objects.bulk_create(
+        [
+            TriageJob(
+                ticket=ticket, batch=batch, request_id=current_request_id(), nudge_at=nudge_at
+            )
+            for ticket in tickets
+        ]
+    )
+    enqueue(TaskName.TRIAGE_RUN_JOBS, [job.pk for job in jobs])
+    return jobs
+
+
+def react_to_changes(*, events: Sequence[TicketEvent]) -> None:
+    """New words ask for a new triage; a new impact or urgency makes a new priority. The caller's transaction."""
+    reworded = {e.ticket_id: e.ticket for e in events if e.changes.keys() & _TEXT}
+    rescored = {
+        e.ticket_id: e.ticket
+        for e in events
+        if e.actor != ACTOR
+        and e.changes.keys() & {"impact", "urgency"}
+        and "priority" not in e.changes
+    }
+    if rescored:
+        _rescore(list(rescored.values()))
+    if reworded:
+        waiting = set(
+            TriageJob.objects.filter(ticket__in=reworded, state=leases.State.PENDING).values_list(
+                "ticket", flat=True
+            )
+        )
+        request_triage(tickets=[ticket for pk, ticket in reworded.items() if pk not in waiting])
+
+
+def _rescore(tickets: Sequence[Ticket]) -> None:
+    matrix = knowledge.current().knowledge.matrix
+    changes = [
+        Change(
+            ticket,
+            {"priority": priority(matrix, ticket.impact, ticket.urgency)},
+            reason="impact × urgency",
+        )
+        for ticket in tickets
+        if ticket.impact and ticket.urgency and not ticket.priority_locked
+    ]
+    record_changes(changes, actor=ACTOR, now=timezone.now())
+
+
+@transaction.atomic(durable=True)
+def retriage(*, ids: Sequence[int], requested_by: str) -> TriageBatch | None:
+    """Ask for triage of these tickets again. Values that people set stay. None when there are no such tickets."""
+    tickets = lock(ids)
+    if not tickets:
+        return None
+    batch = TriageBatch.objects.create(requested_by=requested_by, total_items=len(tickets))
+    request_triage(tickets=tickets, batch=batch)
+    return batch
+
+
+@transaction.atomic(durable=True)
+def batch_jobs(*, requested_by: str, visible: QuerySet[Ticket]) -> TriageBatch | None:
+    """Gather the waiting jobs of `visible` tickets, and the failed ones with new attempts, into a batch.
+
+    None when there are none.
+    """
+    mine = TriageJob.objects.filter(ticket__in=visible)
+    failed = leases.revive(
+        TriageJob, list(mine.filter(state=leases.State.FAILED).values_list("pk", flat=True))
+    )
+    waiting = mine.filter(state=leases.State.PENDING, batch__isnull=True)
+    ids = sorted({*failed, *waiting.values_list("pk", flat=True)})
+    if not ids:
+        return None
+    batch = TriageBatch.objects.create(requested_by=requested_by, total_items=len(ids))
+    TriageJob.objects.filter(pk__in=ids).update(batch=batch)
+    enqueue_each(TaskName.TRIAGE_RUN_JOBS, failed)
+    enqueue(TaskName.TRIAGE_RUN_JOBS, sorted(set(ids) - set(failed)))
+    return batch
+
+
+@transaction.atomic(durable=True)
+def requeue_stale_jobs() -> int:
+    """Send a message again for jobs that nobody works on. Returns how many were found."""
+    stale = work.requeue(TriageJob, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    bury_failed(stale.failed)
+    return len(stale.together) + len(stale.alone) + len(stale.failed)
+
+
+def bury_failed(ids: Sequence[int]) -> None:
+    """Give failed jobs a dead letter and tell it on their tickets, in the caller's transaction."""
+    jobs = list(TriageJob.objects.filter(pk__in=ids).select_related("ticket")) if ids else []
+    if not jobs:
+        return
+    work.bury(TriageJob, [(job.pk, str(job.ticket), job.error, job.request_id) for job in jobs])
+    now, tickets = (
+        timezone.now(),
+        {ticket.pk: ticket for ticket in lock(job.ticket_id for job in jobs)},
+    )
+    changes = [
+        Change(
+            tickets[job.ticket_id],
+            {"triage_status": TriageStatus.FAILED},
+            kind=EventKind.TRIAGE_FAILED,
+            reason=job.error[:300],
+            request_id=job.request_id,
+        )
+        for job in jobs
+        if job.ticket_id in tickets
+    ]
+    record_changes(changes, actor=ACTOR, now=now)
+
+
+def analyze(
+    *, title: str, description: str, source: str, tier: str, fixed: dict[str, Any]
+) -> tuple[Decision, float]:
+    """Decide about a text as about a ticket, and write nothing. Returns decision and milliseconds."""
+    started = time.perf_counter()
+    loaded = knowledge.current()
+    [guess] = loaded.guess([(title, description)])
+    decision = decide(Given(title, description, source, tier, fixed), guess, loaded.knowledge)
+    return decision, (time.perf_counter() - started) * 1000

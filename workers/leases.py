@@ -1,0 +1,214 @@
+"""Work that is a row: claimed by one worker at a time, found again when that worker dies.
+
+A model that inherits `LeasedWork` gets the whole life of such a row:
+
+    pending ──claim──► running ──finish──► done
+       ▲                 │ lease ran out: claimed again, alone
+       └──retry (person) └──`max_attempts` used up──► failed + dead letter
+
+Leases use the database's clock, so workers with wrong clocks cannot steal from each other. A claim counts the
+attempt, so a row that kills its worker is counted too. A row that was claimed before is only ever claimed alone:
+whatever it did to its worker, it cannot do to its neighbours again.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import connection, models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+DEFAULT_ATTEMPTS: Final = 3
+LOST_WORKER: Final = "The worker died or was too slow, and its lease ran out."
+
+
+class State(models.TextChoices):
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class LeasedWork(models.Model):
+    """A unit of work. Subclasses set TASK_NAME (the message that makes a worker look at the row)."""
+
+    TASK_NAME: str
+
+    state = models.CharField(
+        max_length=8, choices=State, default=State.PENDING, db_default=State.PENDING
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    #: When the sweep sends the next message, unless the row is done by then.
+    nudge_at = models.DateTimeField(db_default=Now() + timedelta(seconds=30), editable=False)
+    nudges = models.PositiveSmallIntegerField(default=0, editable=False)
+    request_id = models.CharField(max_length=64, blank=True, editable=False)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def sweep_index(cls, name: str) -> models.Index:
+        """The index that the sweep reads. Finished rows leave it, so it stays small."""
+        return models.Index(fields=["nudge_at"], name=name, condition=ACTIVE)
+
+    @classmethod
+    def lease_constraint(cls, name: str) -> models.CheckConstraint:
+        held = Q(lease_token__isnull=False, lease_until__isnull=False)
+        free = Q(lease_token__isnull=True, lease_until__isnull=True)
+        return models.CheckConstraint(
+            name=name, condition=(Q(state=State.RUNNING) & held) | (~Q(state=State.RUNNING) & free)
+        )
+
+
+ACTIVE: Final = Q(state__in=[State.PENDING, State.RUNNING])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Rows that this worker holds: nobody else may finish them until the lease runs out."""
+
+    token: uuid.UUID
+    ids: tuple[int, ...]
+
+
+def claim(
+    model: type[LeasedWork],
+    ids: Sequence[int],
+    *,
+    lease: timedelta,
+    max_attempts: int = DEFAULT_ATTEMPTS,
+) -> Claim:
+    """Take those of `ids` that are free, in one statement. Rows in other hands are left out silently:
+    messages come twice, and the second one finds nothing to do."""
+    token = uuid.uuid4()
+    fresh_only = "AND attempts = 0" if len(ids) > 1 else ""
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {table} SET state = 'running', attempts = attempts + 1, lease_token = %(token)s,
+                   lease_until = now() + %(lease)s, nudge_at = now() + %(lease)s
+             WHERE id IN (SELECT id FROM {table}
+                           WHERE id = ANY(%(ids)s) AND attempts < %(most)s {fresh_only}
+                             AND (state = 'pending' OR (state = 'running' AND lease_until < now()))
+                           ORDER BY id FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            {"token": token, "lease": lease, "ids": list(ids), "most": max_attempts},
+        )
+        return Claim(token, tuple(sorted(pk for (pk,) in cursor.fetchall())))
+
+
+def finish(model: type[LeasedWork], held: Claim, ids: Sequence[int]) -> set[int]:
+    """Mark `ids` done inside the caller's transaction, and return those that were still held.
+
+    The caller writes effects only for the returned ids: a worker that wakes up after its lease ran out gets
+    none of them back.
+    """
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {table} SET state = 'done', lease_token = NULL, lease_until = NULL, error = '',
+                   finished_at = now()
+             WHERE id = ANY(%s) AND state = 'running' AND lease_token = %s
+            RETURNING id
+            """,
+            [list(ids), held.token],
+        )
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def give_back(
+    model: type[LeasedWork],
+    held: Claim,
+    pk: int,
+    *,
+    error: str,
+    max_attempts: int = DEFAULT_ATTEMPTS,
+) -> bool:
+    """Record why one row failed. It is tried again later, or is `failed` when its attempts are used up.
+
+    Returns whether the row is now failed for good. Runs in the caller's transaction.
+    """
+    mine = model._default_manager.filter(pk=pk, state=State.RUNNING, lease_token=held.token)
+    free: dict[str, Any] = {"lease_token": None, "lease_until": None, "error": error[:2000]}
+    if mine.filter(attempts__gte=max_attempts).update(
+        state=State.FAILED, finished_at=Now(), **free
+    ):
+        return True
+    # 2, 4, 8 … seconds: long enough for a hiccup, short enough for a person who waits.
+    backoff = timedelta(seconds=2) * models.functions.Power(2, F("attempts") - 1)
+    mine.update(state=State.PENDING, nudge_at=Now() + backoff, **free)
+    return False
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What a sweep found: rows to send a message for, and rows whose attempts are used up."""
+
+    together: list[int]  # never tried: may share a message
+    alone: list[int]  # tried before: one message each
+    failed: list[int]  # just marked failed
+
+
+def take_stale(
+    model: type[LeasedWork],
+    *,
+    limit: int = 5000,
+    max_attempts: int = DEFAULT_ATTEMPTS,
+    nudge: timedelta = timedelta(seconds=30),
+) -> Stale:
+    """Find rows that nobody works on and whose last message must be presumed lost.
+
+    Each waits twice as long for its next message as for the last (up to 64 × `nudge`), so that a long
+    queue is not filled with copies. Runs in the caller's transaction; safe on any number of workers.
+    """
+    table = connection.ops.quote_name(model._meta.db_table)
+    stale = f"""SELECT id FROM {table} WHERE state IN ('pending', 'running') AND nudge_at < now()
+                   AND (state = 'pending' OR lease_until < now())
+                 ORDER BY nudge_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {table} SET
+                   state = CASE WHEN attempts >= %(most)s THEN 'failed' ELSE state END,
+                   finished_at = CASE WHEN attempts >= %(most)s THEN now() END,
+                   error = CASE WHEN state = 'running' THEN %(lost)s ELSE error END,
+                   lease_token = CASE WHEN attempts >= %(most)s THEN NULL ELSE lease_token END,
+                   lease_until = CASE WHEN attempts >= %(most)s THEN NULL ELSE lease_until END,
+                   nudges = least(nudges + 1, 1000),
+                   nudge_at = now() + %(nudge)s * power(2, least(nudges, 6))
+             WHERE id IN ({stale})
+            RETURNING id, attempts, state
+            """,
+            {"limit": limit, "most": max_attempts, "lost": LOST_WORKER, "nudge": nudge},
+        )
+        rows = cursor.fetchall()
+    alive = [(pk, attempts) for pk, attempts, state in rows if state != State.FAILED]
+    return Stale(
+        together=[pk for pk, attempts in alive if attempts == 0],
+        alone=[pk for pk, attempts in alive if attempts > 0],
+        failed=[pk for pk, _, state in rows if state == State.FAILED],
+    )
+
+
+def revive(model: type[LeasedWork], ids: Sequence[int]) -> list[int]:
+    """Make failed rows pending again, with all their attempts. Returns those that were failed."""
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE {table} SET state = 'pending', attempts = 0, nudges = 0, finished_at = NULL,
+                       nudge_at = now() + interval '30 seconds'
+                 WHERE id = ANY(%s) AND state = 'failed' RETURNING id""",
+            [list(ids)],
+        )
+        return [pk for (pk,) in cursor.fetchall()]

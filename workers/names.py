@@ -1,0 +1,12 @@
+"""Every task's name. Work is asked for by name, so that a lower layer never imports a higher one."""
+
+from typing import Final
+
+
+class TaskName:
+    """Plain strings: Celery would read an Enum member's own `name` instead of its value."""
+
+    TRIAGE_RUN_JOBS: Final = "triage.run_jobs"
+    TRIAGE_REQUEUE_STALE_JOBS: Final = "triage.requeue_stale_jobs"
+    WORKERS_BEAT_TICK: Final = "workers.beat_tick"
+    WORKERS_PURGE: Final = "workers.purge"

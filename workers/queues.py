@@ -1,0 +1,33 @@
+"""The queues, which task goes to which, and which worker reads which.
+
+Queues, not message priorities, keep slow work away from urgent work: priorities mean different
+things on Redis and on RabbitMQ.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from kombu import Queue
+
+TRIAGE: Final = "triage"
+DEFAULT: Final = "default"
+
+QUEUES: Final = tuple(Queue(name) for name in (DEFAULT, TRIAGE))
+
+#: Task name -> queue. A task that is not named goes to `default`.
+ROUTES: Final = {"triage.run_jobs": {"queue": TRIAGE}}
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """One worker process of the embedded stack; in production run as many of each as wanted."""
+
+    queues: tuple[str, ...]  # read in this order: urgent ones first
+    pool: str
+    concurrency: int
+
+
+WORKERS: Final = {
+    # Sweeps and ticks before bulk work, so that a long import cannot delay them.
+    "core": WorkerSpec(queues=(DEFAULT, TRIAGE), pool="prefork", concurrency=2),
+}

@@ -1,0 +1,25 @@
+"""What beat runs, and how often. Intervals in seconds, UTC; every tick is safe to run twice."""
+
+from typing import Any
+
+from workers.names import TaskName
+
+
+def every(seconds: int, task: str) -> dict[str, Any]:
+    """A tick whose message expires before the one after next is due: an outage leaves no backlog."""
+    # django-celery-beat reads `expire_seconds` and silently drops `expires`.
+    return {
+        "task": task,
+        "schedule": float(seconds),
+        "options": {"expire_seconds": max(1, seconds * 3 // 2)},
+    }
+
+
+def schedule(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
+    return {
+        "triage: find jobs whose message was lost": every(
+            sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_JOBS
+        ),
+        "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
+        "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
+    }
