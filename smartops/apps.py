@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -10,5 +10,6 @@ class SmartOpsConfig(AppConfig):
         from tickets.services.access import sync_roles
 
         wiring.connect()
-        # This app comes last, so by now every permission exists.
-        post_migrate.connect(sync_roles, sender=self, dispatch_uid="smartops.roles")
+        # The last app with models: by then every permission exists.
+        last = apps.get_app_config("triage")
+        post_migrate.connect(sync_roles, sender=last, dispatch_uid="smartops.roles")
