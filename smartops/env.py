@@ -25,9 +25,18 @@ def positive(most: int) -> validate.Range:
     return validate.Range(min=1, max=most)
 
 
+def join_running_stack() -> None:
+    """Use what a running `manage.py up` announced for whatever the environment does not say."""
+    for name, value in embedded.running_services(var_dir()).items():
+        os.environ.setdefault(name, value)
+
+
 def service_url(name: str, schemes: tuple[str, ...]) -> str:
-    """Return the address of a server: given in the environment, or that of a running `manage.py up`."""
-    url = os.environ.get(name, "") or embedded.running_services(var_dir()).get(name, "")
+    """Return the address of a server.
+
+    :raises ImproperlyConfigured: it is neither given nor that of a running stack, or of another kind.
+    """
+    url = os.environ.get(name, "")
     if not url:
         raise ImproperlyConfigured(
             f"{name} is not set and no embedded server runs here. "
@@ -73,3 +82,6 @@ def seal() -> None:
         if sys.argv[0].endswith("manage.py"):
             sys.exit(message)
         raise ImproperlyConfigured(message) from None
+
+
+join_running_stack()

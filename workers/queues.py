@@ -7,12 +7,13 @@ things on Redis and on RabbitMQ.
 from dataclasses import dataclass
 from typing import Final
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 TRIAGE: Final = "triage"
 DEFAULT: Final = "default"
 
-QUEUES: Final = tuple(Queue(name) for name in (DEFAULT, TRIAGE))
+#: Each with an exchange of its own: queues that share one would each get every message.
+QUEUES: Final = tuple(Queue(name, Exchange(name), routing_key=name) for name in (DEFAULT, TRIAGE))
 
 #: Task name -> queue. A task that is not named goes to `default`.
 ROUTES: Final = {"triage.run_jobs": {"queue": TRIAGE}}

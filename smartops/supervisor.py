@@ -1,0 +1,365 @@
+"""`manage.py up`: everything on one machine, under one roof, stopped in the right order.
+
+No library orders the stop: workers must end before the servers that they write to.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from smartops import embedded
+from workers.queues import WORKERS
+
+BASE: Final = Path(__file__).resolve().parent.parent
+PYTHON: Final = sys.executable
+BACKOFF_MOST: Final = 30.0  # seconds between restarts of something that keeps dying
+STOP_SECONDS: Final = 10.0
+READY_SECONDS: Final = 60.0
+COLOURS: Final = ("36", "32", "33", "35", "34", "31")
+
+
+class Refused(Exception):
+    """The stack cannot start. The message says why and what to do."""
+
+
+@dataclass
+class Part:
+    """One process of the stack, restarted with growing pauses when it dies."""
+
+    name: str
+    command: list[str]
+    colour: str
+    process: subprocess.Popen[str] | None = None
+    failures: int = 0
+    restart_at: float = 0.0
+    started_at: float = field(default=0.0)
+
+    def start(self, environment: dict[str, str], say: Callable[[str, str, str], None]) -> None:
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=BASE,
+            env=environment,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,
+        )
+        threading.Thread(target=self._copy, args=(say,), daemon=True).start()
+
+    def _copy(self, say: Callable[[str, str, str], None]) -> None:
+        if self.process and self.process.stdout:
+            for line in self.process.stdout:
+                say(self.name, self.colour, line.rstrip())
+
+    def signal(self, number: int) -> None:
+        if self.process and self.process.poll() is None:
+            # Celery's main process passes a warm stop on to its children by itself.
+            (os.kill if number == signal.SIGTERM else os.killpg)(self.process.pid, number)
+
+    def wait(self, seconds: float) -> None:
+        if self.process:
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.signal(signal.SIGKILL)
+                self.process.wait()
+
+
+def _die_with_parent() -> None:
+    """On Linux: a killed supervisor leaves no process behind."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class Stack:
+    def __init__(self, options: argparse.Namespace, var: Path) -> None:
+        self.options, self.var = options, var
+        self.servers: list[embedded.Server] = []
+        self.parts: list[Part] = []
+        self.environment = dict(
+            os.environ, DJANGO_SETTINGS_MODULE="smartops.settings", PYTHONUNBUFFERED="1"
+        )
+        self.environment["VAR_DIR"] = str(var)
+        if not options.no_demo:
+            self.environment.setdefault("SMARTOPS_DEMO", "1")
+        self.stopping = threading.Event()
+        self._stops = 0
+        self._colour = sys.stdout.isatty()
+
+    def say(self, name: str, colour: str, line: str) -> None:
+        label = f"{name:9}"
+        print(
+            f"\033[{colour}m{label}\033[0m {line}" if self._colour else f"{label} {line}",
+            flush=True,
+        )
+
+    def run(self) -> int:
+        signal.signal(signal.SIGINT, self._stop_asked)
+        signal.signal(signal.SIGTERM, self._stop_asked)
+        announced: Path | None = None
+        try:
+            self._check_ports()
+            announced = self._start_servers()
+            self._prepare()
+            self._start_parts()
+            if self._wait_until_ready():
+                self._welcome()
+            while not self.stopping.wait(0.5):
+                self._mend()
+        finally:
+            self._stop_everything()
+            if announced:
+                announced.unlink(missing_ok=True)
+        return 0
+
+    def _stop_asked(self, number: int, _frame: Any) -> None:
+        self._stops += 1
+        if self._stops > 1:
+            for part in self.parts:
+                part.signal(signal.SIGKILL)
+        elif not self.stopping.is_set():
+            self.say("up", "1", "stopping (again to kill)")
+        self.stopping.set()
+
+    def _check_ports(self) -> None:
+        for what, option, port in (
+            ("The web server", "--port", self.options.port),
+            ("Flower", "--flower-port", self.options.flower_port),
+        ):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((self.options.bind, port))
+                except OSError:
+                    raise Refused(
+                        f"{what} cannot have port {port}: something else uses it. "
+                        f"Stop that, or choose another: make run ARGS='{option} {port + 1}'"
+                    ) from None
+
+    def _start_servers(self) -> Path:
+        for variable, folder, start in (
+            ("DATABASE_URL", "postgres", embedded.start_postgres),
+            ("REDIS_URL", "valkey", embedded.start_valkey),
+        ):
+            if not self.environment.get(variable):
+                server = start(self.var / folder)
+                self.servers.append(server)
+                self.environment[variable] = server.url
+                self.say("up", "1", f"{server.name} is up")
+        shared = ("DATABASE_URL", "REDIS_URL", "SMARTOPS_DEMO")
+        return embedded.announce_services(
+            self.var, {name: self.environment[name] for name in shared if name in self.environment}
+        )
+
+    def _prepare(self) -> None:
+        self._manage("migrate", "--verbosity=0")
+        if self.environment.get("SMARTOPS_DEMO") == "1":
+            self._manage("demo_data")
+
+    def _manage(self, *arguments: str) -> str:
+        """Run one command of manage.py to its end. It is not interrupted by the terminal's Ctrl-C."""
+        process = subprocess.Popen(
+            [PYTHON, "manage.py", *arguments],
+            cwd=BASE,
+            env=self.environment,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        while process.poll() is None and not self.stopping.is_set():
+            try:
+                output, errors = process.communicate(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+            if process.returncode:
+                raise Refused(
+                    f"manage.py {arguments[0]} failed:\n{errors.strip().splitlines()[-1]}"
+                )
+            return output
+        process.terminate()
+        process.wait()
+        raise Refused("Stopped before everything was up.")
+
+    def _start_parts(self) -> None:
+        celery = [PYTHON, "-m", "celery", "-q", "-A", "smartops"]
+        commands = {
+            "web": [
+                PYTHON,
+                "-m",
+                "uvicorn",
+                "smartops.asgi:application",
+                "--host",
+                self.options.bind,
+                "--port",
+                str(self.options.port),
+                "--timeout-graceful-shutdown",
+                "3",
+                "--no-access-log",
+                "--log-level",
+                "warning",
+                "--http",
+                "httptools",
+                "--lifespan",
+                "off",
+            ],
+        }
+        for name, spec in WORKERS.items():
+            commands[name] = [
+                *celery,
+                "worker",
+                "-n",
+                f"{name}@%h",
+                "-Q",
+                ",".join(spec.queues),
+                "-P",
+                spec.pool,
+                "-c",
+                str(spec.concurrency),
+                "--without-gossip",
+                "--without-mingle",
+                "-l",
+                "WARNING",
+            ]
+        commands["beat"] = [*celery, "beat", "-l", "WARNING", "--pidfile="]
+        commands["flower"] = [
+            *celery,
+            "flower",
+            f"--address={self.options.bind}",
+            f"--port={self.options.flower_port}",
+            "--max_tasks=2000",
+            "--logging=ERROR",
+        ]
+        self.environment["FLOWER_BASIC_AUTH"] = (
+            f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
+        )
+        for (name, command), colour in zip(commands.items(), COLOURS, strict=False):
+            part = Part(name, command, colour)
+            part.start(self.environment, self.say)
+            self.parts.append(part)
+
+    def _mend(self) -> None:
+        """Start again what died: servers at once, parts after a pause that doubles each time."""
+        now = time.monotonic()
+        for server in self.servers:
+            if not server.alive():
+                self.say("up", "31", f"{server.name} died; starting it again (log: {server.log})")
+                server.restart()
+        for part in self.parts:
+            if part.process is None or part.process.poll() is None:
+                continue
+            if not part.restart_at:
+                lived = now - part.started_at
+                part.failures = 0 if lived > 60 else part.failures + 1
+                pause = min(BACKOFF_MOST, 2.0 ** max(part.failures - 1, 0))
+                self.say(
+                    "up",
+                    "31",
+                    f"{part.name} ended with {part.process.returncode}; again in {pause:.0f} s",
+                )
+                part.restart_at = now + pause
+            elif now >= part.restart_at:
+                part.restart_at = 0.0
+                part.start(self.environment, self.say)
+
+    def _wait_until_ready(self) -> bool:
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end and not self.stopping.is_set():
+            self._mend()
+            try:
+                with urlopen(f"{self.address}/health/ready", timeout=2) as answer:
+                    if answer.status == 200:
+                        return True
+            except (URLError, OSError):
+                time.sleep(0.1)
+        if not self.stopping.is_set():
+            raise Refused(
+                f"The web server did not become ready within {READY_SECONDS:.0f} s; its lines above say why."
+            )
+        return False
+
+    @property
+    def address(self) -> str:
+        host = "127.0.0.1" if self.options.bind == "0.0.0.0" else self.options.bind
+        return f"http://{host}:{self.options.port}"
+
+    def _welcome(self) -> None:
+        lines = [
+            "SmartOps is up.",
+            f"  Desk      {self.address}/admin/",
+            f"  API       {self.address}/api/v1/   docs {self.address}/api/docs/",
+            f"  Health    {self.address}/health",
+            f"  Flower    http://{self.options.bind}:{self.options.flower_port}/",
+        ]
+        if self.environment.get("SMARTOPS_DEMO") == "1":
+            demo = json.loads(self._manage("demo_token", "--json"))
+            lines += [
+                f"  Login     {demo['username']}  password  {demo['password']}   (Flower too)",
+                f"  Token     {demo['token']}",
+            ]
+        lines.append("  Ctrl-C stops everything.")
+        print("\n" + "\n".join(lines) + "\n", flush=True)
+
+    def _stop_everything(self) -> None:
+        """Web first, so that nothing new comes in; workers may finish what they run; the servers last."""
+        self.stopping.set()
+        for part in self.parts:
+            part.signal(signal.SIGTERM)
+        end = time.monotonic() + STOP_SECONDS
+        for part in self.parts:
+            part.wait(max(0.1, end - time.monotonic()))
+        for server in reversed(self.servers):
+            server.stop()
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="manage.py up", description="Run the whole desk on this machine."
+    )
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--flower-port", type=int, default=5555)
+    parser.add_argument("--bind", default="127.0.0.1", help="Address to listen on")
+    parser.add_argument(
+        "--no-demo", action="store_true", help="No demo people, tickets and secrets"
+    )
+    options = parser.parse_args(arguments)
+    var = Path(os.environ.get("VAR_DIR", BASE / "var")).resolve()
+    (var / "run").mkdir(parents=True, exist_ok=True)
+    with (var / "run" / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            print(
+                f"SmartOps already runs on {var} ({lock.read().strip()}). Stop it, or set VAR_DIR.",
+                file=sys.stderr,
+            )
+            return 1
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, port {options.port}")
+        lock.flush()
+        try:
+            return Stack(options, var).run()
+        except (Refused, embedded.NotStarted) as error:
+            print(f"\n{error}", file=sys.stderr)
+            return 1
