@@ -5,12 +5,12 @@ middleware; running the synchronous handler in a thread pool hops once (docs/adr
 """
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
-application = WSGIMiddleware(
-    get_wsgi_application(), workers=int(os.environ.get("WEB_THREADS", "8"))
-)
+wsgi: Any = get_wsgi_application()
+application = WSGIMiddleware(wsgi, workers=int(os.environ.get("WEB_THREADS", "8")))

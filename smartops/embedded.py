@@ -280,7 +280,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _stop_orphan_valkey(url: str) -> None:
-    """Stop a server of a killed run: two on one append-only file would spoil it. Its password proves it is ours."""
+    """Stop a server of a killed run, known by its password: two on one append-only file would spoil it."""
     try:
         with redis.from_url(url, socket_timeout=2) as client:
             client.shutdown()

@@ -7,6 +7,7 @@ A wrong value stops the process with the variable's name and what would be right
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -75,9 +76,8 @@ def seal() -> None:
     try:
         env.seal()
     except EnvValidationError as error:
-        lines = [
-            f"  {name}: {' '.join(map(str, why))}" for name, why in error.error_messages.items()
-        ]
+        wrong: Any = error.error_messages
+        lines = [f"  {name}: {' '.join(map(str, why))}" for name, why in wrong.items()]
         message = "Wrong settings in the environment:\n" + "\n".join(lines)
         if sys.argv[0].endswith("manage.py"):
             sys.exit(message)

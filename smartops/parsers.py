@@ -1,6 +1,7 @@
 """Reading request bodies strictly: what we cannot read exactly, we refuse with the reason."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
@@ -10,6 +11,7 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
 MAX_DEPTH: Final = 20  # of nested lists and objects
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class BodyTooLarge(APIException):
@@ -40,9 +42,19 @@ class StrictJSONParser(JSONParser):
             raise ParseError(f"The JSON is nested more than {MAX_DEPTH} deep.") from None
         except ValueError as error:
             raise ParseError(f"Malformed JSON: {error}") from None
+        if _SURROGATE.search(body) and _has_half_a_pair(data):
+            raise ParseError("The JSON holds half of a surrogate pair, which is no text.")
         if _deeper_than(data, MAX_DEPTH):
             raise ParseError(f"The JSON is nested more than {MAX_DEPTH} deep.")
         return data
+
+
+def _has_half_a_pair(data: Any) -> bool:
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

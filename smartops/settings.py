@@ -1,9 +1,12 @@
 """All settings, in one file. Values come from the environment (`.env.example` lists them)."""
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from smartops.env import BASE_DIR, env, positive, seal, secret, service_url, validate, var_dir
+from environs import validate
+
+from smartops.env import BASE_DIR, env, positive, seal, secret, service_url, var_dir
 from smartops.log import LOGGING as LOGGING
 from workers import queues
 from workers.schedule import schedule
@@ -15,7 +18,7 @@ DEMO = env.bool("SMARTOPS_DEMO", False)
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY", demo=bool(DEMO))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("HTTPS", False)  # behind a proxy that terminates TLS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -184,6 +187,7 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up on a broker that is away
 CELERY_VISIBILITY_TIMEOUT = 7200  # far above the longest task, or it would run twice
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
 if CELERY_BROKER_URL.startswith("amqp"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
 else:

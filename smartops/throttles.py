@@ -23,6 +23,8 @@ class PerClientThrottle(SimpleRateThrottle):
     """
 
     scope = "client"
+    duration: int
+    num_requests: int
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         who = (

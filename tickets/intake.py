@@ -35,9 +35,13 @@ _CLOCK_SKEW: Final = timedelta(days=1)
 Errors = dict[str, list[str]]
 
 
-def _no_nul(text: str) -> str:
+def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain NUL characters.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it holds half of a surrogate pair.") from None
     return text
 
 
@@ -73,7 +77,8 @@ def _tier(value: Any) -> str:
 def _when(value: datetime, info: ValidationInfo) -> datetime:
     """Instants without a zone count as UTC."""
     moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-    latest = info.context["now"] + _CLOCK_SKEW
+    now: datetime = (info.context or {})["now"]
+    latest = now + _CLOCK_SKEW
     if not _EARLIEST <= moment <= latest:
         raise ValueError(f"must lie between 1970-01-01 and {latest:%Y-%m-%d %H:%M} UTC.")
     return moment.astimezone(UTC)
@@ -94,7 +99,7 @@ def _unique(tags: list[str]) -> list[str]:
     return list(dict.fromkeys(tag for tag in tags if tag))
 
 
-Plain = Annotated[str, AfterValidator(_no_nul)]
+Plain = Annotated[str, AfterValidator(_storable)]
 Line = Annotated[Plain, AfterValidator(_one_line)]
 Instant = Annotated[datetime, AfterValidator(_when)]
 Priority = Annotated[int, BeforeValidator(parse_priority)]

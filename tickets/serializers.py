@@ -49,7 +49,7 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
 
 
 class StatusField(serializers.CharField):
-    def to_internal_value(self, data: Any) -> Status:  # type: ignore[override]
+    def to_internal_value(self, data: Any) -> Status:
         try:
             return parse_status(super().to_internal_value(data))
         except ValueError as error:

@@ -8,8 +8,9 @@ the routing table. What a person set is an input, never an output.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from triage.classifier.model import Prediction
 from triage.matrix import PriorityMatrix, priority
 from triage.routing import Facts, RoutingTable, route
 from triage.rules import CategoryVote, RuleBook, TicketText, category_of, impact_of, urgency_of
@@ -23,15 +24,6 @@ REVIEW_BELOW: Final = 0.45
 AUTO_FROM: Final = 0.90
 FALLBACK_CATEGORY: Final = "general"
 LEAST: Final = 3  # impact and urgency of a ticket that says nothing about them
-
-
-class Guess(Protocol):
-    """What the classifier says about one text."""
-
-    label: str
-    confidence: float
-    alternatives: tuple[tuple[str, float], ...]
-    words: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,7 @@ class Decision:
     input_hash: str
 
 
-def decide(given: Given, guess: Guess | None, knowledge: Knowledge) -> Decision:
+def decide(given: Given, guess: Prediction | None, knowledge: Knowledge) -> Decision:
     """Decide every field of one ticket.
 
     `guess` is None without a classifier. `band` is `auto` (act), `suggest` (act, but ask a person to look) or
@@ -118,7 +110,7 @@ def input_hash(given: Given) -> str:
 
 def _category(
     given: Given,
-    guess: Guess | None,
+    guess: Prediction | None,
     vote: CategoryVote,
     knowledge: Knowledge,
     why: dict[str, dict[str, Any]],

@@ -54,8 +54,16 @@ def current() -> Loaded:
 
 def _stamp() -> str:
     """A text that changes with every committed edit of the small tables: ids with their row versions."""
-    through = RoutingRule.categories.through
-    models = (Rule, RoutingRule, through, PriorityCell, Category, Department, SupportGroup)
+    through: Any = RoutingRule.categories.through
+    models: tuple[Any, ...] = (
+        Rule,
+        RoutingRule,
+        through,
+        PriorityCell,
+        Category,
+        Department,
+        SupportGroup,
+    )
     parts = " UNION ALL ".join(
         f"SELECT {number}, string_agg(id::text || ':' || xmin::text, ',' ORDER BY id) FROM {model._meta.db_table}"
         for number, model in enumerate(models)

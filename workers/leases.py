@@ -18,8 +18,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import connection, models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Now, Power
 
 DEFAULT_ATTEMPTS: Final = 3
 LOST_WORKER: Final = "The worker died or was too slow, and its lease ran out."
@@ -95,14 +95,20 @@ def claim(
         cursor.execute(
             f"""
             UPDATE {table} SET state = 'running', attempts = attempts + 1, lease_token = %(token)s,
-                   lease_until = now() + %(lease)s, nudge_at = now() + %(lease)s
+                   lease_until = now() + make_interval(secs => %(lease)s),
+                   nudge_at = now() + make_interval(secs => %(lease)s)
              WHERE id IN (SELECT id FROM {table}
                            WHERE id = ANY(%(ids)s) AND attempts < %(most)s {fresh_only}
                              AND (state = 'pending' OR (state = 'running' AND lease_until < now()))
                            ORDER BY id FOR UPDATE SKIP LOCKED)
             RETURNING id
             """,
-            {"token": token, "lease": lease, "ids": list(ids), "most": max_attempts},
+            {
+                "token": token,
+                "lease": lease.total_seconds(),
+                "ids": list(ids),
+                "most": max_attempts,
+            },
         )
         return Claim(token, tuple(sorted(pk for (pk,) in cursor.fetchall())))
 
@@ -146,8 +152,11 @@ def give_back(
     ):
         return True
     # 2, 4, 8 … seconds: long enough for a hiccup, short enough for a person who waits.
-    backoff = timedelta(seconds=2) * models.functions.Power(2, F("attempts") - 1)
-    mine.update(state=State.PENDING, nudge_at=Now() + backoff, **free)
+    backoff = Value(timedelta(seconds=2)) * Power(
+        2, F("attempts") - 1, output_field=models.FloatField()
+    )
+    nudge_at = models.ExpressionWrapper(Now() + backoff, output_field=models.DateTimeField())
+    mine.update(state=State.PENDING, nudge_at=nudge_at, **free)
     return False
 
 
@@ -186,11 +195,16 @@ def take_stale(
                    lease_token = CASE WHEN attempts >= %(most)s THEN NULL ELSE lease_token END,
                    lease_until = CASE WHEN attempts >= %(most)s THEN NULL ELSE lease_until END,
                    nudges = least(nudges + 1, 1000),
-                   nudge_at = now() + %(nudge)s * power(2, least(nudges, 6))
+                   nudge_at = now() + make_interval(secs => %(nudge)s) * power(2, least(nudges, 6))
              WHERE id IN ({stale})
             RETURNING id, attempts, state
             """,
-            {"limit": limit, "most": max_attempts, "lost": LOST_WORKER, "nudge": nudge},
+            {
+                "limit": limit,
+                "most": max_attempts,
+                "lost": LOST_WORKER,
+                "nudge": nudge.total_seconds(),
+            },
         )
         rows = cursor.fetchall()
     alive = [(pk, attempts) for pk, attempts, state in rows if state != State.FAILED]

@@ -7,7 +7,7 @@ things on Redis and on RabbitMQ.
 from dataclasses import dataclass
 from typing import Final
 
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 TRIAGE: Final = "triage"
 DEFAULT: Final = "default"

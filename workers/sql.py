@@ -28,4 +28,4 @@ def update_rows(
                  WHERE old.id = new.id""",
             [json.dumps(rows, cls=DjangoJSONEncoder)],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -10,7 +10,7 @@ from django.db import transaction
 from tickets.directory import Directory
 from tickets.intake import Errors
 from tickets.lifecycle import MOVES, Status, can_move
-from tickets.models import EventKind, SupportGroup, Ticket
+from tickets.models import EventKind, Ticket
 from tickets.services.recording import LOCKABLE, Change, lock, record_changes
 from workers.errors import PermanentError
 
@@ -165,10 +165,9 @@ def _with_locks(ticket: Ticket, values: dict[str, Any]) -> tuple[dict[str, Any],
     fields = dict(values)
     wish = fields.pop("priority_locked", None)
     department = fields.get("department")
-    if department is not None and "group" not in fields and ticket.group_id:
-        group: SupportGroup = ticket.group
-        if group.department_id != department.pk:
-            fields["group"] = None
+    moves = department is not None and ticket.group and ticket.group.department_id != department.pk
+    if moves and "group" not in fields:
+        fields["group"] = None
     locked = set(ticket.locked_fields)
     for name in LOCKABLE:
         if name in values:

@@ -67,7 +67,9 @@ class _Intake:
         waiting = list(range(len(items)))
         while waiting:
             # Items about one ticket follow each other; all others go together.
-            now, later, seen = [], [], set()
+            now: list[int] = []
+            later: list[int] = []
+            seen: set[tuple[str, str | None]] = set()
             for index in waiting:
                 key = (items[index].source, items[index].external_id)
                 (later if key in seen else now).append(index)

@@ -57,7 +57,9 @@ class DepartmentViewSet(
     def tickets(self, request: Request, name: str) -> Response:
         """The department's tickets; takes the filters of `tickets/`."""
         department = self.get_object_of(name)
-        tickets = Ticket.objects.visible_to(request.user).with_names().filter(department=department)
+        tickets: Any = (
+            Ticket.objects.visible_to(request.user).with_names().filter(department=department)
+        )
         page = self.paginate_queryset(self.filter_queryset(tickets))
         return self.get_paginated_response(TicketSerializer(page, many=True).data)
 

@@ -192,7 +192,10 @@ class TicketViewSet(
             )
         if key:
             answer = once(
-                user_id=request.user.pk, key=key, request=data, work=lambda: work(request, data)
+                user_id=request.user.pk or 0,
+                key=key,
+                request=data,
+                work=lambda: work(request, data),
             )
         else:
             answer = work(request, data)
@@ -241,7 +244,7 @@ class TicketViewSet(
             )
         )
         return [
-            next(done) if isinstance(item, intake.TicketIn) else Outcome(Result.FAILED, errors=item)
+            Outcome(Result.FAILED, errors=item) if isinstance(item, dict) else next(done)
             for item in parsed
         ]
 

@@ -49,7 +49,7 @@ def read_examples(path: Path, *, label: str = "category") -> list[Example]:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         plain = gzip.GzipFile(fileobj=raw) if packed else raw
-        text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
+        text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
         return list(_examples(text, label))
 
 

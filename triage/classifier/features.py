@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,9 @@ def vectorize(
     idf: NDArray[np.float32] | None,
 ) -> csr_matrix:
     """Return the TF-IDF matrix of `documents`, rows of length 1; with `idf` None the plain counts."""
-    indptr, indices, counts = [0], [], []
+    indptr = [0]
+    indices: list[int] = []
+    counts: list[int] = []
     lookup = vocabulary.get
     for features in documents:
         row: dict[int, int] = {}
@@ -96,7 +98,7 @@ def vectorize(
         indices.extend(row)
         counts.extend(row.values())
         indptr.append(len(indices))
-    values = np.array(counts, dtype=np.float32)
+    values: NDArray[Any] = np.array(counts, dtype=np.float32)
     columns = np.array(indices, dtype=np.int32)
     if idf is not None:
         values = (1.0 + np.log(values, where=values > 0, out=np.zeros_like(values))) * idf[columns]
@@ -110,7 +112,8 @@ def inverse_frequency(counts: csr_matrix) -> NDArray[np.float32]:
     """Smooth inverse document frequency of each feature."""
     documents = counts.shape[0]
     frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-    return (np.log((1 + documents) / (1 + frequency)) + 1).astype(np.float32)
+    idf: NDArray[np.float32] = (np.log((1 + documents) / (1 + frequency)) + 1).astype(np.float32)
+    return idf
 
 
 def all_tokens(texts: Iterable[TextIn]) -> Iterator[list[str]]:

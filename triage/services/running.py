@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -135,7 +136,7 @@ def _commit_alone(one: Decided, held: Claim, loaded: Loaded, now: datetime) -> i
 def _change(ticket: Ticket, one: Decided, loaded: Loaded) -> Change:
     """What the decision changes on the ticket as it is now: a person may have set something meanwhile."""
     decision = one.decision
-    wanted = {
+    wanted: dict[str, Any] = {
         "category": loaded.categories.get(decision.category),
         "impact": decision.impact,
         "urgency": decision.urgency,

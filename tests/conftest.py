@@ -1,0 +1,60 @@
+"""What most tests need: people in each role, clients that speak for them, and the moment that is now."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from hypothesis import HealthCheck, settings
+from rest_framework.test import APIClient
+
+from tests.factories import make_user
+from triage.models import TriageJob
+from triage.services import run_jobs
+
+# The machine that runs this may be slow; what is checked is not how fast examples are made.
+settings.register_profile("smartops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("smartops")
+
+NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOON
+
+
+@pytest.fixture
+def agent(db: None) -> User:
+    return make_user("ana", "Agent")
+
+
+@pytest.fixture
+def admin_person(db: None) -> User:
+    return make_user("ada", "Admin")
+
+
+@pytest.fixture
+def api(agent: User) -> APIClient:
+    """The API as an agent sees it."""
+    return client_for(agent)
+
+
+def client_for(user: User | None) -> APIClient:
+    client = APIClient()
+    if user is not None:
+        client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def triage_all(db: None) -> Any:
+    """Do what the workers would do with every waiting job, in this process."""
+
+    def run() -> int:
+        ids = list(TriageJob.objects.filter(state="pending").values_list("pk", flat=True))
+        return sum(
+            run_jobs(ids=ids[i : i + 100], now=datetime.now(UTC)) for i in range(0, len(ids), 100)
+        )
+
+    return run

@@ -1,0 +1,188 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.factories import NOON, make_ticket
+from tickets import services as tickets
+from tickets.models import EventKind, Ticket, TicketEvent, TriageStatus
+from triage import services
+from triage.decide import decide
+from triage.models import TriageAttempt, TriageDecision, TriageJob
+from workers.models import DeadLetter
+from workers.services import retry_dead_letters
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*jobs: int) -> int:
+    ids = list(jobs) or list(TriageJob.objects.values_list("pk", flat=True))
+    return services.run_jobs(ids=ids, now=datetime.now(UTC))
+
+
+def test_a_ticket_gets_category_priority_department_and_a_reason_for_each() -> None:
+    ticket = make_ticket(title="VPN down for the whole office", description="Nobody can connect.")
+
+    assert run() == 1
+
+    ticket.refresh_from_db()
+    assert (ticket.category.slug, ticket.priority) == ("network", 1)
+    assert (ticket.department.name, ticket.group.name) == ("IT Support", "Network")
+    decision = TriageDecision.objects.get(ticket=ticket)
+    assert set(decision.fields) == {
+        "category",
+        "impact",
+        "urgency",
+        "priority",
+        "department",
+        "group",
+    }
+    assert all(field["why"] for field in decision.fields.values())
+
+
+def test_the_same_message_three_times_makes_one_decision() -> None:
+    make_ticket()
+    ids = list(TriageJob.objects.values_list("pk", flat=True))
+
+    assert [run(*ids), run(*ids), run(*ids)] == [1, 0, 0]
+    assert TriageDecision.objects.count() == 1
+    assert TicketEvent.objects.filter(kind=EventKind.TRIAGED).count() == 1
+
+
+def test_what_a_person_set_survives() -> None:
+    ticket = make_ticket(title="VPN is down", category="hr", priority="low", department="Finance")
+
+    run()
+
+    ticket.refresh_from_db()
+    assert (ticket.category.slug, ticket.priority, ticket.department.name) == ("hr", 4, "Finance")
+
+
+def test_a_value_set_while_the_engines_were_thinking_survives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticket = make_ticket(title="VPN is down")
+
+    def meanwhile(*args: Any) -> Any:
+        tickets.change_tickets(ids=[ticket.pk], values={"category": "hr"}, actor="ana", now=NOON)
+        return decide(*args)
+
+    monkeypatch.setattr("triage.services.running.decide", meanwhile)
+    run()
+
+    ticket.refresh_from_db()
+    assert ticket.category.slug == "hr"
+
+
+def test_one_bad_ticket_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = make_ticket(title="Good"), make_ticket(title="Bad")
+
+    def breaks(given: Any, *rest: Any) -> Any:
+        if given.title == "Bad":
+            raise RuntimeError("boom")
+        return decide(given, *rest)
+
+    monkeypatch.setattr("triage.services.running.decide", breaks)
+
+    assert run() == 1
+    assert TriageDecision.objects.get().ticket == good
+    assert TriageAttempt.objects.get().job.ticket == bad
+
+
+def test_after_three_failures_there_is_a_dead_letter_that_can_be_retried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticket = make_ticket()
+    [job] = TriageJob.objects.values_list("pk", flat=True)
+
+    def breaks(*_: Any) -> Any:
+        raise RuntimeError("boom")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("triage.services.running.decide", breaks)
+        for _ in range(4):
+            run(job)
+
+    letter = DeadLetter.objects.get()
+    ticket.refresh_from_db()
+    assert (ticket.triage_status, TriageAttempt.objects.count()) == (TriageStatus.FAILED, 3)
+    assert "boom" in letter.reason
+    assert retry_dead_letters(letters=[letter], actor="ada", now=NOON) == 1
+    assert run(job) == 1
+    ticket.refresh_from_db()
+    assert ticket.triage_status != TriageStatus.FAILED
+
+
+def test_a_row_that_spoils_the_statement_for_all_fails_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_ticket(title="Good")
+    bad = make_ticket(title="Bad")
+    from triage.services import running
+
+    record = running._record
+
+    def too_long(one: Any) -> TriageDecision:
+        decision = record(one)
+        if one.job.ticket_id == bad.pk:
+            decision.category = "x" * 500
+        return decision
+
+    monkeypatch.setattr(running, "_record", too_long)
+
+    assert run() == 1
+    assert TriageDecision.objects.get().ticket.title == "Good"
+
+
+def test_the_number_of_queries_does_not_grow_with_the_chunk() -> None:
+    def queries(count: int) -> int:
+        made = [make_ticket(title=f"VPN {number}").pk for number in range(count)]
+        ids = list(TriageJob.objects.filter(ticket__in=made).values_list("pk", flat=True))
+        with CaptureQueriesContext(connection) as captured:
+            assert run(*ids) == count
+        return len(captured)
+
+    queries(1)  # loads what triage knows
+    assert queries(40) == queries(2)
+
+
+def test_an_edited_rule_counts_from_the_next_chunk_on() -> None:
+    from triage.models import Rule
+
+    make_ticket(title="zorbification")
+    run()
+    rule = Rule.objects.get(name="Network")
+    rule.terms = [{"text": "zorbification", "weight": 5}]
+    rule.save(update_fields=["terms"])
+
+    second = make_ticket(title="zorbification")
+    run()
+
+    second.refresh_from_db()
+    assert second.category.slug == "network"
+
+
+def test_the_request_that_sent_a_ticket_is_named_in_its_triage() -> None:
+    from workers.context import request_id
+
+    with request_id("req-77"):
+        ticket = make_ticket()
+    run()
+
+    assert set(TicketEvent.objects.filter(ticket=ticket).values_list("request_id", flat=True)) == {
+        "req-77"
+    }
+
+
+def test_a_batch_gathers_what_waits_and_what_failed() -> None:
+    make_ticket()
+    make_ticket()
+    TriageJob.objects.filter(pk=TriageJob.objects.first().pk).update(state="failed", attempts=3)
+
+    batch = services.batch_jobs(requested_by="ana", visible=Ticket.objects.all())
+
+    assert batch.total_items == 2
+    assert run() == 2
+    assert services.batch_jobs(requested_by="ana", visible=Ticket.objects.all()) is None
