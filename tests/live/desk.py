@@ -1,0 +1,204 @@
+"""A whole desk of real processes that a test may break: database, broker, web, workers, beat."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import psycopg
+
+from smartops import embedded
+
+BASE = Path(__file__).resolve().parent.parent.parent
+LEASE_SECONDS = 3
+
+
+class Desk:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.chmod(0o755)
+        self.postgres = embedded.start_postgres(root / "postgres")
+        self.valkey = embedded.start_valkey(root / "valkey")
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.valkey.url,
+            "VAR_DIR": str(root / "var"),
+            "SMARTOPS_DEMO": "1",
+            "TRIAGE_LEASE_SECONDS": str(LEASE_SECONDS),
+            "TRIAGE_SWEEP_SECONDS": "1",
+            "NUDGE_SECONDS": "2",
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.port = embedded._kept_port(root / "web-port")
+        self.manage("migrate", "--verbosity=0")
+        self.token = self.manage("create_token", "live", "--create", "Agent").strip()
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=BASE, env=self.environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def run_python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run code with Django set up, in a process of its own."""
+        code = f"import django; django.setup()\n{code}"
+        environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "smartops.settings"}
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=BASE,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.root / "processes.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=BASE,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self.spawn(
+            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-Q", "default,triage", "-c", "2",
+            "--without-gossip", "--without-mingle", "-l", "WARNING", "-n", f"w{len(self.processes)}@%h",
+        )  # fmt: skip
+
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        return self.spawn("celery", "-q", "-A", "smartops", "beat", "--pidfile=", "-l", "WARNING")
+
+    def start_web(self) -> subprocess.Popen[bytes]:
+        process = self.spawn(
+            "uvicorn",
+            "smartops.asgi:application",
+            "--port",
+            str(self.port),
+            "--log-level",
+            "warning",
+            "--lifespan",
+            "off",
+        )
+        self.wait_for(lambda: self.get("/health/ready")[0] == 200, 20, "web")
+        return process
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Everything. Returns the worker."""
+        self.start_web()
+        self.start_beat()
+        return self.start_worker()
+
+    def get(self, path: str) -> tuple[int, Any]:
+        return self._call(Request(f"http://127.0.0.1:{self.port}{path}"))
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        data = json.dumps(body).encode()
+        return self._call(
+            Request(
+                f"http://127.0.0.1:{self.port}{path}", data, {"Content-Type": "application/json"}
+            )
+        )
+
+    def _call(self, request: Request) -> tuple[int, Any]:
+        request.add_header("Authorization", f"Token {self.token}")
+        try:
+            with urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            return error.code, json.load(error)
+        except (URLError, OSError):
+            return 0, None
+
+    def open(self, count: int, title: str = "VPN is down") -> list[int]:
+        """Post `count` tickets at once and return their ids."""
+        status, answer = self.post(
+            "/api/v1/tickets/batch/", [{"title": f"{title} {number}"} for number in range(count)]
+        )
+        assert status == 207, answer
+        return [line["ticket_id"] for line in answer["results"]]
+
+    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url, autocommit=True) as link:
+            cursor = link.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def count(self, query: str, *parameters: Any) -> int:
+        return int(self.sql(query, *parameters)[0][0])
+
+    def unfinished(self) -> int:
+        return self.count(
+            "SELECT count(*) FROM triage_triagejob WHERE state IN ('pending', 'running')"
+        )
+
+    def wait_until_triaged(self, seconds: float = 40) -> None:
+        self.wait_for(lambda: self.unfinished() == 0, seconds, "triage")
+
+    def wait_for(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if true():
+                return
+            time.sleep(0.1)
+        log = (self.root / "processes.log").read_text(errors="replace")[-3000:]
+        raise AssertionError(f"{what} did not come within {seconds} s\n{log}")
+
+    def assert_each_has_exactly_one_result(self, ids: list[int]) -> None:
+        """The invariant: one decision, one set of events, nothing stuck, for every accepted ticket."""
+        rows = self.sql(
+            """SELECT t.id, t.triage_status, t.category_id IS NOT NULL,
+                      (SELECT count(*) FROM triage_triagedecision d WHERE d.ticket_id = t.id),
+                      (SELECT array_agg(e.kind::text ORDER BY e.id)
+                         FROM tickets_ticketevent e WHERE e.ticket_id = t.id),
+                      (SELECT array_agg(j.state::text) FROM triage_triagejob j WHERE j.ticket_id = t.id)
+                 FROM tickets_ticket t WHERE t.id = ANY(%s)""",
+            ids,
+        )
+        assert len(rows) == len(ids)
+        wrong = [row for row in rows if row[2:] != (True, 1, ["opened", "triaged"], ["done"])]
+        assert wrong == []
+
+    def kill_tree(self, process: subprocess.Popen[bytes]) -> None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop_processes(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                self.kill_tree(process)
+        self.processes.clear()
+
+    def stop(self) -> None:
+        self.stop_processes()
+        self.valkey.stop()
+        self.postgres.stop()
+
+    def reset(self) -> None:
+        """Empty tickets and broker, servers up, processes gone."""
+        self.stop_processes()
+        for server in (self.postgres, self.valkey):
+            if not server.alive():
+                server.restart()
+        self.sql("TRUNCATE tickets_ticket, workers_deadletter CASCADE")
+        self.run_redis("FLUSHALL")
+
+    def run_redis(self, *command: str) -> Any:
+        import redis
+
+        with redis.from_url(self.valkey.url) as client:
+            return client.execute_command(*command)

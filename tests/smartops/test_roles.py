@@ -1,0 +1,117 @@
+"""Every route × every role: who gets in, who is told no."""
+
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from smartops import routes
+from tests.conftest import client_for
+from tests.factories import make_ticket, make_user
+from triage.models import TriageBatch, TriageJob
+
+pytestmark = pytest.mark.django_db
+
+V, A, D = "Viewer", "Agent", "Admin"
+EVERYONE, WORKERS, ADMINS = {V, A, D}, {A, D}, {D}
+
+#: (route name, method) -> the roles that may. Every route and method of the API stands here.
+ALLOWED: dict[tuple[str, str], set[str]] = {
+    ("ticket-list", "get"): EVERYONE,
+    ("ticket-list", "post"): WORKERS,
+    ("ticket-batch", "post"): WORKERS,
+    ("ticket-detail", "get"): EVERYONE,
+    ("ticket-detail", "put"): WORKERS,
+    ("ticket-detail", "patch"): WORKERS,
+    ("ticket-detail", "delete"): ADMINS,
+    ("ticket-status", "put"): WORKERS,
+    ("ticket-comments", "get"): EVERYONE,
+    ("ticket-comments", "post"): WORKERS,
+    ("ticket-events", "get"): EVERYONE,
+    ("ticket-decisions", "get"): EVERYONE,
+    ("analyze", "post"): EVERYONE,
+    ("route", "post"): WORKERS,
+    ("reroute", "put"): WORKERS,
+    ("routing-statistics", "get"): EVERYONE,
+    ("routing-history", "get"): EVERYONE,
+    ("department-list", "get"): EVERYONE,
+    ("department-detail", "get"): EVERYONE,
+    ("department-tickets", "get"): EVERYONE,
+    ("group-list", "get"): EVERYONE,
+    ("category-list", "get"): EVERYONE,
+    ("status-list", "get"): EVERYONE,
+    ("triagejob-list", "get"): EVERYONE,
+    ("triagejob-list", "post"): WORKERS,
+    ("triagejob-detail", "get"): EVERYONE,
+    ("triagejob-batch", "post"): WORKERS,
+    ("triagebatch-detail", "get"): EVERYONE,
+}
+
+
+def methods_of(pattern: URLPattern) -> set[str]:
+    view: Any = pattern.callback
+    if hasattr(view, "actions"):
+        return {method for method in view.actions if method != "head"}
+    allowed = view.view_initkwargs.get("http_method_names") or view.view_class.http_method_names
+    return {m for m in allowed if m not in ("options", "head") and hasattr(view.view_class, m)}
+
+
+def all_routes() -> set[tuple[str, str]]:
+    found = set()
+    for pattern in routes.urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        found |= {(str(pattern.name), method) for method in methods_of(pattern)}
+    return found
+
+
+def address(name: str) -> str:
+    from django.urls import reverse
+
+    if name in ("ticket-detail", "ticket-status", "ticket-comments", "ticket-events"):
+        return reverse(name, kwargs={"pk": make_ticket().pk})
+    if name in ("ticket-decisions", "reroute", "routing-history"):
+        return reverse(name, kwargs={"ticket_id": make_ticket().pk})
+    if name in ("department-detail", "department-tickets"):
+        return reverse(name, kwargs={"name": "Finance"})
+    if name == "triagejob-detail":
+        make_ticket()
+        return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})
+    if name == "triagebatch-detail":
+        return reverse(
+            name, kwargs={"pk": TriageBatch.objects.create(requested_by="x", total_items=0).pk}
+        )
+    return reverse(name)
+
+
+def test_the_table_names_every_route_and_method() -> None:
+    assert all_routes() == set(ALLOWED)
+
+
+@pytest.mark.parametrize(("name", "method"), sorted(ALLOWED))
+def test_each_role_may_do_what_the_table_says_and_nothing_else(name: str, method: str) -> None:
+    for role in (V, A, D):
+        client = client_for(make_user(role.lower(), role))
+        answer = getattr(client, method)(address(name), {}, format="json")
+        if role in ALLOWED[name, method]:
+            assert answer.status_code not in (401, 403, 404, 405), (role, answer.content)
+        else:
+            assert answer.status_code == 403, (role, answer.content)
+
+
+@pytest.mark.parametrize(("name", "method"), sorted(ALLOWED))
+def test_without_a_login_or_a_role_nothing_is_told(name: str, method: str) -> None:
+    where = address(name)
+    stranger, nobody = client_for(None), client_for(make_user("nobody", None))
+
+    assert getattr(stranger, method)(where, {}, format="json").status_code == 401
+    assert getattr(nobody, method)(where, {}, format="json").status_code == 403
+
+
+def test_nothing_outside_the_api_is_open_but_health_metrics_and_the_login() -> None:
+    open_paths = {"health", "health/live", "health/ready", "metrics"}
+    for pattern in get_resolver().url_patterns:
+        if isinstance(pattern, URLResolver):
+            continue
+        path = str(pattern.pattern)
+        answer = client_for(None).get(f"/{path}")
+        assert path in open_paths or answer.status_code in (302, 401, 403), path
