@@ -8,6 +8,7 @@ from environs import validate
 
 from smartops.env import BASE_DIR, env, positive, seal, secret, service_url, var_dir
 from smartops.log import LOGGING as LOGGING
+from smartops.unfold import UNFOLD as UNFOLD
 from workers import queues
 from workers.schedule import schedule
 

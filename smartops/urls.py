@@ -13,7 +13,7 @@ urlpatterns = [
     path("api/v1/", include("smartops.routes")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
-    path("health", health.health),
+    path("health", health.health, name="health"),
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("", include("django_prometheus.urls")),

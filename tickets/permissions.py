@@ -20,6 +20,8 @@ class RolePermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not (request.user and request.user.is_authenticated):
             return False
+        if not hasattr(view, (request.method or "").lower()):
+            return True  # the view will answer 405
         needed = getattr(view, "permissions", {})
         method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
         action = getattr(view, "action", None)

@@ -54,7 +54,7 @@ def test_nothing_that_is_sent_makes_a_server_error(case: Any, caller: Any) -> No
         _path(case),
         data=_json(body),
         content_type="application/json",
-        query_params={k: v for k, v in (case.query or {}).items()},
+        query_params=dict(case.query or {}),
     )
 
     assert answer.status_code < 500, answer.content

@@ -7,6 +7,7 @@ from tickets.services.changing import (
     change_tickets,
     delete_tickets,
     move_tickets,
+    release_locks,
     route_tickets,
 )
 from tickets.services.commenting import comment_on
@@ -25,5 +26,6 @@ __all__ = [
     "move_tickets",
     "open_tickets",
     "record_changes",
+    "release_locks",
     "route_tickets",
 ]

@@ -94,7 +94,7 @@ def move_tickets(
     return tickets
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic  # the admin's form saves inside a transaction of its own
 def change_tickets(
     *,
     ids: Sequence[int],
@@ -142,6 +142,17 @@ def route_tickets(
     return change_tickets(
         ids=ids, values=values, actor=actor, now=now, reason=reason, kind=EventKind.ROUTED
     )
+
+
+@transaction.atomic(durable=True)
+def release_locks(*, ids: Sequence[int], actor: str, now: datetime) -> list[Ticket]:
+    """Hand every field that a person or the sender decided back to triage, and ask it to decide."""
+    tickets = lock(ids)
+    changes = [
+        Change(ticket, {"locked_fields": []}, reason="Handed back to triage.") for ticket in tickets
+    ]
+    record_changes(changes, actor=actor, now=now)
+    return tickets
 
 
 @transaction.atomic(durable=True)

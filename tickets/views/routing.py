@@ -40,7 +40,7 @@ class RouteView(APIView):
         form.is_valid(raise_exception=True)
         wish = form.validated_data
         visible = Ticket.objects.visible_to(request.user)
-        ticket = get_object_or_404(visible, pk=ticket_id or wish["ticket_id"])
+        ticket = get_object_or_404(visible, pk=wish.get("ticket_id", ticket_id))
         services.route_tickets(
             ids=[ticket.pk],
             department=wish["department"],

@@ -8,11 +8,14 @@ from triage.services.jobs import (
     requeue_stale_jobs,
     retriage,
 )
+from triage.services.rules import make_champion, preview_rule
 from triage.services.running import run_jobs
 
 __all__ = [
     "analyze",
     "batch_jobs",
+    "make_champion",
+    "preview_rule",
     "react_to_changes",
     "request_triage",
     "requeue_stale_jobs",

@@ -25,7 +25,8 @@ from workers.dispatch import enqueue, enqueue_each
 from workers.names import TaskName
 
 ACTOR = "triage"
-_TEXT = {"title", "description"}
+#: A change of these asks for a new triage: new words, or fields that a person handed back.
+_ASKS = {"title", "description", "locked_fields"}
 
 
 def request_triage(
@@ -47,7 +48,7 @@ def request_triage(
 
 def react_to_changes(*, events: Sequence[TicketEvent]) -> None:
     """New words ask for a new triage; a new impact or urgency makes a new priority. The caller's transaction."""
-    reworded = {e.ticket_id: e.ticket for e in events if e.changes.keys() & _TEXT}
+    reworded = {e.ticket_id: e.ticket for e in events if e.changes.keys() & _ASKS}
     rescored = {
         e.ticket_id: e.ticket
         for e in events

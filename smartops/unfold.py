@@ -1,0 +1,130 @@
+"""The admin's theme: names, colours, navigation."""
+
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+
+
+def item(title: str, icon: str, view: str, permission: str, query: str = "") -> dict[str, Any]:
+    def allowed(request: HttpRequest) -> bool:
+        return request.user.has_perm(permission)  # type: ignore[union-attr]
+
+    link = reverse_lazy(f"admin:{view}")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": (lambda _: f"{link}{query}") if query else link,
+        "permission": allowed,
+    }
+
+
+UNFOLD: Final[dict[str, Any]] = {
+    "SITE_TITLE": "SmartOps",
+    "SITE_HEADER": "SmartOps",
+    "SITE_SUBHEADER": "Triage and SLA watching",
+    "SITE_SYMBOL": "support_agent",
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "smartops.admin.dashboard",
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {
+                "title": "Desk",
+                "items": [
+                    item(
+                        "Tickets",
+                        "confirmation_number",
+                        "tickets_ticket_changelist",
+                        "tickets.view_ticket",
+                    ),
+                    item(
+                        "Needs review",
+                        "rule",
+                        "tickets_ticket_changelist",
+                        "tickets.view_ticket",
+                        "?triage_status__exact=needs_review",
+                    ),
+                    item(
+                        "Departments",
+                        "apartment",
+                        "tickets_department_changelist",
+                        "tickets.view_department",
+                    ),
+                    item(
+                        "Groups",
+                        "groups",
+                        "tickets_supportgroup_changelist",
+                        "tickets.view_supportgroup",
+                    ),
+                    item(
+                        "Categories",
+                        "category",
+                        "tickets_category_changelist",
+                        "tickets.view_category",
+                    ),
+                ],
+            },
+            {
+                "title": "Triage",
+                "separator": True,
+                "items": [
+                    item("Rules", "checklist", "triage_rule_changelist", "triage.view_rule"),
+                    item(
+                        "Routing",
+                        "alt_route",
+                        "triage_routingrule_changelist",
+                        "triage.view_routingrule",
+                    ),
+                    item(
+                        "Priority matrix",
+                        "grid_on",
+                        "triage_prioritycell_changelist",
+                        "triage.view_prioritycell",
+                    ),
+                    item(
+                        "Classifiers",
+                        "psychology",
+                        "triage_classifiermodel_changelist",
+                        "triage.view_classifiermodel",
+                    ),
+                    item(
+                        "Jobs",
+                        "pending_actions",
+                        "triage_triagejob_changelist",
+                        "triage.view_triagejob",
+                    ),
+                ],
+            },
+            {
+                "title": "Operations",
+                "separator": True,
+                "items": [
+                    item(
+                        "Dead letters",
+                        "report",
+                        "workers_deadletter_changelist",
+                        "workers.view_deadletter",
+                    ),
+                    item(
+                        "Schedule",
+                        "schedule",
+                        "django_celery_beat_periodictask_changelist",
+                        "django_celery_beat.view_periodictask",
+                    ),
+                    {"title": "API documentation", "icon": "api", "link": reverse_lazy("docs")},
+                    {"title": "Health", "icon": "monitor_heart", "link": reverse_lazy("health")},
+                ],
+            },
+            {
+                "title": "Access",
+                "separator": True,
+                "items": [
+                    item("People", "person", "auth_user_changelist", "auth.view_user"),
+                    item("Roles", "shield_person", "auth_group_changelist", "auth.view_group"),
+                    item("API tokens", "key", "knox_authtoken_changelist", "knox.view_authtoken"),
+                ],
+            },
+        ],
+    },
+}

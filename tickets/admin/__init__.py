@@ -1,0 +1,3 @@
+from tickets.admin import directory, ticket
+
+__all__ = ["directory", "ticket"]

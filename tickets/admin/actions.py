@@ -1,0 +1,127 @@
+"""What agents do to many tickets at once. Each reports how many worked, and which could not and why."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from tickets import services
+from tickets.lifecycle import Status
+from tickets.models import Department, SupportGroup, Ticket
+from workers.errors import PermanentError
+
+
+class DestinationForm(forms.Form):
+    department = forms.ModelChoiceField(Department.objects.none(), widget=UnfoldAdminSelectWidget)
+    group = forms.ModelChoiceField(
+        SupportGroup.objects.select_related("department").order_by("name"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["department"]
+        field.queryset = Department.objects.visible_to(user).order_by("name")
+
+
+class TicketActions:
+    actions = ("start", "hold", "resolve", "close", "assign_to_me", "send_to", "make_urgent")
+
+    message_user: Callable[..., None]
+
+    @admin.action(description="Start work", permissions=["change"])
+    def start(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._move(request, queryset, Status.IN_PROGRESS)
+
+    @admin.action(description="Put on hold", permissions=["change"])
+    def hold(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._move(request, queryset, Status.ON_HOLD)
+
+    @admin.action(description="Resolve", permissions=["change"])
+    def resolve(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._move(request, queryset, Status.RESOLVED)
+
+    @admin.action(description="Close", permissions=["change"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._move(request, queryset, Status.CLOSED)
+
+    @admin.action(description="Assign to me", permissions=["change"])
+    def assign_to_me(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._change(request, queryset, {"assignee": request.user})
+
+    @admin.action(description="Set priority P1", permissions=["change"])
+    def make_urgent(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._change(request, queryset, {"priority": 1})
+
+    @admin.action(description="Send to a department…", permissions=["change"])
+    def send_to(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> HttpResponse | None:
+        given = request.POST if "department" in request.POST else None
+        form = DestinationForm(given, user=request.user)
+        if given is None or not form.is_valid():
+            context = {
+                **admin.site.each_context(request),
+                "title": f"Send {queryset.count()} tickets to a department",
+                "form": form,
+                "tickets": queryset[:20],
+                "selected": [str(pk) for pk in queryset.values_list("pk", flat=True)],
+                "opts": Ticket._meta,
+            }
+            return TemplateResponse(request, "admin/tickets/ticket/send_to.html", context)
+        group, department = form.cleaned_data["group"], form.cleaned_data["department"]
+        try:
+            moved = services.route_tickets(
+                ids=list(queryset.values_list("pk", flat=True)),
+                department=department.name,
+                group=group.name if group else None,
+                confidence=1.0,
+                actor=request.user.get_username(),
+                now=timezone.now(),
+            )
+            self.message_user(
+                request, f"{len(moved)} tickets sent to {department}.", messages.SUCCESS
+            )
+        except services.UnknownNames as error:
+            self.message_user(
+                request, " ".join(m for why in error.errors.values() for m in why), messages.ERROR
+            )
+        return None
+
+    def _move(self, request: HttpRequest, queryset: QuerySet[Ticket], status: Status) -> None:
+        done, refused = 0, []
+        for pk in queryset.values_list("pk", flat=True):
+            try:
+                services.move_tickets(
+                    ids=[pk], status=status, actor=request.user.get_username(), now=timezone.now()
+                )
+                done += 1
+            except PermanentError as error:
+                refused.append(str(error))
+        self._report(request, done, refused)
+
+    def _change(
+        self, request: HttpRequest, queryset: QuerySet[Ticket], values: dict[str, Any]
+    ) -> None:
+        ids = list(queryset.values_list("pk", flat=True))
+        actor = request.user.get_username()
+        self._report(
+            request,
+            len(services.change_tickets(ids=ids, values=values, actor=actor, now=timezone.now())),
+            [],
+        )
+
+    def _report(self, request: HttpRequest, done: int, refused: list[str]) -> None:
+        if done:
+            self.message_user(request, f"{done} tickets changed.", messages.SUCCESS)
+        for reason in refused[:10]:
+            self.message_user(request, reason, messages.WARNING)
+        if len(refused) > 10:
+            self.message_user(
+                request, f"… and {len(refused) - 10} more could not.", messages.WARNING
+            )

@@ -1,0 +1,36 @@
+"""Departments, groups, categories."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from tickets.models import Category, Department, SupportGroup
+
+
+@admin.register(Department)
+class DepartmentAdmin(ModelAdmin):
+    list_display = ("name", "description", "restricted")
+    search_fields = ("name",)
+    ordering = ("name",)
+    filter_horizontal = ("members",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).visible_to(request.user)
+
+
+@admin.register(SupportGroup)
+class SupportGroupAdmin(ModelAdmin):
+    list_display = ("name", "department", "description")
+    list_filter = ("department",)
+    list_select_related = ("department",)
+    search_fields = ("name",)
+    ordering = ("department__name", "name")
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):
+    list_display = ("name", "slug", "description", "aliases")
+    search_fields = ("name", "slug")
+    ordering = ("name",)

@@ -1,0 +1,114 @@
+"""The ticket list: columns, filters, search, pages."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import cached_property
+from unfold.decorators import display
+
+from tickets.models import Department, Ticket, TriageStatus
+
+COUNTED = 10_000
+
+
+class BoundedPaginator(Paginator):
+    """Counts up to 10,000 rows: counting a million for every page would take longer than showing it."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return len(rows.order_by().values_list("pk", flat=True)[:COUNTED])
+
+
+class DepartmentFilter(admin.SimpleListFilter):
+    title = "department"
+    parameter_name = "department"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            (str(row.pk), row.name)
+            for row in Department.objects.visible_to(request.user).order_by("name")
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
+        value = self.value()
+        return queryset.filter(department=value) if value and value.isdecimal() else queryset
+
+
+class AssigneeFilter(admin.SimpleListFilter):
+    title = "assignee"
+    parameter_name = "assigned"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("me", "Me"), ("nobody", "Nobody")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
+        if self.value() == "me":
+            return queryset.filter(assignee=request.user.pk)
+        return queryset.filter(assignee__isnull=True) if self.value() == "nobody" else queryset
+
+
+class TicketColumns:
+    """How the list shows a ticket."""
+
+    @display(
+        description="Status",
+        ordering="status",
+        label={
+            "open": "info",
+            "in_progress": "primary",
+            "on_hold": "warning",
+            "resolved": "success",
+        },
+    )
+    def status_badge(self, ticket: Ticket) -> Any:
+        return ticket.status, ticket.get_status_display()
+
+    @display(
+        description="Priority",
+        ordering="priority",
+        label={"P1": "danger", "P2": "warning", "P3": "info"},
+    )
+    def priority_badge(self, ticket: Ticket) -> Any:
+        return f"P{ticket.priority}" if ticket.priority else None
+
+    @display(
+        description="Triage",
+        ordering="triage_status",
+        label={
+            TriageStatus.COMPLETED: "success",
+            TriageStatus.NEEDS_REVIEW: "warning",
+            TriageStatus.FAILED: "danger",
+        },
+    )
+    def triage_badge(self, ticket: Ticket) -> Any:
+        sure = "" if ticket.confidence is None else f" {ticket.confidence:.0%}"
+        return ticket.triage_status, f"{ticket.get_triage_status_display()}{sure}"
+
+    @display(description="Age", ordering="-opened_at")
+    def age(self, ticket: Ticket) -> str:
+        return short_age((timezone.now() - ticket.opened_at).total_seconds())
+
+
+def short_age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return "now"
+
+
+def search(queryset: QuerySet[Ticket], text: str) -> QuerySet[Ticket]:
+    """Tickets by number (`#12`, `12`), by the sender's id, or by their words."""
+    number = text.strip().removeprefix("#")
+    if number.isdecimal() and len(number) < 19:
+        return queryset.filter(pk=number) | queryset.filter(external_id=number)
+    found = queryset.filter(external_id=text.strip())
+    return (
+        found
+        if found.exists()
+        else queryset.filter(pk__in=Ticket.objects.ranked(text).values("pk"))
+    )

@@ -1,0 +1,199 @@
+"""The ticket's pages: agents read, decide, answer and move here. Every write goes through the services."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from tickets import services
+from tickets.admin.actions import TicketActions
+from tickets.admin.form import EDITABLE, CommentForm, TicketForm
+from tickets.admin.lists import (
+    AssigneeFilter,
+    BoundedPaginator,
+    DepartmentFilter,
+    TicketColumns,
+    search,
+)
+from tickets.intake import TicketIn
+from tickets.lifecycle import MOVES, Status, parse_status
+from tickets.models import Comment, Ticket, TicketEvent
+from workers.errors import PermanentError
+
+SHOWN_EVENTS = 50
+
+
+@admin.register(Ticket)
+class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
+    form = TicketForm
+    change_form_template = "admin/tickets/ticket/change_form.html"
+    list_display = (
+        *("id", "title", "status_badge", "priority_badge", "category", "department", "group"),
+        *("assignee", "triage_badge", "age"),
+    )
+    list_display_links = ("id", "title")
+    list_filter = (
+        *("status", "priority", DepartmentFilter, "group", "category", "customer_tier"),
+        *("triage_status", AssigneeFilter, "opened_at"),
+    )
+    list_select_related = ("category", "department", "group", "assignee")
+    list_per_page = 50
+    search_fields = ("title",)
+    search_help_text = "#number, the sender's id, or words; the last word may be cut off"
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    ordering = ("-opened_at", "-id")
+    autocomplete_fields = ("category", "group", "assignee")
+    fieldsets = (
+        (
+            "Request",
+            {
+                "fields": (
+                    *("title", "description", ("requester_name", "requester_email")),
+                    *(("customer_tier", "server"), "tags", "seen_version"),
+                )
+            },
+        ),
+        (
+            "Decision",
+            {
+                "fields": (
+                    ("impact", "urgency", "priority"),
+                    "category",
+                    ("department", "group"),
+                    "assignee",
+                )
+            },
+        ),
+    )
+    #: What the page of a ticket shows besides: filled by the apps above (`triage.admin`).
+    panels: list[Callable[[HttpRequest, Ticket], dict[str, Any]]] = []
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).visible_to(request.user)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return (search(queryset, search_term) if search_term.strip() else queryset), False
+
+    def save_model(self, request: HttpRequest, obj: Ticket, form: Any, change: bool) -> None:
+        actor, now = request.user.get_username(), timezone.now()
+        values = {name: form.cleaned_data[name] for name in form.changed_data if name in EDITABLE}
+        if form.cleaned_data.get("group") is None and form.initial.get("group"):
+            values["group"] = None
+        if change:
+            services.change_tickets(
+                ids=[obj.pk],
+                values=values,
+                actor=actor,
+                now=now,
+                version=form.cleaned_data.get("seen_version"),
+            )
+            return
+        given = {
+            name: as_text(value) for name, value in values.items() if value not in (None, "", [])
+        }
+        item = TicketIn.model_validate({**given, "source": "admin"}, context={"now": now})
+        [outcome] = services.open_tickets(items=[item], actor=actor, now=now)
+        if outcome.ticket is None:
+            raise PermanentError(str(outcome.errors))
+        obj.pk = outcome.ticket.pk
+
+    def save_related(self, *args: Any, **kwargs: Any) -> None:
+        """The ticket's form has no relations that the services did not write."""
+
+    def delete_model(self, request: HttpRequest, obj: Ticket) -> None:
+        obj.delete()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, *args, **kwargs)
+        except PermanentError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.path)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        ticket: Ticket | None = context.get("original")
+        if ticket is not None:
+            may_change = self.has_change_permission(request, ticket)
+            moves = MOVES[Status(ticket.status)] if may_change else ()
+            context |= {
+                "moves": [(status.value, status.label) for status in moves],
+                "may_change": may_change,
+                "may_comment": request.user.has_perm("tickets.add_comment"),
+                "comments": Comment.objects.filter(ticket=ticket).order_by("pk"),
+                "comment_form": CommentForm(),
+                "history": TicketEvent.objects.filter(ticket=ticket).order_by("-pk")[:SHOWN_EVENTS],
+            }
+            for panel in self.panels:
+                context |= panel(request, ticket)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path("<int:pk>/move/", self._step(self._press_move), name="tickets_ticket_move"),
+            path("<int:pk>/comment/", self._step(self._press_comment), name="tickets_ticket_comment"),
+            path("<int:pk>/release/", self._step(self._press_release), name="tickets_ticket_release"),
+        ]
+        return own + super().get_urls()
+
+    def _step(self, work: Callable[[HttpRequest, Ticket], str]) -> Any:
+        """Wrap one button of the ticket's page: POST only, permission, message, back to the page."""
+
+        def view(request: HttpRequest, pk: int) -> HttpResponse:
+            ticket = get_object_or_404(self.get_queryset(request), pk=pk)
+            if request.method != "POST" or not self.has_change_permission(request, ticket):
+                raise PermissionDenied
+            try:
+                self.message_user(request, work(request, ticket), messages.SUCCESS)
+            except (PermanentError, ValueError) as error:
+                self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:tickets_ticket_change", args=[pk]))
+
+        return self.admin_site.admin_view(view)
+
+    def _press_move(self, request: HttpRequest, ticket: Ticket) -> str:
+        status = parse_status(request.POST.get("status", ""))
+        services.move_tickets(
+            ids=[ticket.pk], status=status, actor=request.user.get_username(), now=timezone.now()
+        )
+        return f"The ticket is {status.label.lower()} now."
+
+    def _press_comment(self, request: HttpRequest, ticket: Ticket) -> str:
+        form = CommentForm(request.POST)
+        if not form.is_valid():
+            raise ValueError("Write something before you send it.")
+        services.comment_on(
+            ticket=ticket,
+            body=form.cleaned_data["body"],
+            public=not form.cleaned_data["internal"],
+            actor=request.user.get_username(),
+            now=timezone.now(),
+        )
+        return "Your comment was added."
+
+    def _press_release(self, request: HttpRequest, ticket: Ticket) -> str:
+        """Hand the fields that a person set back to triage; the next triage may change them."""
+        services.release_locks(
+            ids=[ticket.pk], actor=request.user.get_username(), now=timezone.now()
+        )
+        return "Triage may decide these fields again."
+
+
+def as_text(value: Any) -> Any:
+    """A chosen row by the name that intake knows it by; anything else as it is."""
+    for attribute in ("username", "slug", "name"):
+        if hasattr(value, attribute):
+            return getattr(value, attribute)
+    return value

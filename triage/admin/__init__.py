@@ -1,0 +1,3 @@
+from triage.admin import rules, work
+
+__all__ = ["rules", "work"]

@@ -1,0 +1,70 @@
+"""Jobs, and what a ticket's page shows of its triage."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from tickets.admin.lists import BoundedPaginator
+from tickets.admin.ticket import TicketAdmin
+from tickets.models import Ticket
+from tickets.querysets import hidden_department_ids
+from triage import services
+from triage.models import Rule, TriageDecision, TriageJob
+
+
+@admin.register(TriageJob)
+class TriageJobAdmin(ModelAdmin):
+    list_display = ("id", "ticket", "state", "attempts", "error", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("ticket",)
+    ordering = ("-id",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        jobs = super().get_queryset(request)
+        hidden = hidden_department_ids(request.user)
+        return jobs.exclude(ticket__department__in=hidden) if hidden else jobs
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def decision_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
+    """The newest decision about a ticket, with the rules that it names."""
+    decision = TriageDecision.objects.filter(ticket=ticket).order_by("-pk").first()
+    if decision is None:
+        return {"decision": None}
+    order = ("category", "impact", "urgency", "priority", "department", "group")
+    return {
+        "decision": decision,
+        "reasons": [
+            (name, getattr(decision, name), decision.fields.get(name, {})) for name in order
+        ],
+        "alternatives": [(label, round(share * 100)) for label, share in decision.alternatives],
+        "rules_hit": Rule.objects.filter(pk__in=decision.rules),
+    }
+
+
+@admin.action(description="Triage again", permissions=["change"])
+def triage_again(
+    model_admin: TicketAdmin, request: HttpRequest, queryset: QuerySet[Ticket]
+) -> None:
+    batch = services.retriage(
+        ids=list(queryset.values_list("pk", flat=True)), requested_by=request.user.get_username()
+    )
+    count = batch.total_items if batch else 0
+    model_admin.message_user(request, f"{count} tickets will be triaged again.", messages.SUCCESS)
+
+
+TicketAdmin.panels.append(decision_panel)
+TicketAdmin.actions = (*TicketAdmin.actions, triage_again)  # type: ignore[assignment]
