@@ -103,7 +103,7 @@ class IntervalScheduleAdmin(ModelAdmin):
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Figures of the index page, each with the list behind it. Counted up to 1,000: enough to act on."""
-    if not request.user.has_perm("tickets.view_ticket"):  # type: ignore[union-attr]
+    if not request.user.has_perm("tickets.view_ticket"):
         return {**context, "figures": []}
     mine = Ticket.objects.visible_to(request.user)
     working = mine.filter(status__in=[Status.OPEN, Status.IN_PROGRESS])
@@ -125,7 +125,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
                 f"{tickets}?triage_status__exact={status}",
             )
         )
-    if request.user.has_perm("workers.view_deadletter"):  # type: ignore[union-attr]
+    if request.user.has_perm("workers.view_deadletter"):
         letters = DeadLetter.objects.filter(settled_at__isnull=True)
         figures.append(
             (

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from tickets.intake import TicketIn
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
-from tickets.services import comment_on, move_tickets, open_tickets, route_tickets
+from tickets.services import change_tickets, comment_on, move_tickets, open_tickets, route_tickets
 from tickets.services.access import give_role
 from triage.classifier.dataset import load_corpus
 from triage.models import TriageJob
@@ -163,6 +163,10 @@ def _work_on(ticket: Ticket, chance: random.Random, now: datetime) -> None:
                 reason=visit.text,
             )
         else:
+            if ticket.assignee is None:
+                [ticket] = change_tickets(
+                    ids=[ticket.pk], values={"assignee": agent}, actor=agent, now=visit.at
+                )
             move_tickets(
                 ids=[ticket.pk],
                 status=Status(visit.step),

@@ -8,7 +8,7 @@ from django.urls import reverse_lazy
 
 def item(title: str, icon: str, view: str, permission: str, query: str = "") -> dict[str, Any]:
     def allowed(request: HttpRequest) -> bool:
-        return request.user.has_perm(permission)  # type: ignore[union-attr]
+        return request.user.has_perm(permission)
 
     link = reverse_lazy(f"admin:{view}")
     return {

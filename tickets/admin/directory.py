@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.models import Category, Department, SupportGroup
 
 
@@ -31,6 +32,7 @@ class SupportGroupAdmin(ModelAdmin):
 
 @admin.register(Category)
 class CategoryAdmin(ModelAdmin):
+    formfield_overrides = LISTS_ON_ONE_LINE
     list_display = ("name", "slug", "description", "aliases")
     search_fields = ("name", "slug")
     ordering = ("name",)

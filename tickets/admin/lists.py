@@ -36,7 +36,7 @@ class DepartmentFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
         value = self.value()
-        return queryset.filter(department=value) if value and value.isdecimal() else queryset
+        return queryset.filter(department=int(value)) if value and value.isdecimal() else queryset
 
 
 class AssigneeFilter(admin.SimpleListFilter):

@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 
 from tickets import services
 from tickets.admin.actions import TicketActions
+from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.admin.form import EDITABLE, CommentForm, TicketForm
 from tickets.admin.lists import (
     AssigneeFilter,
@@ -49,6 +50,7 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     ordering = ("-opened_at", "-id")
+    formfield_overrides = LISTS_ON_ONE_LINE
     autocomplete_fields = ("category", "group", "assignee")
     fieldsets = (
         (
@@ -143,8 +145,12 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     def get_urls(self) -> list[Any]:
         own = [
             path("<int:pk>/move/", self._step(self._press_move), name="tickets_ticket_move"),
-            path("<int:pk>/comment/", self._step(self._press_comment), name="tickets_ticket_comment"),
-            path("<int:pk>/release/", self._step(self._press_release), name="tickets_ticket_release"),
+            path(
+                "<int:pk>/comment/", self._step(self._press_comment), name="tickets_ticket_comment"
+            ),
+            path(
+                "<int:pk>/release/", self._step(self._press_release), name="tickets_ticket_release"
+            ),
         ]
         return own + super().get_urls()
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
+from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.models import Ticket
 from triage import services
 from triage.admin.terms import TermsField
@@ -38,6 +39,7 @@ class RuleForm(forms.ModelForm):
 
 @admin.register(Rule)
 class RuleAdmin(ModelAdmin):
+    formfield_overrides = LISTS_ON_ONE_LINE
     form = RuleForm
     change_form_template = "admin/triage/rule/change_form.html"
     list_display = ("name", "position", "category", "impact", "urgency", "final", "enabled")
@@ -116,6 +118,7 @@ class RoutingForm(forms.ModelForm):
 
 @admin.register(RoutingRule)
 class RoutingRuleAdmin(ModelAdmin):
+    formfield_overrides = LISTS_ON_ONE_LINE
     form = RoutingForm
     list_display = (
         "name",

@@ -8,12 +8,14 @@ from triage.services.jobs import (
     requeue_stale_jobs,
     retriage,
 )
-from triage.services.rules import make_champion, preview_rule
+from triage.services.models import confirmed_examples, make_champion, store, train_classifier
+from triage.services.rules import preview_rule
 from triage.services.running import run_jobs
 
 __all__ = [
     "analyze",
     "batch_jobs",
+    "confirmed_examples",
     "make_champion",
     "preview_rule",
     "react_to_changes",
@@ -21,4 +23,6 @@ __all__ = [
     "requeue_stale_jobs",
     "retriage",
     "run_jobs",
+    "store",
+    "train_classifier",
 ]

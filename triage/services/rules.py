@@ -1,13 +1,11 @@
-"""Rules and classifiers: trying one out, and putting one into use."""
+"""Trying a rule out before it counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from tickets.models import Ticket
 from triage.knowledge import rule_spec, rule_specs
-from triage.models import ClassifierModel, Rule
+from triage.models import Rule
 from triage.rules import RuleBook, TicketText, category_of
 
 SHOWN = 20
@@ -49,10 +47,3 @@ def preview_rule(*, rule: Rule, tickets: Sequence[Ticket]) -> Preview:
             matched.append(Matched(ticket, hit.terms, hit.score))
         changed += category_of(hits).category != category_of(before.match(text)).category
     return Preview(len(tickets), tuple(matched), changed)
-
-
-@transaction.atomic(durable=True)
-def make_champion(*, model: ClassifierModel) -> None:
-    """Let `model` decide from now on. Every worker notices with its next chunk."""
-    ClassifierModel.objects.select_for_update().filter(champion=True).update(champion=False)
-    ClassifierModel.objects.filter(pk=model.pk).update(champion=True)

@@ -1,0 +1,66 @@
+"""manage.py train_classifier [FILE]: learn categories from labelled tickets."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from triage.classifier.dataset import CORPUS, NotLabelled, load_corpus, read_examples
+from triage.classifier.features import Example
+from triage.classifier.training import TooFewExamples
+from triage.models import ClassifierModel
+from triage.services import confirmed_examples, train_classifier
+
+
+class Command(BaseCommand):
+    help = (
+        "Train a classifier and use it. Learns from FILE (CSV or NDJSON, .gz too), from the shipped corpus "
+        "(--corpus) or, without either, from this desk's tickets whose category a person decided."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, nargs="?")
+        parser.add_argument(
+            "--corpus",
+            action="store_true",
+            help=f"Learn from {CORPUS.name}/, which comes with the product",
+        )
+        parser.add_argument("--label", default="category", help="Column with the label")
+        parser.add_argument(
+            "--name", help="Name of the model (default: where it came from, and when)"
+        )
+        parser.add_argument("--keep-old", action="store_true", help="Do not put it into use yet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        examples, source = self._examples(options)
+        name = options["name"] or f"{source} {timezone.now():%Y-%m-%d %H:%M:%S}"
+        if ClassifierModel.objects.filter(name=name).exists():
+            raise CommandError(f"There is a classifier {name!r} already: choose another --name.")
+        self.stdout.write(f"Training on {len(examples):,} tickets …")
+        try:
+            model = train_classifier(
+                examples=examples, name=name, trained_from=source, use=not options["keep_old"]
+            )
+        except TooFewExamples as error:
+            raise CommandError(str(error)) from None
+        scores = model.scores
+        self.stdout.write(
+            f"{model.name}: macro-F1 {scores['macro_f1']:.3f}, acts alone on {scores['automatic']:.0%} "
+            f"({'in use' if not options['keep_old'] else 'kept, not in use'})"
+        )
+        if scores["left_out"]:
+            self.stdout.write(f"Too few examples, left out: {', '.join(scores['left_out'])}")
+
+    def _examples(self, options: dict[str, Any]) -> tuple[list[Example], str]:
+        path: Path | None = options["file"]
+        if options["corpus"]:
+            return list(load_corpus()), "corpus"
+        if path is None:
+            return confirmed_examples(), "tickets"
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.")
+        try:
+            return read_examples(path, label=options["label"]), path.name[:100]
+        except NotLabelled as error:
+            raise CommandError(str(error)) from None
