@@ -7,6 +7,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
 from celery import Celery
 
+from workers.liveness import AliveFile
+
 app = Celery("smartops", task_cls="workers.base:BaseTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(AliveFile)

@@ -1,0 +1,69 @@
+"""One process of the embedded stack: its command, its output, its restarts."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+BASE: Final = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Part:
+    """One process of the stack, restarted with growing pauses when it dies."""
+
+    name: str
+    command: list[str]
+    colour: str
+    process: subprocess.Popen[str] | None = None
+    failures: int = 0
+    restart_at: float = 0.0
+    started_at: float = field(default=0.0)
+
+    def start(self, environment: dict[str, str], say: Callable[[str, str, str], None]) -> None:
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=BASE,
+            env=environment,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,
+        )
+        threading.Thread(target=self._copy, args=(say,), daemon=True).start()
+
+    def _copy(self, say: Callable[[str, str, str], None]) -> None:
+        if self.process and self.process.stdout:
+            for line in self.process.stdout:
+                say(self.name, self.colour, line.rstrip())
+
+    def signal(self, number: int) -> None:
+        if self.process and self.process.poll() is None:
+            # Celery's main process passes a warm stop on to its children by itself.
+            (os.kill if number == signal.SIGTERM else os.killpg)(self.process.pid, number)
+
+    def wait(self, seconds: float) -> None:
+        if self.process:
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.signal(signal.SIGKILL)
+                self.process.wait()
+
+
+def _die_with_parent() -> None:
+    """On Linux: a killed supervisor leaves no process behind."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

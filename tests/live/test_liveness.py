@@ -1,0 +1,26 @@
+from tests.live.desk import Desk
+
+
+def test_a_worker_touches_its_file_while_it_lives(desk: Desk) -> None:
+    alive = desk.root / "alive"
+    desk.environment["WORKER_ALIVE_FILE"] = str(alive)
+    try:
+        worker = desk.start_worker()
+        desk.wait_for(alive.exists, 30, "the file")
+        first = alive.stat().st_mtime
+        desk.wait_for(lambda: alive.stat().st_mtime > first, 15, "the next touch")
+
+        worker.terminate()
+        worker.wait(20)
+    finally:
+        del desk.environment["WORKER_ALIVE_FILE"]
+
+    assert not alive.exists()
+
+
+def test_beats_tick_shows_that_beat_broker_and_worker_live(desk: Desk) -> None:
+    desk.sql("DELETE FROM workers_heartbeat")
+    desk.start()
+
+    desk.wait_for(lambda: desk.count("SELECT count(*) FROM workers_heartbeat") == 1, 40, "the tick")
+    assert desk.get("/health")[1] == {"status": "ok", "findings": []}
