@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
@@ -24,6 +25,9 @@ UNFOLD: Final[dict[str, Any]] = {
     "SITE_HEADER": "SmartOps",
     "SITE_SUBHEADER": "Triage and SLA watching",
     "SITE_SYMBOL": "support_agent",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("smartops/favicon.svg")}
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "smartops.admin.dashboard",
     "SIDEBAR": {

@@ -9,6 +9,7 @@ from smartops import health
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("smartops.routes")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

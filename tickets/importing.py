@@ -113,6 +113,9 @@ class Reader:
             buffered, encoding=encoding, errors="surrogateescape", newline=""
         )
 
+    def close(self) -> None:
+        self._text.close()
+
     def position(self) -> int:
         return self.raw.tell()
 

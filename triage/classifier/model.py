@@ -33,6 +33,7 @@ class TrainedModel:
     idf: NDArray[np.float32]  # one a feature
     coefficients: NDArray[np.float32]  # features × labels
     intercepts: NDArray[np.float32]  # one a label
+    prior: NDArray[np.float32]  # one a label: its share among the examples
     temperature: float
     auto_thresholds: Mapping[str, float]  # label -> confidence from which it is right often enough
     scores: Mapping[str, Any] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class TrainedModel:
         """Return a prediction for each text. A text without a known word gets the labels' prior."""
         features = vectorize(all_tokens(texts), self.vocabulary, self.idf)
         shares = softmax((features @ self.coefficients + self.intercepts) / self.temperature)
+        shares[np.diff(features.indptr) == 0] = self.prior  # no known word says nothing
         best = np.argsort(-shares, axis=1)[:, : max(TOP, 2)]
         found = []
         for row in range(len(texts)):

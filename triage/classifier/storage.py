@@ -12,7 +12,7 @@ from triage.classifier.model import TrainedModel
 
 FORMAT: Final = 1
 MOST_BYTES: Final = 300 * 2**20  # unpacked; a file that claims more is refused
-_ARRAYS: Final = ("idf", "coefficients", "intercepts")
+_ARRAYS: Final = ("idf", "coefficients", "intercepts", "prior")
 _MOMENT: Final = (2000, 1, 1, 0, 0, 0)  # the same model makes the same bytes
 
 

@@ -67,6 +67,7 @@ def train(examples: Sequence[Example], *, name: str = "model", seed: int = 0) ->
         idf=space.idf,
         coefficients=coefficients,
         intercepts=intercepts,
+        prior=(np.bincount(truth) / len(truth)).astype(np.float32),
         temperature=temperature,
         auto_thresholds=thresholds(predictions, [example.label for example in usable]),
         scores={**scores, "examples": len(usable), "left_out": left_out, "strength": strength},

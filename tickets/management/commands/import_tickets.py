@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,12 @@ class Command(BaseCommand):
             raise CommandError(f"Unknown encoding {options['encoding']!r}.") from None
         source = options["source"] or path.name.split(".")[0][:40]
         rejects = options["rejects"] or path.with_name(path.name + ".rejected.ndjson")
-        with path.open("rb") as raw, request_id(f"import-{new_request_id()[:12]}"):
-            counts = self._import(Reader(raw, options["encoding"]), path, source, rejects, options)
+        with (
+            request_id(f"import-{new_request_id()[:12]}"),
+            path.open("rb") as raw,
+            closing(Reader(raw, options["encoding"])) as reader,
+        ):
+            counts = self._import(reader, path, source, rejects, options)
         dispatch.flush(30)
         self.stdout.write(
             f"{counts['created']:,} created, {counts['updated']:,} updated, {counts['unchanged']:,} unchanged, "

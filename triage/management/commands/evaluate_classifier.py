@@ -18,8 +18,8 @@ from triage.models import ClassifierModel
 
 class Command(BaseCommand):
     help = (
-        "Print precision, recall, support per class, macro-F1, calibration error, and the share that can be routed "
-        "automatically at 95 %% precision. Judges the classifier in use or, with --train, one trained on a file."
+        "Print precision, recall, support per class, macro-F1, calibration error, and what can be routed "
+        "automatically at 95 %% precision. Judges the classifier in use or, with --train, a new one."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

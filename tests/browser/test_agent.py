@@ -1,0 +1,106 @@
+"""An agent's day in the admin."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Page, expect
+
+from tests.factories import make_ticket, make_user
+from tickets.models import Ticket
+from triage.models import TriageJob
+from triage.services import run_jobs
+
+
+@pytest.fixture
+def desk(transactional_db: Any, live_server: Any) -> str:
+    """A desk with three triaged tickets and an agent. Returns its address."""
+    from django.apps import apps as registry
+
+    from tickets.services.access import sync_roles
+    from triage.models import RoutingRule
+
+    if not RoutingRule.objects.exists():
+        import importlib
+
+        importlib.import_module("triage.migrations.0003_defaults").install(
+            registry, connections["default"]
+        )
+    sync_roles()
+    make_user("ana", "Agent")
+    make_ticket(title="VPN down for the whole office")
+    make_ticket(title="Printer jammed", description="paper jam in tray 2")
+    make_ticket(title="<b>Bold</b> invoice question")
+    run_jobs(ids=list(TriageJob.objects.values_list("pk", flat=True)), now=datetime.now(UTC))
+    return str(live_server.url)
+
+
+def sign_in(page: Page, desk: str) -> None:
+    page.goto(f"{desk}/admin/")
+    page.fill("input[name=username]", "ana")
+    page.fill("input[name=password]", "correct-horse-battery")
+    page.click("button[type=submit]")
+    expect(page.get_by_text("Needs review").first).to_be_visible()
+
+
+def test_an_agent_finds_reads_answers_and_resolves_a_ticket(page: Page, desk: str) -> None:
+    sign_in(page, desk)
+    page.goto(f"{desk}/admin/tickets/ticket/")
+    expect(page.get_by_text("<b>Bold</b> invoice question")).to_be_visible()
+    page.fill("input[name=q]", "vpn")
+    page.press("input[name=q]", "Enter")
+    expect(page.get_by_text("Printer jammed")).to_have_count(0)
+    page.get_by_role("link", name="VPN down for the whole office").first.click()
+
+    expect(page.get_by_text("Found “vpn”").first).to_be_visible()
+    page.fill("section[aria-label=Comments] textarea", "I am looking into it.")
+    page.get_by_role("button", name="Add comment").click()
+    expect(page.get_by_label("Comments").get_by_text("I am looking into it.")).to_be_visible()
+    page.get_by_role("button", name="→ Resolved").click()
+    expect(page.locator("[data-status=resolved]")).to_be_visible()
+
+    ticket = Ticket.objects.get(title__startswith="VPN")
+    assert (ticket.status, ticket.first_response_at is not None) == ("resolved", True)
+
+
+def test_an_agent_corrects_a_ticket_and_hands_it_back(page: Page, desk: str) -> None:
+    sign_in(page, desk)
+    ticket = Ticket.objects.get(title="Printer jammed")
+    page.goto(f"{desk}/admin/tickets/ticket/{ticket.pk}/change/")
+    page.select_option("select[name=priority]", "1")
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_text("Decided by a person or the sender: priority.")).to_be_visible()
+
+    page.get_by_role("button", name="Let triage decide again").click()
+
+    expect(page.get_by_text("Triage may decide these fields again.")).to_be_visible()
+    assert Ticket.objects.get(pk=ticket.pk).locked_fields == []
+
+
+def test_many_tickets_are_moved_at_once(page: Page, desk: str) -> None:
+    sign_in(page, desk)
+    page.goto(f"{desk}/admin/tickets/ticket/")
+    for box in page.locator("input[name=_selected_action]").all():
+        box.check()
+    page.select_option("select[name=action]", "start")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text("3 tickets changed.")).to_be_visible()
+    assert set(Ticket.objects.values_list("status", flat=True)) == {"in_progress"}
+
+
+def test_the_list_is_readable_on_a_phone(page: Page, desk: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, desk)
+    page.goto(f"{desk}/admin/tickets/ticket/")
+
+    expect(page.get_by_text("Printer jammed").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_api_documentation_works_without_the_internet(page: Page, desk: str) -> None:
+    sign_in(page, desk)
+    page.goto(f"{desk}/api/docs/")
+
+    expect(page.get_by_text("/api/v1/tickets/batch/").first).to_be_visible(timeout=20_000)

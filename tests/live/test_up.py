@@ -1,0 +1,187 @@
+"""`manage.py up`, as a newcomer uses it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.live.desk import BASE
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Up:
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.port, self.flower = free_port(), free_port()
+        self.environment = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("DATABASE_URL", "REDIS_URL", "SMARTOPS_DEMO", "DJANGO_SETTINGS_MODULE")
+        } | {"VAR_DIR": str(var)}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "manage.py", *arguments]
+
+    def up(self, port: int | None = None) -> list[str]:
+        return self.command(
+            "up", "--port", str(port or self.port), "--flower-port", str(self.flower)
+        )
+
+    def start(self) -> tuple[subprocess.Popen[str], str]:
+        """Start and wait for the welcome. Returns the process and what it said."""
+        process = subprocess.Popen(
+            self.up(), cwd=BASE, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )  # fmt: skip
+        assert process.stdout
+        said, end = "", time.monotonic() + 90
+        for line in process.stdout:
+            said += line
+            if "Ctrl-C stops everything" in line:
+                return process, said
+            assert time.monotonic() < end, said
+        raise AssertionError(said)
+
+    def stop(self, process: subprocess.Popen[str]) -> int:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=40)
+        return process.returncode
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=BASE,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def call(self, path: str, token: str, body: object = None) -> object:
+        data = json.dumps(body).encode() if body is not None else None
+        headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+        with urlopen(
+            Request(f"http://127.0.0.1:{self.port}{path}", data, headers), timeout=20
+        ) as answer:
+            return json.load(answer)
+
+
+def processes_of(var: Path) -> list[str]:
+    """Command lines of processes whose environment or arguments name this `var`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+            if str(var).encode() in text and int(folder.name) != os.getpid():
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    var = tmp_path_factory.mktemp("up")
+    for folder in (var, var.parent, var.parent.parent):
+        folder.chmod(0o755)
+    yield Up(var)
+    for line in processes_of(var):
+        pytest.fail(f"left behind: {line}")
+
+
+def test_it_comes_up_triages_and_leaves_nothing_behind_and_keeps_its_data(stack: Up) -> None:
+    process, said = stack.start()
+    token = stack.run("demo_token").stdout.strip()
+    assert token
+    assert token in said
+    assert f"http://127.0.0.1:{stack.port}/admin/" in said
+
+    made = stack.call("/api/v1/tickets/", token, {"title": "VPN down for the whole office"})
+    assert isinstance(made, dict)
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        ticket = stack.call(f"/api/v1/tickets/{made['id']}/", token)
+        assert isinstance(ticket, dict)
+        if ticket["triage_status"] != "pending":
+            break
+        time.sleep(0.1)
+    assert (ticket["category"], ticket["priority"], ticket["department"]) == (
+        "network",
+        1,
+        "IT Support",
+    )
+    listed = stack.call("/api/v1/tickets/?page_size=500", token)
+    assert isinstance(listed, dict)
+    assert len(listed["results"]) > 300
+
+    second = stack.run("up")
+    assert second.returncode == 1
+    assert "already runs" in second.stderr
+
+    assert stack.stop(process) == 0
+    assert processes_of(stack.var) == []
+
+    process, _ = stack.start()
+    assert stack.run("demo_token").stdout.strip() == token
+    again = stack.call(f"/api/v1/tickets/{made['id']}/", token)
+    assert isinstance(again, dict)
+    assert again["category"] == "network"
+    assert stack.stop(process) == 0
+
+
+def test_a_taken_port_is_named_with_what_to_do(stack: Up) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", stack.port))
+        other.listen()
+        answer = subprocess.run(
+            stack.up(), cwd=BASE, env=stack.environment, capture_output=True, text=True, timeout=60
+        )
+
+    assert answer.returncode == 1
+    assert f"cannot have port {stack.port}" in answer.stderr
+    assert "--port" in answer.stderr
+
+
+def test_without_a_stack_and_without_servers_a_command_says_what_to_do(stack: Up) -> None:
+    stack.environment["SMARTOPS_DEMO"] = "1"
+    answer = stack.run("migrate")
+
+    assert answer.returncode != 0
+    assert "DATABASE_URL is not set" in answer.stderr
+    assert "make run" in answer.stderr
+
+
+def test_a_wrong_setting_is_named_with_what_would_be_right(stack: Up) -> None:
+    stack.environment |= {
+        "SMARTOPS_DEMO": "1", "DATABASE_URL": "postgresql://x", "REDIS_URL": "redis://x", "REOPEN_DAYS": "soon", "MAX_BATCH_ITEMS": "0"
+    }  # fmt: skip
+    answer = stack.run("check")
+
+    assert answer.returncode != 0
+    assert "REOPEN_DAYS" in answer.stderr
+    assert "MAX_BATCH_ITEMS" in answer.stderr
+    assert "greater than or equal to 1" in answer.stderr
+
+
+def test_without_demo_mode_a_secret_is_required(stack: Up) -> None:
+    stack.environment |= {
+        "DATABASE_URL": "postgresql://x",
+        "REDIS_URL": "redis://x",
+        "SECRET_KEY": "short",
+    }
+    answer = stack.run("check")
+
+    assert answer.returncode != 0
+    assert "SECRET_KEY must be a random text of at least 32 characters" in answer.stderr
