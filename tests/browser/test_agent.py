@@ -41,7 +41,7 @@ def sign_in(page: Page, desk: str) -> None:
     page.fill("input[name=username]", "ana")
     page.fill("input[name=password]", "correct-horse-battery")
     page.click("button[type=submit]")
-    expect(page.get_by_text("Needs review").first).to_be_visible()
+    expect(page.get_by_role("link", name="Open P1 critical")).to_be_visible()
 
 
 def test_an_agent_finds_reads_answers_and_resolves_a_ticket(page: Page, desk: str) -> None:
@@ -54,7 +54,7 @@ def test_an_agent_finds_reads_answers_and_resolves_a_ticket(page: Page, desk: st
     page.get_by_role("link", name="VPN down for the whole office").first.click()
 
     expect(page.get_by_text("Found “vpn”").first).to_be_visible()
-    page.fill("section[aria-label=Comments] textarea", "I am looking into it.")
+    page.fill("[aria-label=Comments] textarea", "I am looking into it.")
     page.get_by_role("button", name="Add comment").click()
     expect(page.get_by_label("Comments").get_by_text("I am looking into it.")).to_be_visible()
     page.get_by_role("button", name="→ Resolved").click()

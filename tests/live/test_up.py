@@ -43,8 +43,14 @@ class Up:
     def start(self) -> tuple[subprocess.Popen[str], str]:
         """Start and wait for the welcome. Returns the process and what it said."""
         process = subprocess.Popen(
-            self.up(), cwd=BASE, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-        )  # fmt: skip
+            self.up(),
+            cwd=BASE,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         assert process.stdout
         said, end = "", time.monotonic() + 90
         for line in process.stdout:
@@ -165,8 +171,11 @@ def test_without_a_stack_and_without_servers_a_command_says_what_to_do(stack: Up
 
 def test_a_wrong_setting_is_named_with_what_would_be_right(stack: Up) -> None:
     stack.environment |= {
-        "SMARTOPS_DEMO": "1", "DATABASE_URL": "postgresql://x", "REDIS_URL": "redis://x", "REOPEN_DAYS": "soon", "MAX_BATCH_ITEMS": "0"
-    }  # fmt: skip
+        "SMARTOPS_DEMO": "1",
+        "DATABASE_URL": "postgresql://x",
+        "REDIS_URL": "redis://x",
+    }
+    stack.environment |= {"REOPEN_DAYS": "soon", "MAX_BATCH_ITEMS": "0"}
     answer = stack.run("check")
 
     assert answer.returncode != 0

@@ -108,7 +108,7 @@ def test_without_a_login_or_a_role_nothing_is_told(name: str, method: str) -> No
 
 
 def test_nothing_outside_the_api_is_open_but_health_metrics_and_the_login() -> None:
-    open_paths = {"health", "health/live", "health/ready", "metrics"}
+    open_paths = {"health", "health/live", "health/ready", "metrics", "favicon.ico"}
     for pattern in get_resolver().url_patterns:
         if isinstance(pattern, URLResolver):
             continue
