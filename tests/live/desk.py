@@ -149,12 +149,14 @@ class Desk:
     def wait_until_triaged(self, seconds: float = 40) -> None:
         self.wait_for(lambda: self.unfinished() == 0, seconds, "triage")
 
-    def wait_for(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+    def wait_for(
+        self, true: Callable[[], bool], seconds: float, what: str, step: float = 0.1
+    ) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if true():
                 return
-            time.sleep(0.1)
+            time.sleep(step)
         log = (self.root / "processes.log").read_text(errors="replace")[-3000:]
         raise AssertionError(f"{what} did not come within {seconds} s\n{log}")
 

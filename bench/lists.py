@@ -1,0 +1,87 @@
+"""Lists, search and one ticket, with a million tickets behind them."""
+
+import http.client
+import time
+
+from bench.results import Result, percentile
+from tests.live.desk import Desk
+
+ROUNDS = 40
+PATHS = {
+    "ticket list": ("/api/v1/tickets/", 50),
+    "ticket list, status and priority": ("/api/v1/tickets/?status=open&priority=1", 50),
+    "ticket list, a rare category": ("/api/v1/tickets/?category=hr&status=on_hold", 50),
+    "ticket list, far behind": ("/api/v1/tickets/?opened_before=2026-02-01T00:00:00Z", 50),
+    "search, a common word": ("/api/v1/tickets/?q=printer", 150),
+    "search, a rare word": ("/api/v1/tickets/?q=zanzibar", 150),
+    "search, the beginning of a word": ("/api/v1/tickets/?q=offl", 150),
+    "search with filters": ("/api/v1/tickets/?q=printer+offline&status=open", 150),
+    "one ticket": ("/api/v1/tickets/500/", 50),
+}
+
+
+def seed(desk: Desk, count: int) -> None:
+    """Make `count` triaged tickets with plain SQL: the lists read them, nothing else does."""
+    desk.sql(
+        """
+        INSERT INTO tickets_ticket (source, external_id, title, description, requester_name, requester_email, customer_tier,
+            tags, server, status, impact, urgency, priority, category_id, department_id, group_id, locked_fields,
+            triage_status, confidence, opened_at, resolved_at, closed_at, version)
+        SELECT 'bench', n::text, w[1 + n % 12] || ' ' || w[1 + (n / 12) % 12] || ' number ' || n,
+            'Since this morning the ' || w[1 + (n / 7) % 12] || ' is ' || w[1 + (n / 5) % 12] ||
+            CASE WHEN n % 50000 = 0 THEN ' in zanzibar' ELSE '' END || '. Please help, ' || md5(n::text),
+            'Person ' || n % 5000, '', 'standard', '{}', '',
+            CASE WHEN n % 20 = 0 THEN 'open' WHEN n % 31 = 0 THEN 'on_hold' ELSE 'closed' END,
+            1 + n % 3, 1 + (n / 3) % 3, 1 + n % 4, c.ids[1 + n % array_length(c.ids, 1)], d.ids[1 + n % array_length(d.ids, 1)],
+            NULL, '{}', 'completed', 0.9, t.at, t.at, t.at, 1
+        FROM generate_series(1, %s) n
+        CROSS JOIN (SELECT array_agg(id) ids FROM tickets_category) c
+        CROSS JOIN (SELECT array_agg(id) ids FROM tickets_department WHERE NOT restricted) d
+        CROSS JOIN (SELECT array['printer','vpn','mail','invoice','laptop','server','offline','slow','broken','lost','urgent','door'] w) x
+        CROSS JOIN LATERAL (SELECT timestamptz '2026-11-01' - n * interval '30 seconds' AS at) t
+        """,
+        count,
+    )
+    desk.sql(
+        """INSERT INTO tickets_ticketsearch (ticket_id, vector)
+           SELECT id, setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', description), 'B')
+             FROM tickets_ticket"""
+    )
+    desk.sql("VACUUM ANALYZE tickets_ticket")
+    desk.sql("VACUUM ANALYZE tickets_ticketsearch")
+
+
+def measure(desk: Desk, count: int) -> list[Result]:
+    started = time.monotonic()
+    seed(desk, count)
+    print(f"{count:,} tickets made in {time.monotonic() - started:.0f} s", flush=True)
+    desk.start_web()
+    [(first,)] = desk.sql("SELECT min(id) FROM tickets_ticket")
+    results = []
+    for name, (path, budget) in PATHS.items():
+        times = _times(desk, path.replace("/500/", f"/{first}/"))
+        results.append(
+            Result(
+                f"{name}, {count:,} tickets, p95",
+                percentile(times, 0.95) * 1000,
+                "ms",
+                budget,
+                at_most=True,
+            )
+        )
+    return results
+
+
+def _times(desk: Desk, path: str) -> list[float]:
+    link = http.client.HTTPConnection("127.0.0.1", desk.port, timeout=60)
+    times = []
+    for number in range(ROUNDS + 3):
+        started = time.monotonic()
+        link.request("GET", path, headers={"Authorization": f"Token {desk.token}"})
+        answer = link.getresponse()
+        answer.read()
+        assert answer.status == 200, path
+        if number >= 3:
+            times.append(time.monotonic() - started)
+    link.close()
+    return times

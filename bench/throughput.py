@@ -1,0 +1,94 @@
+"""Triage, from accepted to decided, against the rate at which the same workers run empty Celery tasks."""
+
+import json
+import time
+
+from bench.results import Result
+from tests.live.desk import Desk
+
+TASKS = 2000
+TICKETS = 10_000
+
+_SEND = """
+import bench.empty_app
+from celery import current_app
+with current_app.producer_pool.acquire(block=True) as producer:
+    for _ in range({count}):
+        current_app.send_task("bench.empty", queue="triage", producer=producer, retry=False)
+"""
+_CORPUS = """
+import json, random, sys
+from triage.classifier.dataset import load_corpus
+chance = random.Random(1)
+texts = load_corpus()
+print(json.dumps([
+    {{"title": t.title or t.description[:60], "description": t.description}} for t in chance.choices(texts, k={count})
+]))
+"""
+
+
+def start_workers(desk: Desk) -> None:
+    """One worker with two processes, as the embedded stack runs it."""
+    desk.spawn(
+        "celery", "-q", "-A", "bench.empty_app", "worker", "-Q", "default,triage", "-c", "2",
+        "--without-gossip", "--without-mingle", "-l", "ERROR", "-n", f"bench{len(desk.processes)}@%h",
+    )  # fmt: skip
+
+
+def tickets(desk: Desk, count: int) -> str:
+    """`count` tickets with texts of the corpus, as JSON."""
+    done = desk.run_python(_CORPUS.format(count=count))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def measure(desk: Desk) -> list[Result]:
+    desk.manage("train_classifier", "--corpus")
+    empty = _empty_tasks(desk)
+    desk.reset()
+    triage = _triage(desk)
+    desk.reset()
+    return [
+        Result(
+            "triage throughput, two worker processes",
+            triage,
+            "tickets/s",
+            4.0,
+            "empty Celery tasks/s",
+            empty,
+        )
+    ]
+
+
+def _empty_tasks(desk: Desk) -> float:
+    """Queue all messages first, then start the workers: from the first one done to the last."""
+    sent = desk.run_python(_SEND.format(count=TASKS))
+    assert sent.returncode == 0, sent.stderr
+    waiting = lambda: desk.run_redis("LLEN", "smartops:triage")  # noqa: E731
+    start_workers(desk)
+    return _rate(waiting, TASKS)
+
+
+def _triage(desk: Desk) -> float:
+    desk.start_web()
+    body = tickets(desk, 5000)
+
+    rows = json.loads(body)
+    for _ in range(TICKETS // len(rows)):
+        status, answer = desk.post("/api/v1/tickets/batch/", rows)
+        assert status == 207, answer
+    start_workers(desk)
+    return _rate(desk.unfinished, TICKETS)
+
+
+def _rate(waiting: object, total: int) -> float:
+    """Items per second between the first tenth and the end: the start of the processes does not count."""
+    left = total
+    while left > total * 0.9:
+        left = waiting()  # type: ignore[operator]
+        time.sleep(0.01)
+    started, at_start = time.monotonic(), left
+    while left:
+        left = waiting()  # type: ignore[operator]
+        time.sleep(0.01)
+    return at_start / (time.monotonic() - started)
