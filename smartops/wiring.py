@@ -1,10 +1,19 @@
-"""What happens when a ticket opens or changes: everything, in this order, in the same transaction."""
+"""What happens when a ticket opens or changes: everything, in this order, in the same transaction.
 
+And what expires: every kind of row that the hourly purge removes.
+"""
+
+from datetime import datetime
 from typing import Any
 
+from django.contrib.sessions.models import Session
+from knox.models import AuthToken
+
 from tickets.models import Ticket, TicketEvent
+from tickets.services.idempotency import forget_old_keys
 from tickets.signals import tickets_changed, tickets_opened
 from triage import services as triage
+from workers.services import PURGES
 
 
 def opened(sender: Any, *, tickets: list[Ticket], events: list[TicketEvent], **_: Any) -> None:
@@ -15,6 +24,15 @@ def changed(sender: Any, *, tickets: list[Ticket], events: list[TicketEvent], **
     triage.react_to_changes(events=events)
 
 
+def forget_expired_tokens(now: datetime) -> int:
+    return int(AuthToken.objects.filter(expiry__lt=now).delete()[0])
+
+
+def forget_expired_sessions(now: datetime) -> int:
+    return int(Session.objects.filter(expire_date__lt=now).delete()[0])
+
+
 def connect() -> None:
     tickets_opened.connect(opened, dispatch_uid="smartops.opened")
     tickets_changed.connect(changed, dispatch_uid="smartops.changed")
+    PURGES[:] = [forget_old_keys, forget_expired_tokens, forget_expired_sessions]

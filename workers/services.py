@@ -12,7 +12,7 @@ from workers.dispatch import enqueue, enqueue_each
 from workers.leases import LeasedWork
 from workers.models import DeadLetter, Heartbeat
 
-#: Called hourly with the time; each app adds what it lets expire (in its AppConfig).
+#: Called hourly with the time; `smartops/wiring.py` lists them.
 PURGES: Final[list[Callable[[datetime], int]]] = []
 
 

@@ -1,0 +1,78 @@
+"""The queries behind the lists use their indexes, so that a million tickets cost what a thousand do."""
+
+import pytest
+from django.db import connection
+
+from tests.factories import make_user
+from tickets.models import Ticket
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def many(db: None) -> None:
+    """20,000 tickets; every 200th open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO tickets_ticket (source, title, description, requester_name, requester_email,
+                   customer_tier, tags, server, status, priority, locked_fields, triage_status, opened_at,
+                   resolved_at, closed_at, version)
+               SELECT 'x', 'printer ' || n || CASE WHEN n % 5000 = 0 THEN ' zanzibar' ELSE '' END, '', '', '',
+                   'standard', '{}', '', CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, 1 + n % 4, '{}', 'completed', t, t, t, 1
+                 FROM generate_series(1, 20000) n, LATERAL (SELECT now() - n * interval '1 minute' AS t) x"""
+        )
+        cursor.execute(
+            "INSERT INTO tickets_ticketsearch SELECT id, to_tsvector('english', title) FROM tickets_ticket"
+        )
+        cursor.execute(
+            "SELECT gin_clean_pending_list('tickets_search_vector')"
+        )  # as autovacuum does
+        cursor.execute("ANALYZE tickets_ticket; ANALYZE tickets_ticketsearch")
+
+
+def plan(rows: object) -> str:
+    return str(rows.explain())  # type: ignore[attr-defined]
+
+
+def newest(rows: object) -> object:
+    return rows.order_by("-opened_at", "-id")[:51]  # type: ignore[attr-defined]
+
+
+def test_the_list_reads_its_page_from_the_index(many: None) -> None:
+    text = plan(newest(Ticket.objects.with_names()))
+
+    assert "tickets_ticket_opened" in text
+    assert "Seq Scan on tickets_ticket" not in text
+
+
+def test_a_filtered_list_reads_the_filters_index(many: None) -> None:
+    text = plan(newest(Ticket.objects.filter(status__in=["open"])))
+
+    assert "tickets_ticket_status" in text
+    assert "Sort" not in text
+
+
+def test_a_list_for_somebody_with_hidden_departments_still_reads_the_index(many: None) -> None:
+    text = plan(newest(Ticket.objects.visible_to(make_user("bob", "Agent"))))
+
+    assert "tickets_ticket_opened" in text
+
+
+def test_a_search_for_a_rare_word_reads_the_search_index(many: None) -> None:
+    text = plan(Ticket.objects.ranked("zanzibar").order_by("-rank", "-id")[:51])
+
+    assert "tickets_search_vector" in text
+
+
+def test_the_sweep_reads_its_partial_index(many: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO triage_triagejob (ticket_id, state, attempts, nudges, request_id, error, nudge_at)
+               SELECT id, CASE WHEN id % 500 = 0 THEN 'pending' ELSE 'done' END, 1, 0, '', '', now() FROM tickets_ticket"""
+        )
+        cursor.execute("ANALYZE triage_triagejob")
+        cursor.execute(
+            """EXPLAIN SELECT id FROM triage_triagejob WHERE state IN ('pending', 'running') AND nudge_at < now()
+               ORDER BY nudge_at LIMIT 5000"""
+        )
+        assert "triage_job_sweep" in str(cursor.fetchall())
