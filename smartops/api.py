@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -38,6 +38,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     set_rollback()
+    if isinstance(error, RequestDataTooBig):
+        return _answer(413, "The body is too large.")
     if isinstance(error, exceptions.APIException):
         return _from_rest_framework(error)
     if isinstance(error, UnknownNames):
@@ -80,6 +82,8 @@ def _page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return _page(request, 413, "The body is too large.")
     return _page(request, 400, "The request is malformed.")
 
 

@@ -16,7 +16,7 @@ from triage import services as triage
 from workers.services import PURGES
 
 
-def opened(sender: Any, *, tickets: list[Ticket], events: list[TicketEvent], **_: Any) -> None:
+def opened(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
     triage.request_triage(tickets=tickets)
 
 

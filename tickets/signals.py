@@ -7,7 +7,7 @@ from typing import Final
 
 from django.dispatch import Signal
 
-#: New tickets. Arguments: tickets (list[Ticket]), events (list[TicketEvent]).
+#: New tickets. Argument: tickets (list[Ticket]).
 tickets_opened: Final = Signal()
 #: Changed tickets. Arguments: tickets, events: one event a ticket, whose `changes` tell the fields.
 tickets_changed: Final = Signal()

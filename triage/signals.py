@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from triage.terms import MAX_CHARACTERS
+#: Who is hit and how soon stands at the beginning; logs and threads follow.
+READ_CHARACTERS: Final = 3_000
 
 _NUMBERS: Final = {
     "ten": 10,
@@ -196,7 +197,7 @@ def read_signals(title: str, description: str, tier: str = "") -> Signals:
 
     Gold customers raise an urgency that the text gives by one step; they do not make one out of nothing.
     """
-    text = f"{title}\n{description}"[:MAX_CHARACTERS]
+    text = f"{title}\n{description}"[:READ_CHARACTERS]
     impact, impact_reason = _impact(text)
     urgency, urgency_reason, calm = _urgency(text)
     if tier == "gold" and urgency == _MEDIUM and not calm:

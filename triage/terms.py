@@ -16,6 +16,8 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 MAX_WORDS: Final = 4000
 #: Texts are cut here before anything else, which bounds the work for 64 KB of anything.
 MAX_CHARACTERS: Final = 20_000
+#: How many different words a matcher remembers.
+_REMEMBERED: Final = 50_000
 #: A word in the title says twice as much as one in the description.
 TITLE_FACTOR: Final = 2.0
 
@@ -59,6 +61,10 @@ class Matcher:
     _by_first: Mapping[str, tuple[_Entry, ...]]
     _prefixes: Mapping[str, tuple[_Entry, ...]] = field(default_factory=dict)
     _prefix_lengths: tuple[int, ...] = ()
+    #: Words looked up before. Most words of a language mean nothing to any rule, and come again and again.
+    _seen: dict[str, "tuple[tuple[str, _Entry], ...]"] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def compile(cls, texts: Iterable[str]) -> "Matcher":
@@ -83,16 +89,29 @@ class Matcher:
     def find(self, words: list[str]) -> set[int]:
         """Return the positions of the terms that occur in `words` (as `words_of` makes them)."""
         found: set[int] = set()
+        seen = self._seen
         for index, word in enumerate(words):
-            for form in {word, singular(word)}:
-                for entry in self._by_first.get(form, ()):
-                    if entry.key not in found and _follows(entry, words, index, form):
-                        found.add(entry.key)
-            for length in self._prefix_lengths:
-                if length > len(word):
-                    break
-                found.update(entry.key for entry in self._prefixes.get(word[:length], ()))
+            candidates = seen.get(word)
+            if candidates is None:
+                candidates = self._candidates(word)
+                if len(seen) < _REMEMBERED:
+                    seen[word] = candidates
+            for form, entry in candidates:
+                if entry.key not in found and _follows(entry, words, index, form):
+                    found.add(entry.key)
         return found
+
+    def _candidates(self, word: str) -> tuple[tuple[str, _Entry], ...]:
+        """The terms whose first word this may be, with the form (plural undone or not) in which it is."""
+        forms = dict.fromkeys((word, singular(word)))
+        whole = [(form, entry) for form in forms for entry in self._by_first.get(form, ())]
+        begun = [
+            (word, entry)
+            for length in self._prefix_lengths
+            if length <= len(word)
+            for entry in self._prefixes.get(word[:length], ())
+        ]
+        return tuple(whole + begun)
 
 
 def _follows(entry: _Entry, words: list[str], index: int, first: str) -> bool:

@@ -1,20 +1,41 @@
-"""Set-based writes that Django's ORM has no statement for."""
+"""Set-based writes that Django's ORM has no quick statement for.
 
-import json
+All values of all rows travel as one JSON parameter, which PostgreSQL unfolds by the table's own column types. The
+ORM's `bulk_create` and `bulk_update` send every value as a parameter of its own: several times the work.
+"""
+
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
+from pydantic_core import to_json
+
+
+def insert_rows(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert `rows`, which all name the same columns, in one statement; return their new ids in order.
+
+    Names are the database's columns (`category_id`). Columns that are not named get the database's default.
+    """
+    if not rows:
+        return []
+    table = connection.ops.quote_name(model._meta.db_table)
+    columns = ", ".join(connection.ops.quote_name(name) for name in rows[0])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO {table} ({columns})
+                SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json) RETURNING id""",
+            [_json(rows)],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def update_rows(
     model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str]
 ) -> int:
-    """Set `columns` of many rows to different values in one statement; each row dict has `id` too.
+    """Set `columns` of many rows to different values in one statement; each row names its `id` too.
 
-    Names are the database's columns (`category_id`). Returns how many rows were updated. One JSON
-    parameter carries all values: `bulk_update`'s CASE expressions take 20 times as long for 100 rows.
+    Returns how many rows were updated.
     """
     if not rows:
         return 0
@@ -24,8 +45,21 @@ def update_rows(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {table} AS old SET {assignments}
-                  FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) AS new
+                  FROM json_populate_recordset(NULL::{table}, %s::json) AS new
                  WHERE old.id = new.id""",
-            [json.dumps(rows, cls=DjangoJSONEncoder)],
+            [_json(rows)],
         )
         return int(cursor.rowcount)
+
+
+def database_now() -> datetime:
+    """The database's clock, at the start of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        moment: datetime = cursor.fetchone()[0]
+        return moment
+
+
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    """Times keep their microseconds, which Django's encoder would cut off; ten times as quick as `json`."""
+    return to_json(rows).decode()

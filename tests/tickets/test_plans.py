@@ -18,7 +18,8 @@ def many(db: None) -> None:
                    customer_tier, tags, server, status, priority, locked_fields, triage_status, opened_at,
                    resolved_at, closed_at, version)
                SELECT 'x', 'printer ' || n || CASE WHEN n % 5000 = 0 THEN ' zanzibar' ELSE '' END, '', '', '',
-                   'standard', '{}', '', CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, 1 + n % 4, '{}', 'completed', t, t, t, 1
+                   'standard', '{}', '', CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, 1 + n % 4, '{}',
+                   'completed', t, t, t, 1
                  FROM generate_series(1, 20000) n, LATERAL (SELECT now() - n * interval '1 minute' AS t) x"""
         )
         cursor.execute(
@@ -68,7 +69,8 @@ def test_the_sweep_reads_its_partial_index(many: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO triage_triagejob (ticket_id, state, attempts, nudges, request_id, error, nudge_at)
-               SELECT id, CASE WHEN id % 500 = 0 THEN 'pending' ELSE 'done' END, 1, 0, '', '', now() FROM tickets_ticket"""
+               SELECT id, CASE WHEN id % 500 = 0 THEN 'pending' ELSE 'done' END, 1, 0, '', '', now()
+                 FROM tickets_ticket"""
         )
         cursor.execute("ANALYZE triage_triagejob")
         cursor.execute(

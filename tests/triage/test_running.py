@@ -124,11 +124,9 @@ def test_a_row_that_spoils_the_statement_for_all_fails_alone(
 
     record = running._record
 
-    def too_long(one: Any) -> TriageDecision:
-        decision = record(one)
-        if one.job.ticket_id == bad.pk:
-            decision.category = "x" * 500
-        return decision
+    def too_long(one: Any) -> dict[str, Any]:
+        row = record(one)
+        return {**row, "category": "x" * 500} if one.work.ticket == bad.pk else row
 
     monkeypatch.setattr(running, "_record", too_long)
 

@@ -8,15 +8,27 @@ from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 
-from tickets.directory import Directory
+from tickets.directory import LOOKED_UP, Directory
 from tickets.intake import Errors, TicketIn
 from tickets.lifecycle import Status, path
 from tickets.models import EventKind, Ticket, TicketEvent
 from tickets.services.changing import IllegalMove, check_move, moved
-from tickets.services.recording import LOCKABLE, Change, index_for_search, lock, record_changes
+from tickets.services.recording import (
+    LOCKABLE,
+    Change,
+    index_for_search,
+    lock,
+    record_changes,
+)
 from tickets.signals import tickets_opened
 from workers.context import current_request_id
+from workers.sql import insert_rows
 
+_COLUMNS: Final = ["id", *(f.attname for f in Ticket._meta.concrete_fields if f.attname != "id")]
+_DEFAULTS: Final[dict[str, Any]] = {
+    f.attname: None if f.is_relation or f.has_db_default() else f.get_default()
+    for f in sorted(Ticket._meta.concrete_fields, key=lambda f: _COLUMNS.index(f.attname))
+}
 _RACES: Final = 3  # tries when somebody else sends the same external id at the same moment
 
 
@@ -125,44 +137,62 @@ class _Intake:
         return {(t.source, t.external_id): t for t in lock(ids)} if ids else {}
 
     def _new(self, item: TicketIn, fields: dict[str, Any]) -> Ticket:
+        """A ticket that is not in the database yet. `from_db` spares what a model's constructor costs."""
         status = fields.pop("status", None) or Status.OPEN
         opened_at = fields.pop("opened_at", None) or self.now
         source_updated_at = fields.pop("updated_at", None)
-        locked = _locked(fields, [])
-        given = {name: value for name, value in fields.items() if value is not None}
         # A ticket that arrives resolved was resolved over there; when exactly, `updated_at` tells best.
         ended_at = max(opened_at, source_updated_at or self.now)
-        return Ticket(
-            **{"title": item.title, **given},
-            status=status,
-            opened_at=opened_at,
-            resolved_at=ended_at if status in (Status.RESOLVED, Status.CLOSED) else None,
-            closed_at=ended_at if status is Status.CLOSED else None,
-            source_updated_at=source_updated_at,
-            locked_fields=locked,
-            created_at=self.now,
-            updated_at=self.now,
-        )
+        columns = {
+            **_DEFAULTS,
+            "title": item.title,
+            "locked_fields": _locked(fields, []),
+            "status": status.value,
+            "opened_at": opened_at,
+            "resolved_at": ended_at if status in (Status.RESOLVED, Status.CLOSED) else None,
+            "closed_at": ended_at if status is Status.CLOSED else None,
+            "source_updated_at": source_updated_at,
+            "created_at": self.now,
+            "updated_at": self.now,
+        }
+        relations = {}
+        for name, value in fields.items():
+            if value is None:
+                continue
+            if name in LOOKED_UP:
+                relations[name] = value
+                columns[f"{name}_id"] = value.pk
+            else:
+                columns[name] = value
+        ticket = Ticket.from_db(None, _COLUMNS, columns.values())
+        for name in LOOKED_UP:
+            ticket._state.fields_cache[name] = relations.get(name)
+        return ticket
 
     def _insert(self, tickets: list[Ticket]) -> None:
         if not tickets:
             return
-        Ticket.objects.bulk_create(tickets)
+        rows = [{column: ticket.__dict__[column] for column in _COLUMNS[1:]} for ticket in tickets]
+        for ticket, pk in zip(tickets, insert_rows(Ticket, rows), strict=True):
+            ticket.pk = pk
         request_id = current_request_id()
-        events = [
-            TicketEvent(
-                ticket=ticket,
-                kind=EventKind.OPENED,
-                changes={"status": [None, ticket.status]},
-                actor=self.actor,
-                request_id=request_id,
-                at=self.now,
-            )
-            for ticket in tickets
-        ]
-        TicketEvent.objects.bulk_create(events)
+        insert_rows(
+            TicketEvent,
+            [
+                {
+                    "ticket_id": ticket.pk,
+                    "kind": EventKind.OPENED,
+                    "changes": {"status": [None, ticket.status]},
+                    "actor": self.actor,
+                    "reason": "",
+                    "request_id": request_id,
+                    "at": self.now,
+                }
+                for ticket in tickets
+            ],
+        )
         index_for_search([ticket.pk for ticket in tickets])
-        tickets_opened.send(Ticket, tickets=tickets, events=events)
+        tickets_opened.send(Ticket, tickets=tickets)
 
     def _news(
         self, ticket: Ticket, item: TicketIn, fields: dict[str, Any], changes: list[Change]

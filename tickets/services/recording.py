@@ -10,7 +10,7 @@ from django.db import connection, models
 from tickets.models import SEARCH_CONFIG, Comment, EventKind, Ticket, TicketEvent, TicketSearch
 from tickets.signals import tickets_changed
 from workers.context import current_request_id
-from workers.sql import update_rows
+from workers.sql import insert_rows, update_rows
 
 LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
 _RELATIONS: Final = ("category", "department", "group", "assignee")
@@ -84,7 +84,7 @@ def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> l
         [{"id": t.pk} | {name: getattr(t, name) for name in written} for t in touched.values()],
         written,
     )
-    TicketEvent.objects.bulk_create(events)
+    insert_events(events)
     index_for_search([e.ticket_id for e in events if e.changes.keys() & {"title", "description"}])
     if events:
         tickets_changed.send(
@@ -122,12 +122,33 @@ def readable(value: Any) -> Any:
     return value
 
 
-def lock(ids: Iterable[int]) -> list[Ticket]:
-    """Read and lock tickets in the order of their ids, so that two callers never wait for each other."""
+def insert_events(events: Sequence[TicketEvent]) -> None:
+    insert_rows(
+        TicketEvent,
+        [
+            {
+                "ticket_id": event.ticket_id,
+                "kind": event.kind,
+                "changes": event.changes,
+                "actor": event.actor,
+                "reason": event.reason,
+                "request_id": event.request_id,
+                "at": event.at,
+            }
+            for event in events
+        ],
+    )
+
+
+def lock(ids: Iterable[int], *, without: Sequence[str] = ()) -> list[Ticket]:
+    """Read and lock tickets in the order of their ids, so that two callers never wait for each other.
+
+    `without` names columns that the caller does not need.
+    """
     tickets = Ticket.objects.filter(pk__in=ids).select_related(
         "category", "department", "group", "assignee"
     )
-    return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
+    return list(tickets.defer(*without).order_by("pk").select_for_update(of=("self",), no_key=True))
 
 
 def index_for_search(ids: Sequence[int]) -> None:

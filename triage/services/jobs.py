@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from tickets.models import EventKind, Ticket, TicketEvent, TriageStatus
@@ -23,27 +22,36 @@ from workers import services as work
 from workers.context import current_request_id
 from workers.dispatch import enqueue, enqueue_each
 from workers.names import TaskName
+from workers.sql import database_now, insert_rows
 
 ACTOR = "triage"
 #: A change of these asks for a new triage: new words, or fields that a person handed back.
 _ASKS = {"title", "description", "locked_fields"}
 
 
-def request_triage(
-    *, tickets: Sequence[Ticket], batch: TriageBatch | None = None
-) -> list[TriageJob]:
-    """Write a job for each ticket and nudge the workers, in the caller's transaction."""
-    nudge_at = Now() + timedelta(seconds=settings.NUDGE_SECONDS)
-    jobs = TriageJob.objects.bulk_create(
+def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = None) -> list[int]:
+    """Write a job for each ticket and nudge the workers, in the caller's transaction. Returns ids."""
+    request_id = current_request_id()
+    ids = insert_rows(
+        TriageJob,
         [
-            TriageJob(
-                ticket=ticket, batch=batch, request_id=current_request_id(), nudge_at=nudge_at
-            )
+            {
+                "ticket_id": ticket.pk,
+                "batch_id": batch.pk if batch else None,
+                "request_id": request_id,
+                "state": leases.State.PENDING,
+                "attempts": 0,
+                "nudges": 0,
+                "error": "",
+                "created_at": now,
+                "nudge_at": now + timedelta(seconds=settings.NUDGE_SECONDS),
+            }
+            for now in [database_now()]
             for ticket in tickets
-        ]
+        ],
     )
-    enqueue(TaskName.TRIAGE_RUN_JOBS, [job.pk for job in jobs])
-    return jobs
+    enqueue(TaskName.TRIAGE_RUN_JOBS, ids)
+    return ids
 
 
 def react_to_changes(*, events: Sequence[TicketEvent]) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -21,13 +21,25 @@ from triage.models import TriageAttempt, TriageDecision, TriageJob
 from triage.services.jobs import ACTOR, bury_failed
 from workers import leases
 from workers.leases import Claim
+from workers.sql import insert_rows
 
 log = structlog.get_logger("triage.run")
 
 
 @dataclass(frozen=True)
+class Work:
+    """A claimed job with what the engines need of its ticket."""
+
+    job: int
+    ticket: int
+    request_id: str
+    attempts: int
+    given: Given
+
+
+@dataclass(frozen=True)
 class Decided:
-    job: TriageJob
+    work: Work
     decision: Decision
     milliseconds: float
 
@@ -42,14 +54,9 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
     if not held.ids:
         return 0
     loaded = knowledge.current()
-    jobs = list(
-        TriageJob.objects.filter(pk__in=held.ids).select_related(
-            "ticket__category", "ticket__department", "ticket__group"
-        )
-    )
-    decided, broken = _decide_all(jobs, loaded)
-    for job, error in broken:
-        _fail(job, held, error)
+    decided, broken = _decide_all(_read(held), loaded)
+    for work, error in broken:
+        _fail(work, held, error)
     try:
         return _commit(decided, held, loaded, now)
     except DatabaseError:
@@ -59,68 +66,92 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
         return sum(_commit_alone(one, held, loaded, now) for one in decided)
 
 
+_FIXABLE: Final = {
+    "category": "ticket__category__slug",
+    "department": "ticket__department__name",
+    "group": "ticket__group__name",
+    "impact": "ticket__impact",
+    "urgency": "ticket__urgency",
+    "priority": "ticket__priority",
+}
+
+
+def _read(held: Claim) -> list[Work]:
+    """The claimed jobs' tickets as plain values: no model instances on the hot path."""
+    rows = TriageJob.objects.filter(pk__in=held.ids).values_list(
+        *("pk", "ticket_id", "request_id", "attempts", "ticket__title", "ticket__description"),
+        *("ticket__source", "ticket__customer_tier", "ticket__locked_fields", *_FIXABLE.values()),
+    )
+    found = []
+    for job, ticket, request_id, attempts, title, text, source, tier, locked, *values in rows:
+        known = dict(zip(_FIXABLE, values, strict=True))
+        fixed = {name: known[name] for name in locked if known.get(name) is not None}
+        found.append(
+            Work(job, ticket, request_id, attempts, Given(title, text, source, tier, fixed))
+        )
+    return found
+
+
 def _decide_all(
-    jobs: Sequence[TriageJob], loaded: Loaded
-) -> tuple[list[Decided], list[tuple[TriageJob, Exception]]]:
+    works: Sequence[Work], loaded: Loaded
+) -> tuple[list[Decided], list[tuple[Work, Exception]]]:
     decided, broken = [], []
-    guesses = _guess_all(jobs, loaded)
-    for job in jobs:
+    guesses = _guess_all(works, loaded)
+    for work in works:
         started = time.perf_counter()
         try:
-            guess = guesses[job.pk]
+            guess = guesses[work.job]
             if isinstance(guess, Exception):
                 raise guess
-            decision = decide(given(job.ticket), guess, loaded.knowledge)
+            decision = decide(work.given, guess, loaded.knowledge)
         except (
             Exception
         ) as error:  # whatever a ticket's text does to the engines, its neighbours go on
-            broken.append((job, error))
+            broken.append((work, error))
         else:
-            decided.append(Decided(job, decision, (time.perf_counter() - started) * 1000))
+            decided.append(Decided(work, decision, (time.perf_counter() - started) * 1000))
     return decided, broken
 
 
-def _guess_all(
-    jobs: Sequence[TriageJob], loaded: Loaded
-) -> dict[int, Prediction | Exception | None]:
-    texts = [(job.ticket.title, job.ticket.description) for job in jobs]
+def _guess_all(works: Sequence[Work], loaded: Loaded) -> dict[int, Prediction | Exception | None]:
+    texts = [(work.given.title, work.given.description) for work in works]
     try:
-        return dict(zip((job.pk for job in jobs), loaded.guess(texts), strict=True))
+        return dict(zip((work.job for work in works), loaded.guess(texts), strict=True))
     except Exception:  # one text broke the batch: ask for each alone
         found: dict[int, Prediction | Exception | None] = {}
-        for job, text in zip(jobs, texts, strict=True):
+        for work, text in zip(works, texts, strict=True):
             try:
-                [found[job.pk]] = loaded.guess([text])
+                [found[work.job]] = loaded.guess([text])
             except Exception as error:
-                found[job.pk] = error
+                found[work.job] = error
         return found
 
 
-def given(ticket: Ticket) -> Given:
-    """The ticket as the engines see it."""
-    readable = {
-        "category": ticket.category.slug if ticket.category else None,
-        "department": ticket.department.name if ticket.department else None,
-        "group": ticket.group.name if ticket.group else None,
-        "impact": ticket.impact,
-        "urgency": ticket.urgency,
-        "priority": ticket.priority,
-    }
-    fixed = {
-        name: readable[name] for name in ticket.locked_fields if readable.get(name) is not None
-    }
-    return Given(ticket.title, ticket.description, ticket.source, ticket.customer_tier, fixed)
+#: Columns that triage does not touch, and so does not read when it locks the tickets.
+_UNREAD: Final = (
+    *(
+        "title",
+        "description",
+        "requester_name",
+        "requester_email",
+        "owner_id",
+        "external_id",
+        "source",
+    ),
+    *("server", "customer_tier", "opened_at", "first_response_at", "resolved_at", "closed_at"),
+    *("created_at", "updated_at", "source_updated_at"),
+)
 
 
 @transaction.atomic(durable=True)
 def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: datetime) -> int:
     """Write ticket fields, decisions, events and the jobs' ends, for those jobs that are still ours."""
     # Tickets first: whoever changes a ticket locks it before its jobs, and so must we.
-    tickets = {ticket.pk: ticket for ticket in lock(one.job.ticket_id for one in decided)}
-    ours = leases.finish(TriageJob, held, [one.job.pk for one in decided])
-    mine = [one for one in decided if one.job.pk in ours and one.job.ticket_id in tickets]
-    TriageDecision.objects.bulk_create([_record(one) for one in mine])
-    changes = [_change(tickets[one.job.ticket_id], one, loaded) for one in mine]
+    tickets = {t.pk: t for t in lock((one.work.ticket for one in decided), without=_UNREAD)}
+    ours = leases.finish(TriageJob, held, [one.work.job for one in decided])
+    mine = [one for one in decided if one.work.job in ours and one.work.ticket in tickets]
+    insert_rows(TriageDecision, [_record(one) for one in mine])
+    changes = [_change(tickets[one.work.ticket], one, loaded) for one in mine]
     record_changes(changes, actor=ACTOR, now=now)
     return len(mine)
 
@@ -129,7 +160,7 @@ def _commit_alone(one: Decided, held: Claim, loaded: Loaded, now: datetime) -> i
     try:
         return _commit([one], held, loaded, now)
     except DatabaseError as error:
-        _fail(one.job, held, error)
+        _fail(one.work, held, error)
         return 0
 
 
@@ -157,38 +188,39 @@ def _change(ticket: Ticket, one: Decided, loaded: Loaded) -> Change:
         kind=EventKind.TRIAGED,
         reason=decision.fields["category"]["why"][:300],
         silent={"triage_status": status},
-        request_id=one.job.request_id,
+        request_id=one.work.request_id,
     )
 
 
-def _record(one: Decided) -> TriageDecision:
+def _record(one: Decided) -> dict[str, Any]:
+    """The decision as a row."""
     decision = one.decision
-    return TriageDecision(
-        job=one.job,
-        ticket_id=one.job.ticket_id,
-        category=decision.category,
-        impact=decision.impact,
-        urgency=decision.urgency,
-        priority=decision.priority,
-        department=decision.department,
-        group=decision.group or "",
-        confidence=round(decision.confidence, 4),
-        band=decision.band,
-        fields=decision.fields,
-        alternatives=[[label, round(share, 4)] for label, share in decision.alternatives],
-        words=[[word, round(weight, 3)] for word, weight in decision.words],
-        rules=list(decision.rules),
-        model=decision.model,
-        input_hash=decision.input_hash,
-        milliseconds=round(one.milliseconds, 2),
-    )
+    return {
+        "job_id": one.work.job,
+        "ticket_id": one.work.ticket,
+        "category": decision.category,
+        "impact": decision.impact,
+        "urgency": decision.urgency,
+        "priority": decision.priority,
+        "department": decision.department,
+        "group": decision.group or "",
+        "confidence": round(decision.confidence, 4),
+        "band": decision.band,
+        "fields": decision.fields,
+        "alternatives": [[label, round(share, 4)] for label, share in decision.alternatives],
+        "words": [[word, round(weight, 3)] for word, weight in decision.words],
+        "rules": decision.rules,
+        "model": decision.model,
+        "input_hash": decision.input_hash,
+        "milliseconds": round(one.milliseconds, 2),
+    }
 
 
 @transaction.atomic(durable=True)
-def _fail(job: TriageJob, held: Claim, error: Exception) -> None:
+def _fail(work: Work, held: Claim, error: Exception) -> None:
     """Record a failed attempt; after the last one the job is a dead letter."""
     reason = f"{type(error).__name__}: {error}"[:2000]
-    log.warning("triage failed", job=job.pk, ticket=job.ticket_id, error=reason)
-    TriageAttempt.objects.create(job=job, attempt=job.attempts, error=reason)
-    if leases.give_back(TriageJob, held, job.pk, error=reason):
-        bury_failed([job.pk])
+    log.warning("triage failed", job=work.job, ticket=work.ticket, error=reason)
+    TriageAttempt.objects.create(job_id=work.job, attempt=work.attempts, error=reason)
+    if leases.give_back(TriageJob, held, work.job, error=reason):
+        bury_failed([work.job])
