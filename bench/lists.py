@@ -27,12 +27,12 @@ def seed(desk: Desk, count: int) -> None:
         INSERT INTO tickets_ticket (source, external_id, title, description, requester_name, requester_email, customer_tier,
             tags, server, status, impact, urgency, priority, category_id, department_id, group_id, locked_fields,
             triage_status, confidence, opened_at, resolved_at, closed_at, version)
-        SELECT 'bench', n::text, w[1 + n % 12] || ' ' || w[1 + (n / 12) % 12] || ' number ' || n,
-            'Since this morning the ' || w[1 + (n / 7) % 12] || ' is ' || w[1 + (n / 5) % 12] ||
-            CASE WHEN n % 50000 = 0 THEN ' in zanzibar' ELSE '' END || '. Please help, ' || md5(n::text),
-            'Person ' || n % 5000, '', 'standard', '{}', '',
-            CASE WHEN n % 20 = 0 THEN 'open' WHEN n % 31 = 0 THEN 'on_hold' ELSE 'closed' END,
-            1 + n % 3, 1 + (n / 3) % 3, 1 + n % 4, c.ids[1 + n % array_length(c.ids, 1)], d.ids[1 + n % array_length(d.ids, 1)],
+        SELECT 'bench', n::text, w[1 + n %% 12] || ' ' || w[1 + (n / 12) %% 12] || ' number ' || n,
+            'Since this morning the ' || w[1 + (n / 7) %% 12] || ' is ' || w[1 + (n / 5) %% 12] ||
+            CASE WHEN n %% 50000 = 0 THEN ' in zanzibar' ELSE '' END || '. Please help, ' || md5(n::text),
+            'Person ' || n %% 5000, '', 'standard', '{}', '',
+            CASE WHEN n %% 20 = 0 THEN 'open' WHEN n %% 31 = 0 THEN 'on_hold' ELSE 'closed' END,
+            1 + n %% 3, 1 + (n / 3) %% 3, 1 + n %% 4, c.ids[1 + n %% array_length(c.ids, 1)], d.ids[1 + n %% array_length(d.ids, 1)],
             NULL, '{}', 'completed', 0.9, t.at, t.at, t.at, 1
         FROM generate_series(1, %s) n
         CROSS JOIN (SELECT array_agg(id) ids FROM tickets_category) c

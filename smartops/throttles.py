@@ -39,13 +39,8 @@ class PerClientThrottle(SimpleRateThrottle):
         window = int(now // self.duration)
         key = f"{self.get_cache_key(request, view)}:{window}"
         try:
-            if cache.add(key, 1, self.duration):
-                return True
-            count = cache.incr(key)
-        except (
-            RedisError,
-            ValueError,
-        ) as error:  # ValueError: the counter expired between the two calls
+            count = self._count(key)
+        except RedisError as error:
             log.debug("not throttled", error=type(error).__name__)
             return True
         self._left = (window + 1) * self.duration - now
@@ -53,3 +48,10 @@ class PerClientThrottle(SimpleRateThrottle):
 
     def wait(self) -> float:
         return float(self._left)
+
+    def _count(self, key: str) -> int:
+        """Requests in this window, this one included."""
+        try:
+            return int(cache.incr(key))
+        except ValueError:  # the first one
+            return 1 if cache.add(key, 1, self.duration) else int(cache.incr(key))

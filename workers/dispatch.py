@@ -24,6 +24,7 @@ from workers.context import HEADER, current_request_id
 log = structlog.get_logger("workers.dispatch")
 
 CHUNK: Final = 100  # ids in one message
+GATHER_SECONDS: Final = 0.002  # others may add theirs, and the request that woke us its answer
 BREAKER_SECONDS: Final = 3.0  # how long publishing stays off after a failure
 FLUSH_SECONDS: Final = 5.0  # how long a process that ends waits for its last messages
 
@@ -86,6 +87,8 @@ class Publisher:
                 self._busy = False
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._waiting or self._alone)
+            time.sleep(GATHER_SECONDS)
+            with self._changed:
                 waiting, self._waiting = self._waiting, defaultdict(list)
                 alone, self._alone = self._alone, []
                 self._busy = True

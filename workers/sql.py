@@ -4,27 +4,35 @@ All values of all rows travel as one JSON parameter, which PostgreSQL unfolds by
 ORM's `bulk_create` and `bulk_update` send every value as a parameter of its own: several times the work.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, models
 from pydantic_core import to_json
 
 
-def insert_rows(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> list[int]:
+def insert_rows(
+    model: type[models.Model],
+    rows: Sequence[dict[str, Any]],
+    *,
+    computed: Mapping[str, str] | None = None,
+) -> list[int]:
     """Insert `rows`, which all name the same columns, in one statement; return their new ids in order.
 
-    Names are the database's columns (`category_id`). Columns that are not named get the database's default.
+    Names are the database's columns (`category_id`). `computed` gives columns an SQL expression of ours, such as
+    `now()`. Columns that are not named get the database's default.
     """
     if not rows:
         return []
-    table = connection.ops.quote_name(model._meta.db_table)
-    columns = ", ".join(connection.ops.quote_name(name) for name in rows[0])
+    quote = connection.ops.quote_name
+    table, given = quote(model._meta.db_table), [quote(name) for name in rows[0]]
+    extra = computed or {}
+    columns = ", ".join([*given, *map(quote, extra)])
+    values = ", ".join([*given, *extra.values()])
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO {table} ({columns})
-                SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json) RETURNING id""",
+                SELECT {values} FROM json_populate_recordset(NULL::{table}, %s::json) RETURNING id""",
             [_json(rows)],
         )
         return [pk for (pk,) in cursor.fetchall()]
@@ -50,14 +58,6 @@ def update_rows(
             [_json(rows)],
         )
         return int(cursor.rowcount)
-
-
-def database_now() -> datetime:
-    """The database's clock, at the start of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:

@@ -22,6 +22,7 @@ from tickets.serializers import (
     StatusesSerializer,
     TicketSerializer,
     all_moves,
+    show,
 )
 
 _UNRESOLVED = [status for status in Status if CATEGORY[status] is not StatusCategory.RESOLVED]
@@ -61,7 +62,7 @@ class DepartmentViewSet(
             Ticket.objects.visible_to(request.user).with_names().filter(department=department)
         )
         page = self.paginate_queryset(self.filter_queryset(tickets))
-        return self.get_paginated_response(TicketSerializer(page, many=True).data)
+        return self.get_paginated_response([show(ticket) for ticket in page or ()])
 
     def get_object_of(self, name: str) -> Department:
         from django.shortcuts import get_object_or_404

@@ -18,6 +18,7 @@ from tickets.serializers import (
     RoutingHistorySerializer,
     RoutingStatisticsSerializer,
     TicketSerializer,
+    show,
 )
 
 
@@ -50,7 +51,7 @@ class RouteView(APIView):
             actor=request.user.get_username(),
             now=timezone.now(),
         )
-        return Response(TicketSerializer(Ticket.objects.with_names().get(pk=ticket.pk)).data)
+        return Response(show(Ticket.objects.with_names().get(pk=ticket.pk)))
 
 
 class RoutingHistoryView(APIView):

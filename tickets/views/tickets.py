@@ -1,5 +1,6 @@
 """`tickets/`: intake, list, one ticket, its moves, comments and history."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,7 @@ from tickets.serializers import (
     EventSerializer,
     MoveSerializer,
     TicketSerializer,
+    show,
 )
 from tickets.services.idempotency import Answer, once
 from tickets.services.opening import Outcome, Result
@@ -65,6 +67,11 @@ class TicketViewSet(
 
     def get_queryset(self) -> Any:
         return Ticket.objects.visible_to(self.request.user).with_names()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Tickets that the asker may see, newest first; with `q` the best matches first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response([show(ticket) for ticket in page or ()])
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self._one(self.get_object())
@@ -180,9 +187,7 @@ class TicketViewSet(
         return self.get_paginated_response(serializer(page, many=True).data)
 
     def _one(self, ticket: Ticket, status: int = 200) -> Response:
-        return Response(
-            TicketSerializer(ticket).data, status=status, headers={"ETag": f'"{ticket.version}"'}
-        )
+        return Response(show(ticket), status=status, headers={"ETag": f'"{ticket.version}"'})
 
     def _answer(self, request: Request, data: Any, work: Any) -> Response:
         key = request.headers.get("Idempotency-Key", "")
@@ -209,9 +214,9 @@ class TicketViewSet(
         if outcome.result is Result.FAILED:
             raise exceptions.ValidationError(outcome.errors)
         status = 201 if outcome.result is Result.CREATED else 200
-        return Answer(status, TicketSerializer(outcome.ticket).data)
+        return Answer(status, show(outcome.ticket))
 
-    def _open_batch(self, request: Request, data: list[Any]) -> Answer:
+    def _open_batch(self, request: Request, data: Sequence[Any]) -> Answer:
         most = settings.MAX_BATCH_ITEMS
         if len(data) > most:
             raise exceptions.ValidationError(
@@ -231,7 +236,7 @@ class TicketViewSet(
             },
         )
 
-    def _open(self, request: Request, data: list[Any]) -> list[Outcome]:
+    def _open(self, request: Request, data: Sequence[Any]) -> Sequence[Outcome]:
         now = timezone.now()
         parsed = [intake.parse(intake.TicketIn, item, now=now) for item in data]
         good = [item for item in parsed if isinstance(item, intake.TicketIn)]

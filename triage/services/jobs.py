@@ -22,7 +22,7 @@ from workers import services as work
 from workers.context import current_request_id
 from workers.dispatch import enqueue, enqueue_each
 from workers.names import TaskName
-from workers.sql import database_now, insert_rows
+from workers.sql import insert_rows
 
 ACTOR = "triage"
 #: A change of these asks for a new triage: new words, or fields that a person handed back.
@@ -32,23 +32,18 @@ _ASKS = {"title", "description", "locked_fields"}
 def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = None) -> list[int]:
     """Write a job for each ticket and nudge the workers, in the caller's transaction. Returns ids."""
     request_id = current_request_id()
+    row = {
+        "batch_id": batch.pk if batch else None,
+        "request_id": request_id,
+        "state": leases.State.PENDING,
+        "attempts": 0,
+        "nudges": 0,
+        "error": "",
+    }
     ids = insert_rows(
         TriageJob,
-        [
-            {
-                "ticket_id": ticket.pk,
-                "batch_id": batch.pk if batch else None,
-                "request_id": request_id,
-                "state": leases.State.PENDING,
-                "attempts": 0,
-                "nudges": 0,
-                "error": "",
-                "created_at": now,
-                "nudge_at": now + timedelta(seconds=settings.NUDGE_SECONDS),
-            }
-            for now in [database_now()]
-            for ticket in tickets
-        ],
+        [{**row, "ticket_id": ticket.pk} for ticket in tickets],
+        computed={"nudge_at": f"now() + make_interval(secs => {settings.NUDGE_SECONDS:d})"},
     )
     enqueue(TaskName.TRIAGE_RUN_JOBS, ids)
     return ids
