@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any, Final
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 
 REMEMBERED_SECONDS: Final = 5.0
@@ -30,3 +31,18 @@ class RememberingTokenAuthentication(TokenAuthentication):
                 self._known.clear()
             self._known[key] = (now + REMEMBERED_SECONDS, answer)
         return answer
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document describes it."""
+
+    target_class = RememberingTokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": 'Send "Token " and the token\'s text.',
+        }

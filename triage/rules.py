@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from triage.signals import Signals
+from triage.signals import LOW, Signals
 from triage.terms import TITLE_FACTOR, Matcher, Term, words_of
 
 #: Confidence of one weak hit, of no hit, and the most that keywords can reach.
@@ -151,7 +151,12 @@ def category_of(hits: Sequence[RuleHit]) -> CategoryVote:
 
 
 def impact_of(hits: Sequence[RuleHit], signals: Signals) -> tuple[int | None, str]:
-    """Return the most severe impact that rules or signals found, and why; None when nothing speaks of it."""
+    """Return the most severe impact that rules or signals found, and why; None when nothing speaks of it.
+
+    A text that names itself the only one hit outweighs what rules conclude from other words.
+    """
+    if signals.impact == LOW:
+        return signals.impact, signals.impact_reason
     return _severest(
         [(hit.rule.impact, hit) for hit in hits if hit.rule.impact],
         signals.impact,

@@ -8,16 +8,16 @@ words, and a term matches a run of whole words. A term's last word may be a plur
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
-_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_T = TypeVar("_T")
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_SAME: Final = (("’", "'"), ("e-mail", "email"), ("wi-fi", "wifi"))
 #: Words read from one text; the rest of a very long one (a log, a dump) says nothing new.
 MAX_WORDS: Final = 4000
 #: Texts are cut here before anything else, which bounds the work for 64 KB of anything.
 MAX_CHARACTERS: Final = 20_000
-#: How many different words a matcher remembers.
-_REMEMBERED: Final = 50_000
 #: A word in the title says twice as much as one in the description.
 TITLE_FACTOR: Final = 2.0
 
@@ -31,9 +31,11 @@ class Term:
 
 
 def words_of(text: str) -> list[str]:
-    """Cut a text into lower-case words; e-mail and email, log-in and log in come out alike."""
+    """Cut a text into lower-case words; e-mail and email, log-in and log in come out alike. Linear in the text."""
     plain = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
-    return _WORD.findall(plain.replace("e-mail", "email").replace("wi-fi", "wifi"))[:MAX_WORDS]
+    for written, meant in _SAME:
+        plain = plain.replace(written, meant)
+    return _WORD.findall(plain)[:MAX_WORDS]
 
 
 def singular(word: str) -> str:
@@ -48,80 +50,85 @@ def singular(word: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Entry:
-    key: int  # which term of which owner
-    words: tuple[str, ...]
+class _Phrase:
+    key: int  # which term
+    head: list[str]
+    last: str
     prefix: bool
 
 
 @dataclass(frozen=True)
 class Matcher:
-    """Many terms, compiled once. `find` looks at each word of a text once."""
+    """Many terms, compiled once. `find` looks at each word of a text once, however many terms there are."""
 
-    _by_first: Mapping[str, tuple[_Entry, ...]]
-    _prefixes: Mapping[str, tuple[_Entry, ...]] = field(default_factory=dict)
-    _prefix_lengths: tuple[int, ...] = ()
-    #: Words looked up before. Most words of a language mean nothing to any rule, and come again and again.
-    _seen: dict[str, "tuple[tuple[str, _Entry], ...]"] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _words: Mapping[str, tuple[int, ...]]  # a word, as it or its plural stands in a text -> terms
+    _phrases: Mapping[str, tuple[_Phrase, ...]]  # by their first word
+    _prefixes: Mapping[str, tuple[tuple[str, int], ...]]  # by their first letters
+    _letters: int = 0  # how many of them; 0 without prefixes
 
     @classmethod
     def compile(cls, texts: Iterable[str]) -> "Matcher":
         """Build a matcher; `find` answers with the positions of `texts` that occur."""
-        by_first: dict[str, list[_Entry]] = {}
-        prefixes: dict[str, list[_Entry]] = {}
+        single: dict[str, list[int]] = {}
+        phrases: dict[str, list[_Phrase]] = {}
+        prefixes: list[tuple[str, int]] = []
         for key, text in enumerate(texts):
-            prefix = text.rstrip().endswith("*")
+            open_ended = text.rstrip().endswith("*")
             words = tuple(words_of(text))
-            if not words:
-                continue
-            if prefix and len(words) == 1:
-                prefixes.setdefault(words[0], []).append(_Entry(key, words, prefix=True))
-            else:
-                by_first.setdefault(words[0], []).append(_Entry(key, words, prefix))
-        return cls(
-            {word: tuple(entries) for word, entries in by_first.items()},
-            {word: tuple(entries) for word, entries in prefixes.items()},
-            tuple(sorted({len(word) for word in prefixes})),
-        )
+            if len(words) > 1:
+                phrases.setdefault(words[0], []).append(
+                    _Phrase(key, list(words[:-1]), words[-1], open_ended)
+                )
+            elif words and open_ended:
+                prefixes.append((words[0], key))
+            elif words:
+                for form in forms_of(words[0]):
+                    single.setdefault(form, []).append(key)
+        letters = min((len(prefix) for prefix, _ in prefixes), default=0)
+        begun: dict[str, list[tuple[str, int]]] = {}
+        for prefix, key in prefixes:
+            begun.setdefault(prefix[:letters], []).append((prefix, key))
+        return cls(_frozen(single), _frozen(phrases), _frozen(begun), letters)
 
     def find(self, words: list[str]) -> set[int]:
         """Return the positions of the terms that occur in `words` (as `words_of` makes them)."""
         found: set[int] = set()
-        seen = self._seen
+        single, phrases, prefixes, letters = (
+            self._words,
+            self._phrases,
+            self._prefixes,
+            self._letters,
+        )
         for index, word in enumerate(words):
-            candidates = seen.get(word)
-            if candidates is None:
-                candidates = self._candidates(word)
-                if len(seen) < _REMEMBERED:
-                    seen[word] = candidates
-            for form, entry in candidates:
-                if entry.key not in found and _follows(entry, words, index, form):
-                    found.add(entry.key)
+            if word in single:
+                found.update(single[word])
+            if word in phrases:
+                found.update(p.key for p in phrases[word] if _stands_at(p, words, index))
+            if word[:letters] in prefixes:
+                found.update(
+                    key for begun, key in prefixes[word[:letters]] if word.startswith(begun)
+                )
         return found
 
-    def _candidates(self, word: str) -> tuple[tuple[str, _Entry], ...]:
-        """The terms whose first word this may be, with the form (plural undone or not) in which it is."""
-        forms = dict.fromkeys((word, singular(word)))
-        whole = [(form, entry) for form in forms for entry in self._by_first.get(form, ())]
-        begun = [
-            (word, entry)
-            for length in self._prefix_lengths
-            if length <= len(word)
-            for entry in self._prefixes.get(word[:length], ())
-        ]
-        return tuple(whole + begun)
+
+def forms_of(word: str) -> set[str]:
+    """Return the words of a text that mean `word`: itself, its plurals, its possessive."""
+    plurals = {word + "s", word + "es", word[:-1] + "ies"}
+    return {word, word + "'s"} | {plural for plural in plurals if singular(plural) == word}
 
 
-def _follows(entry: _Entry, words: list[str], index: int, first: str) -> bool:
+def _frozen(lists: Mapping[str, list[_T]]) -> dict[str, tuple[_T, ...]]:
+    return {word: tuple(entries) for word, entries in lists.items()}
+
+
+def _stands_at(phrase: _Phrase, words: list[str], index: int) -> bool:
     """Whether the whole phrase stands at `index`; its last word may be a plural or, with `*`, go on."""
-    length = len(entry.words)
-    if length == 1:
-        return True
-    if words[index] != first or words[index : index + length - 1] != list(entry.words[:-1]):
+    end = index + len(phrase.head)
+    if end >= len(words) or words[index:end] != phrase.head:
         return False
-    if index + length > len(words):
-        return False
-    last, wanted = words[index + length - 1], entry.words[-1]
-    return last == wanted or singular(last) == wanted or (entry.prefix and last.startswith(wanted))
+    last = words[end]
+    return (
+        last == phrase.last
+        or singular(last) == phrase.last
+        or (phrase.prefix and last.startswith(phrase.last))
+    )

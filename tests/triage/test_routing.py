@@ -1,6 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from triage.matrix import DEFAULT, PriorityMatrix, priority
 from triage.routing import Facts, RoutingSpec, RoutingTable, route
 from triage.terms import Term
 
@@ -52,15 +53,33 @@ def test_a_table_needs_exactly_one_default() -> None:
         RoutingTable.build([LAST, LAST])
 
 
-def test_the_default_matrix_makes_nothing_more_urgent_when_it_matters_less() -> None:
-    matrix = PriorityMatrix(DEFAULT)
-    for impact in (1, 2, 3):
-        for urgency in (1, 2, 3):
-            here = priority(matrix, impact, urgency)
-            assert here <= priority(matrix, min(3, impact + 1), urgency)
-            assert here <= priority(matrix, impact, min(3, urgency + 1))
+def test_the_reason_names_the_route_and_quotes_what_it_found() -> None:
+    found = send(
+        RoutingSpec(
+            7,
+            1,
+            "To Network",
+            "IT Support",
+            group="Network",
+            categories=frozenset({"network"}),
+            terms=(Term("vpn"),),
+        ),
+        text="my VPN",
+    )
+
+    assert (found.rule_id, found.group) == (7, "Network")
+    assert found.reason == "Route “To Network” matched category network and found “vpn”."
 
 
-def test_an_incomplete_matrix_names_the_missing_cell() -> None:
-    with pytest.raises(ValueError, match="impact 3, urgency 3"):
-        PriorityMatrix({cell: value for cell, value in DEFAULT.items() if cell != (3, 3)})
+def test_the_default_comes_last_wherever_it_stands() -> None:
+    early = RoutingSpec(1, 0, "rest", "General", is_default=True)
+    table = RoutingTable.build([early, RoutingSpec(2, 50, "x", "X")])
+
+    assert route(table, Facts("network", "", "", "gold", "api", 2)).department == "X"
+
+
+@given(st.text(), st.text(), st.text(), st.integers(1, 4))
+def test_every_ticket_gets_a_route(category: str, title: str, text: str, rank: int) -> None:
+    table = RoutingTable.build([RoutingSpec(1, 1, "x", "X", terms=(Term("vpn"),)), LAST])
+
+    assert route(table, Facts(category, title, text, "", "", rank)).department in ("X", "General")

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from triage.rules import RuleBook, RuleSpec, TicketText, category_of, impact_of, urgency_of
 from triage.signals import Signals, read_signals
 from triage.terms import Term
@@ -88,3 +91,36 @@ def test_calming_words_outweigh_rules() -> None:
     hits = RuleBook.compile([spec(1, None, "leak", urgency=1)]).match(TicketText("", "leak"))
 
     assert urgency_of(hits, read_signals("leak", "no rush at all"))[0] == 3
+
+
+def test_words_that_name_a_single_person_outweigh_rules_about_impact() -> None:
+    hits = RuleBook.compile([spec(1, None, "server", impact=2)]).match(TicketText("", "server"))
+
+    assert impact_of(hits, read_signals("server", "only me"))[0] == 3
+
+
+def test_the_reason_of_a_rule_quotes_its_words() -> None:
+    hits = RuleBook.compile([spec(1, None, "leak*", impact=2)]).match(TicketText("", "leaking"))
+
+    assert impact_of(hits, Signals())[1] == "Rule “rule 1” found “leak*”."
+
+
+def test_alternatives_are_shares_of_all_scores() -> None:
+    result = vote(
+        "vpn invoice", spec(1, "network", "vpn", weight=3), spec(2, "billing", "invoice", weight=1)
+    )
+
+    assert result.alternatives == (("network", 0.75), ("billing", 0.25))
+
+
+@given(
+    st.text(), st.text(), st.lists(st.tuples(st.text(max_size=8), st.floats(0.1, 9)), max_size=6)
+)
+def test_no_text_raises_and_confidence_stays_within_bounds(
+    title: str, text: str, terms: list[tuple[str, float]]
+) -> None:
+    rule = RuleSpec(1, 1, "any", tuple(Term(*term) for term in terms), category="network")
+
+    found = category_of(RuleBook.compile([rule]).match(TicketText(title, text)))
+
+    assert 0.30 <= found.confidence <= 0.85

@@ -211,7 +211,7 @@ class TicketViewSet(
 
     def _open_one(self, request: Request, data: Any) -> Answer:
         [outcome] = self._open(request, [data])
-        if outcome.result is Result.FAILED:
+        if outcome.ticket is None or outcome.result is Result.FAILED:
             raise exceptions.ValidationError(outcome.errors)
         status = 201 if outcome.result is Result.CREATED else 200
         return Answer(status, show(outcome.ticket))

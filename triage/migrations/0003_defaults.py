@@ -27,6 +27,7 @@ def install(apps, schema_editor):
             position=position,
             name=severity.name,
             terms=defaults.terms(severity.words),
+            exclude=defaults.terms(severity.exclude),
             min_score=severity.min_score,
             impact=severity.impact,
             urgency=severity.urgency,
