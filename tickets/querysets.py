@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import FloatField, Func, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: Search ranks this many matches, the newest, so that a common word costs no more than a rare one.
 RANKED_MATCHES = 1000
+READ_FROM_THE_END = 50_000
 _WORD = re.compile(r"\w+", re.UNICODE)
 _PHRASE = re.compile(r'"([^"]+)"')
 
@@ -69,13 +70,46 @@ class TicketQuerySet(QuerySet["Ticket"]):
         query = search_query(text)
         if query is None:
             return self.none()
-        newest = self.matching(text).order_by("-id").values("pk")[:RANKED_MATCHES]
+        newest = newest_matches(query)
         rank = Func(
             models.F("search__vector"), query, function="ts_rank", output_field=FloatField()
         )
         return self.filter(pk__in=newest).annotate(
             rank=Cast(rank * Value(1_000_000.0), IntegerField())
         )
+
+
+def newest_matches(query: Any) -> list[int]:
+    """Ids of the newest tickets that match, at most RANKED_MATCHES.
+
+    A common word is found among the newest entries, read from the end. A rare one is not, and then the text index
+    has few rows to give. PostgreSQL cannot choose: it takes every word that may be cut off for equally common.
+    """
+    from tickets.models import TicketSearch
+
+    table = TicketSearch._meta.db_table
+    compiler = TicketSearch.objects.all().query.get_compiler(connection=connection)
+    sql, given = compiler.compile(query.resolve_expression(TicketSearch.objects.all().query))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT ticket_id
+                  FROM (SELECT * FROM {table} ORDER BY ticket_id DESC LIMIT {READ_FROM_THE_END}) newest
+                 WHERE vector @@ {sql} LIMIT {RANKED_MATCHES}""",
+            given,
+        )
+        ids = [pk for (pk,) in cursor.fetchall()]
+        if len(ids) < RANKED_MATCHES:
+            cursor.execute(indexed_matches(sql), given)
+            ids = [pk for (pk,) in cursor.fetchall()]
+    return ids
+
+
+def indexed_matches(condition: str) -> str:
+    """The query that reads the text index; `+ 0` keeps it from reading the whole table by id instead."""
+    from tickets.models import TicketSearch
+
+    return f"""SELECT ticket_id FROM {TicketSearch._meta.db_table} WHERE vector @@ {condition}
+                ORDER BY ticket_id + 0 DESC LIMIT {RANKED_MATCHES}"""
 
 
 def search_query(text: str) -> Any:
