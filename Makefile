@@ -30,6 +30,10 @@ bench: .venv/dev ## Measure against the budgets; writes var/bench.json
 openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
 
+model: .venv/dev ## Train the shipped classifier anew from triage/corpus
+	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) manage.py train_classifier \
+	    --corpus --to triage/classifier/shipped.zip
+
 lock: .venv/dev ## Compile the lock files from pyproject.toml
 	for set in "requirements.txt" "requirements-embedded.txt --extra embedded" "requirements-dev.txt --extra embedded --extra dev"; do \
 	    .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
@@ -46,4 +50,4 @@ clean: ## Remove the environment and all data of the embedded servers
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/embedded
 
-.PHONY: help run test check fix bench openapi lock clean
+.PHONY: help run test check fix bench openapi model lock clean

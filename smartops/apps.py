@@ -8,8 +8,12 @@ class SmartOpsConfig(AppConfig):
     def ready(self) -> None:
         from smartops import wiring
         from tickets.services.access import sync_roles
+        from triage.services import install_shipped
 
         wiring.connect()
         # The last app with models: by then every permission exists.
         last = apps.get_app_config("triage")
         post_migrate.connect(sync_roles, sender=last, dispatch_uid="smartops.roles")
+        post_migrate.connect(
+            lambda **_: install_shipped(), sender=last, weak=False, dispatch_uid="smartops.model"
+        )

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Final
 
 from celery import current_app
-from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from smartops.throttles import counters
 from triage.models import TriageJob
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
@@ -60,9 +60,9 @@ def _database() -> list[str]:
 
 def _cache() -> list[str]:
     try:
-        cache.get("health")
+        counters().ping()
     except RedisError:
-        return ["The cache does not answer: rate limits are off."]
+        return ["The server that counts requests does not answer: rate limits are off."]
     return []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -33,6 +34,15 @@ class Loaded:
     categories: dict[str, Category] = field(default_factory=dict)
     departments: dict[str, Department] = field(default_factory=dict)
     groups: dict[str, SupportGroup] = field(default_factory=dict)
+
+    @cached_property
+    def by_id(self) -> dict[str, dict[int, Category | Department | SupportGroup]]:
+        """The same rows by the ticket's column that points to them."""
+        return {
+            "category": {row.pk: row for row in self.categories.values()},
+            "department": {row.pk: row for row in self.departments.values()},
+            "group": {row.pk: row for row in self.groups.values()},
+        }
 
     def guess(self, texts: Sequence[tuple[str, str]]) -> list[Prediction | None]:
         return list(self.model.predict(texts)) if self.model else [None] * len(texts)

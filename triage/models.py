@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from tickets.models import Category, Department, Level, Priority, SupportGroup, Ticket, Tier
-from workers.leases import LeasedWork
+from workers.leases import LeasedWork, State
 from workers.names import TaskName
 
 
@@ -157,14 +157,27 @@ class TriageJob(LeasedWork):
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="triage_jobs")
     batch = models.ForeignKey(
-        TriageBatch, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs"
+        TriageBatch,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="jobs",
+        db_index=False,
     )
 
     class Meta:
         constraints = [LeasedWork.lease_constraint("triage_job_lease_while_running")]
         indexes = [
             LeasedWork.sweep_index("triage_job_sweep"),
-            models.Index(fields=["state", "-id"], name="triage_job_state"),
+            # Without the done jobs, which are nearly all: a job that ends leaves these, and enters none.
+            models.Index(
+                fields=["state", "-id"],
+                name="triage_job_unfinished",
+                condition=~Q(state=State.DONE),
+            ),
+            models.Index(
+                fields=["batch"], name="triage_job_batch", condition=Q(batch__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -83,7 +83,9 @@ def read_signals(title: str, description: str, tier: str = "") -> Signals:
 
 def tokens_of(text: str) -> list[str]:
     """Cut a text into lower-case words, with the punctuation that ends a thought between them."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKC", plain).casefold().replace("’", "'")
     return _TOKEN.findall(plain)
 
 

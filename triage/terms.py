@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 _T = TypeVar("_T")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-_SAME: Final = (("’", "'"), ("e-mail", "email"), ("wi-fi", "wifi"))
+_SAME: Final = (("e-mail", "email"), ("wi-fi", "wifi"))
 #: Words read from one text; the rest of a very long one (a log, a dump) says nothing new.
 MAX_WORDS: Final = 4000
 #: Texts are cut here before anything else, which bounds the work for 64 KB of anything.
@@ -32,9 +32,12 @@ class Term:
 
 def words_of(text: str) -> list[str]:
     """Cut a text into lower-case words; e-mail and email, log-in and log in come out alike. Linear in the text."""
-    plain = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
-    for written, meant in _SAME:
-        plain = plain.replace(written, meant)
+    plain = text[:MAX_CHARACTERS].casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKC", plain).casefold().replace("’", "'")
+    if "-" in plain:
+        for written, meant in _SAME:
+            plain = plain.replace(written, meant)
     return _WORD.findall(plain)[:MAX_WORDS]
 
 

@@ -24,7 +24,7 @@ from workers.context import HEADER, current_request_id
 log = structlog.get_logger("workers.dispatch")
 
 CHUNK: Final = 100  # ids in one message
-GATHER_SECONDS: Final = 0.002  # others may add theirs, and the request that woke us its answer
+GATHER_SECONDS: Final = 0.01  # others may add theirs, and the request that woke us its answer
 BREAKER_SECONDS: Final = 3.0  # how long publishing stays off after a failure
 FLUSH_SECONDS: Final = 5.0  # how long a process that ends waits for its last messages
 

@@ -99,10 +99,13 @@ class Desk:
         return process
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Everything. Returns the worker."""
+        """Everything, at work: a first ticket has been triaged. Returns the worker."""
         self.start_web()
         self.start_beat()
-        return self.start_worker()
+        worker = self.start_worker()
+        self.open(1, "First")
+        self.wait_until_triaged()
+        return worker
 
     def get(self, path: str) -> tuple[int, Any]:
         return self._call(Request(f"http://127.0.0.1:{self.port}{path}"))

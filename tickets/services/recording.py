@@ -140,15 +140,15 @@ def insert_events(events: Sequence[TicketEvent]) -> None:
     )
 
 
-def lock(ids: Iterable[int], *, without: Sequence[str] = ()) -> list[Ticket]:
+def lock(ids: Iterable[int], *, without: Sequence[str] = (), joined: bool = True) -> list[Ticket]:
     """Read and lock tickets in the order of their ids, so that two callers never wait for each other.
 
-    `without` names columns that the caller does not need.
+    `without` names columns that the caller does not need; without `joined` the caller brings the related rows.
     """
-    tickets = Ticket.objects.filter(pk__in=ids).select_related(
-        "category", "department", "group", "assignee"
-    )
-    return list(tickets.defer(*without).order_by("pk").select_for_update(of=("self",), no_key=True))
+    tickets = Ticket.objects.filter(pk__in=ids).defer(*without)
+    if joined:
+        tickets = tickets.select_related("category", "department", "group", "assignee")
+    return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
 
 
 def index_for_search(ids: Sequence[int]) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from triage.classifier.model import TrainedModel
 
 FORMAT: Final = 1
+#: The model that comes with the product; `make model` writes it.
+SHIPPED: Final = Path(__file__).resolve().parent / "shipped.zip"
 MOST_BYTES: Final = 300 * 2**20  # unpacked; a file that claims more is refused
 _ARRAYS: Final = ("idf", "coefficients", "intercepts", "prior")
 _MOMENT: Final = (2000, 1, 1, 0, 0, 0)  # the same model makes the same bytes

@@ -8,7 +8,13 @@ from triage.services.jobs import (
     requeue_stale_jobs,
     retriage,
 )
-from triage.services.models import confirmed_examples, make_champion, store, train_classifier
+from triage.services.models import (
+    confirmed_examples,
+    install_shipped,
+    make_champion,
+    store,
+    train_classifier,
+)
 from triage.services.rules import preview_rule
 from triage.services.running import run_jobs
 
@@ -16,6 +22,7 @@ __all__ = [
     "analyze",
     "batch_jobs",
     "confirmed_examples",
+    "install_shipped",
     "make_champion",
     "preview_rule",
     "react_to_changes",

@@ -1,6 +1,7 @@
 """Classifiers: trained from a file or from the desk's own tickets, kept with their scores, put into use."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -8,9 +9,11 @@ from django.db.models import Q
 from tickets.models import Ticket
 from triage.classifier.features import Example
 from triage.classifier.model import TrainedModel
-from triage.classifier.storage import dumps
-from triage.classifier.training import train
+from triage.classifier.storage import SHIPPED, dumps, loads
 from triage.models import ClassifierModel
+
+#: Where the shipped model says it comes from.
+SHIPPED_FROM: Final = "the shipped corpus"
 
 
 def confirmed_examples() -> list[Example]:
@@ -28,6 +31,10 @@ def train_classifier(
 
     :raises TooFewExamples: saying what is missing.
     """
+    from triage.classifier.training import (
+        train,
+    )  # scikit-learn: 1.5 s and 80 MB that only this needs
+
     model = train(examples, name=name)  # seconds to minutes: outside any transaction
     return store(model=model, trained_from=trained_from, use=use)
 
@@ -45,6 +52,17 @@ def store(*, model: TrainedModel, trained_from: str, use: bool) -> ClassifierMod
     if use:
         _crown(row)
     return row
+
+
+def install_shipped() -> None:
+    """Keep the model that comes with the product, and use it unless this desk has chosen one of its own."""
+    model = loads(SHIPPED.read_bytes())
+    if ClassifierModel.objects.filter(name=model.name).exists():
+        return
+    chosen = ClassifierModel.objects.filter(champion=True).exclude(trained_from=SHIPPED_FROM)
+    row = store(model=model, trained_from=SHIPPED_FROM, use=not chosen.exists())
+    older = ClassifierModel.objects.filter(trained_from=SHIPPED_FROM).exclude(pk=row.pk)
+    older.delete()
 
 
 @transaction.atomic(durable=True)

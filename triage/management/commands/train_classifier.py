@@ -1,14 +1,23 @@
 """manage.py train_classifier [FILE]: learn categories from labelled tickets."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from triage.classifier.dataset import CORPUS, NotLabelled, load_corpus, read_examples
+from triage.classifier.dataset import (
+    CORPUS,
+    NotLabelled,
+    fingerprint,
+    load_corpus,
+    read_examples,
+)
 from triage.classifier.features import Example
-from triage.classifier.training import TooFewExamples
+from triage.classifier.storage import dumps
+from triage.classifier.training import TooFewExamples, train
 from triage.models import ClassifierModel
 from triage.services import confirmed_examples, train_classifier
 
@@ -30,24 +39,44 @@ class Command(BaseCommand):
         parser.add_argument(
             "--name", help="Name of the model (default: where it came from, and when)"
         )
+        parser.add_argument(
+            "--to",
+            type=Path,
+            metavar="ZIP",
+            help="Write the model to a file instead of the database",
+        )
         parser.add_argument("--keep-old", action="store_true", help="Do not put it into use yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
         examples, source = self._examples(options)
+        self.stdout.write(f"Training on {len(examples):,} tickets …")
+        try:
+            if options["to"]:
+                self._write(examples, options)
+            else:
+                self._keep(examples, source, options)
+        except TooFewExamples as error:
+            raise CommandError(str(error)) from None
+
+    def _write(self, examples: list[Example], options: dict[str, Any]) -> None:
+        mark = fingerprint(examples)
+        model = train(examples, name=options["name"] or f"shipped {mark[:8]}")
+        model = replace(model, scores={**model.scores, "fingerprint": mark})
+        options["to"].write_bytes(dumps(model))
+        self._tell(model.name, model.scores, f"written to {options['to']}")
+
+    def _keep(self, examples: list[Example], source: str, options: dict[str, Any]) -> None:
         name = options["name"] or f"{source} {timezone.now():%Y-%m-%d %H:%M:%S}"
         if ClassifierModel.objects.filter(name=name).exists():
             raise CommandError(f"There is a classifier {name!r} already: choose another --name.")
-        self.stdout.write(f"Training on {len(examples):,} tickets …")
-        try:
-            model = train_classifier(
-                examples=examples, name=name, trained_from=source, use=not options["keep_old"]
-            )
-        except TooFewExamples as error:
-            raise CommandError(str(error)) from None
-        scores = model.scores
+        model = train_classifier(
+            examples=examples, name=name, trained_from=source, use=not options["keep_old"]
+        )
+        self._tell(name, model.scores, "kept, not in use" if options["keep_old"] else "in use")
+
+    def _tell(self, name: str, scores: Mapping[str, Any], state: str) -> None:
         self.stdout.write(
-            f"{model.name}: macro-F1 {scores['macro_f1']:.3f}, acts alone on {scores['automatic']:.0%} "
-            f"({'in use' if not options['keep_old'] else 'kept, not in use'})"
+            f"{name}: macro-F1 {scores['macro_f1']:.3f}, acts alone on {scores['automatic']:.0%} ({state})"
         )
         if scores["left_out"]:
             self.stdout.write(f"Too few examples, left out: {', '.join(scores['left_out'])}")
@@ -55,7 +84,7 @@ class Command(BaseCommand):
     def _examples(self, options: dict[str, Any]) -> tuple[list[Example], str]:
         path: Path | None = options["file"]
         if options["corpus"]:
-            return list(load_corpus()), "corpus"
+            return list(load_corpus(held_out=False)), "corpus"
         if path is None:
             return confirmed_examples(), "tickets"
         if not path.is_file():
