@@ -7,6 +7,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
 from celery import Celery
 
+import workers.memory  # noqa: F401 - listens for new processes
 from workers.liveness import AliveFile
 
 app = Celery("smartops", task_cls="workers.base:BaseTask")

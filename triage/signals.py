@@ -143,7 +143,7 @@ def _urgency(phrases: dict[Kind, str], text: str) -> tuple[int | None, str, bool
         return HIGH, f"It says “{phrases[Kind.DANGER]}”.", False
     if Kind.CALM in phrases and not (Kind.STANDSTILL in phrases and Kind.PRESSING in phrases):
         return LOW, f"It says “{phrases[Kind.CALM]}”.", True
-    claim = _CLAIM.search(text)
+    claim = _CLAIM.search(text) if ":" in text or "=" in text else None
     if claim:
         level = _CLAIMED.get(claim[1].lower(), LOW)
         return level, f"Its sender calls it “{claim[0]}”.", False

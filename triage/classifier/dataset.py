@@ -33,8 +33,8 @@ class CorpusTicket(Example):
 def load_corpus(directory: Path = CORPUS, *, held_out: bool | None = None) -> list[CorpusTicket]:
     """Return the tickets of the corpus, in the order of the files' names.
 
-    Every sixth ticket of a file is held out: the shipped model has not seen it, so that the demo shows tickets that
-    are new to the model, and its scores can be checked. `held_out` chooses one part; None takes both.
+    Every sixth ticket of a file is held out: the shipped model has not seen it, so that the demo shows tickets
+    that are new to it, and its scores can be checked. `held_out` chooses one part; None takes both.
     """
     found = []
     for path in sorted(directory.glob("*.ndjson")):

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,27 +85,22 @@ def vectorize(
     idf: NDArray[np.float32] | None,
 ) -> csr_matrix:
     """Return the TF-IDF matrix of `documents`, rows of length 1; with `idf` None the plain counts."""
-    indptr = [0]
-    indices: list[int] = []
-    counts: list[int] = []
     lookup = vocabulary.get
+    indices: list[int] = []
+    indptr = [0]
     for features in documents:
-        row: dict[int, int] = {}
-        for name in features:
-            index = lookup(name)
-            if index is not None:
-                row[index] = row.get(index, 0) + 1
-        indices.extend(row)
-        counts.extend(row.values())
+        indices += [index for name in features if (index := lookup(name)) is not None]
         indptr.append(len(indices))
-    values: NDArray[Any] = np.array(counts, dtype=np.float32)
+    ones = np.ones(len(indices), dtype=np.float32)
     columns = np.array(indices, dtype=np.int32)
+    matrix = csr_matrix((ones, columns, np.array(indptr)), shape=(len(indptr) - 1, len(vocabulary)))
+    matrix.sum_duplicates()
     if idf is not None:
-        values = (1.0 + np.log(values, where=values > 0, out=np.zeros_like(values))) * idf[columns]
-        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(indptr) - 1))
-        values = values / np.maximum(norms, 1e-9)[rows].astype(np.float32)
-    return csr_matrix((values, columns, np.array(indptr)), shape=(len(indptr) - 1, len(vocabulary)))
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        values = (1.0 + np.log(matrix.data)) * idf[matrix.indices]
+        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=matrix.shape[0]))
+        matrix.data = values / np.maximum(norms, 1e-9)[rows].astype(np.float32)
+    return matrix
 
 
 def inverse_frequency(counts: csr_matrix) -> NDArray[np.float32]:

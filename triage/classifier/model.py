@@ -46,11 +46,11 @@ class TrainedModel:
         features = vectorize(all_tokens(texts), self.vocabulary, self.idf)
         shares = softmax((features @ self.coefficients + self.intercepts) / self.temperature)
         shares[np.diff(features.indptr) == 0] = self.prior  # no known word says nothing
-        best = np.argsort(-shares, axis=1)[:, : max(TOP, 2)]
+        best = np.argsort(-shares, axis=1)[:, :TOP]
+        ranked = zip(best.tolist(), np.take_along_axis(shares, best, axis=1).tolist(), strict=True)
         found = []
-        for row in range(len(texts)):
-            order = best[row]
-            top = tuple((self.labels[i], float(shares[row, i])) for i in order[:TOP])
+        for row, (order, likely) in enumerate(ranked):
+            top = tuple((self.labels[i], share) for i, share in zip(order, likely, strict=True))
             start, end = features.indptr[row], features.indptr[row + 1]
             words: tuple[tuple[str, float], ...] = ()
             if explain and end > start:

@@ -81,7 +81,12 @@ class Command(BaseCommand):
         rejects.unlink(missing_ok=True)
         counts: Counter[str] = Counter()
         with tqdm(
-            total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name, mininterval=0.5
+            total=path.stat().st_size,
+            unit="B",
+            unit_scale=True,
+            desc=path.name,
+            mininterval=0.5,
+            disable=None,
         ) as bar:
             chunk = sample
             while chunk:
