@@ -1,6 +1,7 @@
 """The decision about one ticket: every field with who decided it and why. Pure; reads nothing, writes nothing.
 
-Order of engines for the category: a person's value, a rule marked final, the classifier, keyword rules, `general`.
+Order of engines for the category: a person's value, a rule marked final, the classifier together with keyword
+rules, keyword rules alone where there is no classifier, `general`.
 Impact and urgency come from rules and signals in the text, priority from their matrix, department and group from
 the routing table. What a person set is an input, never an output.
 """
@@ -12,12 +13,11 @@ from typing import Any, Final
 
 from triage.classifier.model import Prediction
 from triage.matrix import PriorityMatrix, priority
+from triage.pool import pooled, votes_of
 from triage.routing import Facts, RoutingTable, route
 from triage.rules import CategoryVote, RuleBook, TicketText, category_of, impact_of, urgency_of
 from triage.signals import read_signals
 
-#: Below this the classifier's best guess is hardly better than none, and keyword rules are asked.
-MODEL_FLOOR: Final = 0.35
 #: Below this a category is not trusted at all: the ticket goes to the default route for a person to sort.
 REVIEW_BELOW: Final = 0.45
 #: Where the classifier knows no threshold for a label, this much confidence acts alone.
@@ -46,6 +46,7 @@ class Knowledge:
     routing: RoutingTable
     thresholds: Mapping[str, float]
     model_name: str = ""
+    rule_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def decide(given: Given, guess: Prediction | None, knowledge: Knowledge) -> Deci
     """
     text = TicketText(given.title, given.description, given.source, given.tier)
     hits = knowledge.rules.match(text)
+    if guess:
+        guess = pooled(guess, votes_of(hits), knowledge.rule_weight)
     signals = read_signals(given.title, given.description, given.tier)
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(given, guess, category_of(hits), knowledge, why)
@@ -122,13 +125,9 @@ def _category(
     if vote.final and vote.category:
         why["category"] = _by_rule(vote, "rule")
         return vote.category, vote.confidence, "auto"
-    if guess is not None and (guess.confidence >= MODEL_FLOOR or not vote.category):
+    if guess is not None:
         threshold = knowledge.thresholds.get(guess.label, AUTO_FROM)
-        why["category"] = {
-            "by": "model",
-            "why": f"{knowledge.model_name} is {guess.confidence:.0%} sure; it acts alone from {threshold:.0%}.",
-            "threshold": round(threshold, 4),
-        }
+        why["category"] = _by_model(guess, vote, threshold, knowledge)
         return guess.label, guess.confidence, _band(guess.confidence, threshold)
     if vote.category:
         why["category"] = _by_rule(vote, "keywords")
@@ -140,6 +139,19 @@ def _category(
 def _by_rule(vote: CategoryVote, engine: str) -> dict[str, Any]:
     quoted = ", ".join(f"“{term}”" for term in vote.terms)
     return {"by": engine, "why": f"Found {quoted}.", "rules": list(vote.rule_ids)}
+
+
+def _by_model(
+    guess: Prediction, vote: CategoryVote, threshold: float, knowledge: Knowledge
+) -> dict[str, Any]:
+    who = knowledge.model_name
+    if knowledge.rule_weight and vote.category == guess.label:
+        who += " with " + ", ".join(f"“{term}”" for term in vote.terms)
+    return {
+        "by": "model",
+        "why": f"{who} is {guess.confidence:.0%} sure; it acts alone from {threshold:.0%}.",
+        "threshold": round(threshold, 4),
+    }
 
 
 def _band(confidence: float, threshold: float) -> str:

@@ -19,7 +19,7 @@ from triage.matrix import PriorityMatrix
 from triage.models import ClassifierModel, PriorityCell, RoutingRule, Rule
 from triage.routing import RoutingSpec, RoutingTable
 from triage.rules import RuleBook, RuleSpec
-from triage.terms import Term
+from triage.terms import terms_of
 
 log = structlog.get_logger("triage.knowledge")
 
@@ -95,6 +95,7 @@ def _load(stamp: str, before: Loaded | None) -> Loaded:
         routing=RoutingTable.build(routing_specs()),
         thresholds=model.auto_thresholds if model else {},
         model_name=model.name if model else "",
+        rule_weight=model.rule_weight if model else 0.0,
     )
     return Loaded(
         stamp,
@@ -160,7 +161,3 @@ def routing_specs() -> list[RoutingSpec]:
         )
         for rule in rules.prefetch_related("categories").order_by("is_default", "position", "pk")
     ]
-
-
-def terms_of(stored: Sequence[Any]) -> tuple[Term, ...]:
-    return tuple(Term(item["text"], float(item.get("weight", 1.0))) for item in stored)

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
@@ -28,6 +28,11 @@ class Term:
 
     text: str
     weight: float = 1.0
+
+
+def terms_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Term, ...]:
+    """Return terms from rows as rules keep them: `{"text": "vpn", "weight": 4.0}`."""
+    return tuple(Term(item["text"], float(item.get("weight", 1.0))) for item in stored)
 
 
 def words_of(text: str) -> list[str]:

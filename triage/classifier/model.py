@@ -15,12 +15,16 @@ WORDS: Final = 5
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest label; `alternatives` include it; `words` spoke for it against the runner-up."""
+    """The likeliest label; `alternatives` include it; `words` spoke for it against the runner-up.
+
+    `shares` are the probabilities of all labels.
+    """
 
     label: str
     confidence: float
     alternatives: tuple[tuple[str, float], ...]
     words: tuple[tuple[str, float], ...]
+    shares: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class TrainedModel:
     prior: NDArray[np.float32]  # one a label: its share among the examples
     temperature: float
     auto_thresholds: Mapping[str, float]  # label -> confidence from which it is right often enough
+    rule_weight: float = (
+        0.0  # how much the rules say beside it (`triage.pool`); thresholds hold for both together
+    )
     scores: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -48,6 +55,7 @@ class TrainedModel:
         shares[np.diff(features.indptr) == 0] = self.prior  # no known word says nothing
         best = np.argsort(-shares, axis=1)[:, :TOP]
         ranked = zip(best.tolist(), np.take_along_axis(shares, best, axis=1).tolist(), strict=True)
+        everything = shares.tolist()
         found = []
         for row, (order, likely) in enumerate(ranked):
             top = tuple((self.labels[i], share) for i, share in zip(order, likely, strict=True))
@@ -56,7 +64,8 @@ class TrainedModel:
             if explain and end > start:
                 columns, values = features.indices[start:end], features.data[start:end]
                 words = self._words(columns, values, order[0], order[1])
-            found.append(Prediction(*top[0], top, words))
+            known = dict(zip(self.labels, everything[row], strict=True))
+            found.append(Prediction(*top[0], top, words, known))
         return found
 
     def _words(

@@ -11,7 +11,7 @@ import numpy as np
 
 from triage.classifier.model import TrainedModel
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 #: The model that comes with the product; `make model` writes it.
 SHIPPED: Final = Path(__file__).resolve().parent / "shipped.zip"
 MOST_BYTES: Final = 300 * 2**20  # unpacked; a file that claims more is refused
@@ -41,6 +41,7 @@ def dumps(model: TrainedModel) -> bytes:
         "labels": model.labels,
         "temperature": model.temperature,
         "auto_thresholds": dict(model.auto_thresholds),
+        "rule_weight": model.rule_weight,
         "scores": dict(model.scores),
     }
     members["vocabulary.json"] = json.dumps(list(model.vocabulary), ensure_ascii=False).encode()
@@ -76,6 +77,7 @@ def loads(data: bytes) -> TrainedModel:
             vocabulary={word: index for index, word in enumerate(words)},
             temperature=float(about["temperature"]),
             auto_thresholds=about["auto_thresholds"],
+            rule_weight=float(about["rule_weight"]),
             scores=about["scores"],
             **arrays,
         )

@@ -21,12 +21,16 @@ from triage.classifier.features import (
     vectorize,
 )
 from triage.classifier.model import Prediction, TrainedModel, softmax
+from triage.pool import votes_of
+from triage.rules import RuleBook, TicketText
 
 MIN_PER_LABEL: Final = 5
 FOLDS: Final = 5
 MOST_FEATURES: Final = 150_000
 #: Strengths that are tried; the one with the best out-of-fold macro-F1 wins.
 STRENGTHS: Final = (0.1, 0.3, 1.0)
+#: Weights of the rules that are tried.
+WEIGHTS: Final = (0.0, 0.3, 0.6, 1.0, 1.4, 1.8, 2.4)
 
 
 class TooFewExamples(ValueError):
@@ -39,11 +43,17 @@ class _Space:
     idf: NDArray[np.float32]
 
 
-def train(examples: Sequence[Example], *, name: str = "model", seed: int = 0) -> TrainedModel:
-    """Learn to tell the labels apart.
+def train(
+    examples: Sequence[Example],
+    *,
+    name: str = "model",
+    rules: RuleBook | None = None,
+    seed: int = 0,
+) -> TrainedModel:
+    """Learn to tell the labels apart, beside `rules` that speak of the same labels.
 
-    Labels with fewer than 5 examples are left out (`scores["left_out"]`). All scores, the temperature and the
-    thresholds come from predictions on examples that the predicting model had not seen (5 folds).
+    Labels with fewer than 5 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
+    weight and the thresholds come from predictions on examples that the predicting model had not seen (5 folds).
 
     :raises TooFewExamples: fewer than two labels remain.
     """
@@ -52,8 +62,9 @@ def train(examples: Sequence[Example], *, name: str = "model", seed: int = 0) ->
     truth = np.array([labels.index(example.label) for example in usable])
     documents = list(all_tokens(example.text for example in usable))
     strength, held_out = _choose_strength(documents, truth, len(labels), seed)
-    temperature = fit_temperature(held_out, truth)
-    shares = softmax(held_out / temperature)
+    votes = _votes(usable, labels, rules)
+    temperature, rule_weight = _fit_pool(held_out, votes, truth)
+    shares = softmax(held_out / temperature + rule_weight * votes)
     predictions = as_predictions(shares, labels)
     scores = evaluate(predictions, [example.label for example in usable]).as_dict()
     space = _space(documents)
@@ -70,6 +81,7 @@ def train(examples: Sequence[Example], *, name: str = "model", seed: int = 0) ->
         prior=(np.bincount(truth) / len(truth)).astype(np.float32),
         temperature=temperature,
         auto_thresholds=thresholds(predictions, [example.label for example in usable]),
+        rule_weight=rule_weight,
         scores={**scores, "examples": len(usable), "left_out": left_out, "strength": strength},
     )
 
@@ -125,25 +137,60 @@ def _choose_strength(
     return best, held_out[best]
 
 
+def _votes(
+    examples: Sequence[Example], labels: Sequence[str], rules: RuleBook | None
+) -> NDArray[Any]:
+    """The root of the rules' score, examples × labels."""
+    votes = np.zeros((len(examples), len(labels)))
+    column = {label: index for index, label in enumerate(labels)}
+    for row, example in enumerate(examples if rules else ()):
+        assert rules is not None
+        for label, score in votes_of(rules.match(TicketText(*example.text))).items():
+            if label in column:
+                votes[row, column[label]] = score**0.5
+    return votes
+
+
+def _fit_pool(
+    scores: NDArray[Any], votes: NDArray[Any], truth: NDArray[Any]
+) -> tuple[float, float]:
+    """Return the temperature and the rules' weight under which, together, the true labels are likeliest."""
+    fits = []
+    for weight in WEIGHTS if votes.any() else (0.0,):
+        temperature = fit_temperature(scores, truth, beside=weight * votes)
+        fits.append((_surprise(scores / temperature + weight * votes, truth), temperature, weight))
+    _, temperature, weight = min(fits)
+    return temperature, weight
+
+
+def _surprise(scores: NDArray[Any], truth: NDArray[Any]) -> float:
+    shares = softmax(scores)
+    return float(-np.log(np.maximum(shares[np.arange(len(truth)), truth], 1e-12)).mean())
+
+
 def _macro_f1(guess: NDArray[Any], truth: NDArray[Any], labels: int) -> float:
     hits = np.bincount(truth[guess == truth], minlength=labels)
     total = np.bincount(guess, minlength=labels) + np.bincount(truth, minlength=labels)
     return float(np.mean(2 * hits / np.maximum(total, 1)))
 
 
-def fit_temperature(scores: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Return the temperature under which the true labels are likeliest."""
+def fit_temperature(
+    scores: NDArray[Any], truth: NDArray[Any], beside: NDArray[Any] | float = 0.0
+) -> float:
+    """Return the temperature of `scores` under which, `beside` added, the true labels are likeliest."""
 
-    def surprise(log_temperature: float) -> float:
-        shares = softmax(scores / np.exp(log_temperature))
-        return float(-np.log(np.maximum(shares[np.arange(len(truth)), truth], 1e-12)).mean())
-
-    return float(np.exp(minimize_scalar(surprise, bounds=(-4, 3), method="bounded").x))
+    found = minimize_scalar(
+        lambda log: _surprise(scores / np.exp(log) + beside, truth),
+        bounds=(-4, 3),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
 
 
 def as_predictions(shares: NDArray[Any], labels: Sequence[str]) -> list[Prediction]:
-    best = shares.argmax(axis=1)
-    return [
-        Prediction(labels[i], float(row[i]), ((labels[i], float(row[i])),), ())
-        for row, i in zip(shares, best, strict=True)
-    ]
+    found = []
+    for row in shares.tolist():
+        known = dict(zip(labels, row, strict=True))
+        label = max(known, key=known.__getitem__)
+        found.append(Prediction(label, known[label], ((label, known[label]),), (), known))
+    return found

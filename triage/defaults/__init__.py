@@ -8,8 +8,26 @@ from triage.defaults.topics_business import BUSINESS_TOPICS
 from triage.defaults.topics_it import IT_TOPICS
 from triage.defaults.topics_product import PRODUCT_TOPICS
 from triage.defaults.words import Topic, terms
+from triage.rules import RuleBook, RuleSpec
+from triage.terms import terms_of
 
 TOPICS: Final = (*IT_TOPICS, *PRODUCT_TOPICS, *BUSINESS_TOPICS)
+
+
+def category_rules() -> RuleBook:
+    """The category rules that a new desk has, compiled: the shipped model is trained beside them."""
+    return RuleBook.compile(
+        RuleSpec(
+            id=position,
+            position=position,
+            name=topic.name,
+            terms=terms_of(terms(topic.words)),
+            exclude=terms_of(terms(topic.exclude)),
+            category=topic.slug,
+        )
+        for position, topic in enumerate(TOPICS, start=1)
+    )
+
 
 __all__ = [
     "DEPARTMENTS",
@@ -19,5 +37,6 @@ __all__ = [
     "TOPICS",
     "SeverityRule",
     "Topic",
+    "category_rules",
     "terms",
 ]

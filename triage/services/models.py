@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from tickets.models import Ticket
+from triage import knowledge
 from triage.classifier.features import Example
 from triage.classifier.model import TrainedModel
 from triage.classifier.storage import SHIPPED, dumps, loads
@@ -35,7 +36,9 @@ def train_classifier(
         train,
     )  # scikit-learn: 1.5 s and 80 MB that only this needs
 
-    model = train(examples, name=name)  # seconds to minutes: outside any transaction
+    rules = knowledge.current().knowledge.rules
+    # Seconds to minutes: outside any transaction.
+    model = train(examples, name=name, rules=rules)
     return store(model=model, trained_from=trained_from, use=use)
 
 

@@ -147,7 +147,7 @@ def test_any_text_can_be_cut_into_features(title: str, description: str) -> None
 
 
 def guess(label: str, confidence: float) -> Prediction:
-    return Prediction(label, confidence, ((label, confidence),), ())
+    return Prediction(label, confidence, ((label, confidence),), (), {label: confidence})
 
 
 def test_a_report_counts_what_it_says() -> None:

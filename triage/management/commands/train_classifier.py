@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from triage import defaults
 from triage.classifier.dataset import (
     CORPUS,
     NotLabelled,
@@ -60,7 +61,11 @@ class Command(BaseCommand):
 
     def _write(self, examples: list[Example], options: dict[str, Any]) -> None:
         mark = fingerprint(examples)
-        model = train(examples, name=options["name"] or f"shipped {mark[:8]}")
+        model = train(
+            examples,
+            name=options["name"] or f"shipped {mark[:8]}",
+            rules=defaults.category_rules(),  # this runs without a database
+        )
         model = replace(model, scores={**model.scores, "fingerprint": mark})
         options["to"].write_bytes(dumps(model))
         self._tell(model.name, model.scores, f"written to {options['to']}")

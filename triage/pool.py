@@ -1,0 +1,48 @@
+"""The classifier and the rules together: a logarithmic opinion pool.
+
+The classifier has learnt from examples, the rules carry what people know. Each label's share of the classifier is
+multiplied by exp(weight × √score) of the rules' score for it, and the shares are made to sum to 1 again. Training
+chooses the weight on tickets that the classifier has not seen; 0 leaves the rules out (labels that no rule knows).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import exp, sqrt
+from typing import Final
+
+from triage.classifier.model import TOP, Prediction
+from triage.rules import RuleHit
+
+#: The share of a label that the rules know and the classifier does not.
+UNKNOWN: Final = 0.02
+
+
+def votes_of(hits: Iterable[RuleHit]) -> dict[str, float]:
+    """Return the rules' score for each category they speak of."""
+    votes: dict[str, float] = {}
+    for hit in hits:
+        if hit.rule.category:
+            votes[hit.rule.category] = votes.get(hit.rule.category, 0.0) + hit.score
+    return votes
+
+
+def pooled(guess: Prediction, votes: Mapping[str, float], weight: float) -> Prediction:
+    """Return what classifier and rules say together. Its words are kept if they speak for the same label."""
+    if not votes or not weight:
+        return guess
+    known = guess.shares
+    mass = {
+        label: known.get(label, UNKNOWN) * exp(weight * sqrt(score))
+        for label, score in votes.items()
+    }
+    total = 1.0 + sum(mass.values()) - sum(known.get(label, 0.0) for label in votes)
+    for label, share in guess.alternatives:
+        mass.setdefault(label, share)
+    ranked = _shares(mass, total)
+    label, confidence = ranked[0]
+    words = guess.words if label == guess.label else ()
+    return Prediction(label, confidence, ranked, words, known)
+
+
+def _shares(mass: Mapping[str, float], total: float) -> tuple[tuple[str, float], ...]:
+    best: Sequence[tuple[str, float]] = sorted(mass.items(), key=lambda pair: -pair[1])[:TOP]
+    return tuple((label, value / total) for label, value in best)
