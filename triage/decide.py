@@ -18,8 +18,8 @@ from triage.routing import Facts, RoutingTable, route
 from triage.rules import CategoryVote, RuleBook, TicketText, category_of, impact_of, urgency_of
 from triage.signals import read_signals
 
-#: Below this a category is not trusted at all: the ticket goes to the default route for a person to sort.
-REVIEW_BELOW: Final = 0.45
+#: Below this the department would be wrong more than once in four times: the default route takes the ticket.
+REVIEW_BELOW: Final = 0.30
 #: Where the classifier knows no threshold for a label, this much confidence acts alone.
 AUTO_FROM: Final = 0.90
 FALLBACK_CATEGORY: Final = "general"
@@ -207,7 +207,10 @@ def _destination(
     )
     found = route(knowledge.routing, facts)
     department, group = found.department, found.group
-    why["department"] = why["group"] = {"by": "routing", "why": found.reason, "rule": found.rule_id}
+    reason = found.reason
+    if band == "review":
+        reason = f"Not sure enough of the category for its own route. {reason}"
+    why["department"] = why["group"] = {"by": "routing", "why": reason, "rule": found.rule_id}
     if "department" in given.fixed:
         why["department"] = {"by": "person", "why": "Set by a person or the sender."}
         if given.fixed["department"] != department:

@@ -1,14 +1,14 @@
 """manage.py evaluate_classifier FILE: how good are categories, on tickets whose answer is known."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from triage import knowledge
-from triage.classifier.dataset import NotLabelled, read_examples
+from triage.classifier.dataset import NotLabelled, load_corpus, read_examples
 from triage.classifier.evaluation import Report, evaluate
 from triage.classifier.features import Example
 from triage.classifier.model import Prediction, TrainedModel
@@ -27,7 +27,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, nargs="?")
+        parser.add_argument(
+            "--corpus",
+            action="store_true",
+            help="Judge on the part of the shipped corpus that the shipped model has not seen",
+        )
         parser.add_argument("--label", default="category", help="Column with the right answer")
         parser.add_argument(
             "--train", type=Path, help="Train on this file first; nothing is stored"
@@ -37,7 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        examples = self._read(options["file"], options["label"])
+        examples = self._examples(options)
         rules = knowledge.current().knowledge.rules
         model = self._model(options, rules)
         predictions = [
@@ -58,6 +63,13 @@ class Command(BaseCommand):
         self.stdout.write(
             json.dumps(report.as_dict(), indent=2) if options["json"] else report.as_text()
         )
+
+    def _examples(self, options: dict[str, Any]) -> Sequence[Example]:
+        if options["corpus"]:
+            return load_corpus(held_out=True)
+        if options["file"] is None:
+            raise CommandError("Name a FILE with labelled tickets, or say --corpus.")
+        return self._read(options["file"], options["label"])
 
     def _read(self, path: Path, label: str) -> list[Example]:
         if not path.is_file():
