@@ -44,6 +44,13 @@ class Loaded:
             "group": {row.pk: row for row in self.groups.values()},
         }
 
+    def name_of(self, field: str, value: int) -> int | str:
+        """What decisions call a ticket's value: a category's slug, a department's or group's name, a number."""
+        row = self.by_id[field].get(value) if field in self.by_id else None
+        if row is None:
+            return value
+        return row.slug if isinstance(row, Category) else row.name
+
     def guess(self, texts: Sequence[tuple[str, str]]) -> list[Prediction | None]:
         return list(self.model.predict(texts)) if self.model else [None] * len(texts)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from triage.counting import NUMBERS, count_at
-from triage.phrases import tree_of
+from triage.phrases import Node, tree_of
 from triage.signal_words import PHRASES, Kind
 
 #: Who is hit and how soon stands at the beginning; logs and threads follow.
@@ -22,6 +22,8 @@ SEVERAL: Final = 5
 HIGH, MEDIUM, LOW = 1, 2, 3
 
 _TREE: Final = tree_of(PHRASES)
+_BEGINS: Final = _TREE.following
+_DIGITS: Final = frozenset("0123456789")
 
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d{3})+(?!\d)|[^\W_]+(?:'[^\W_]+)?|[^\w\s'/\"`*:=-]|\n")
 _CLAIM: Final = re.compile(
@@ -92,9 +94,8 @@ def tokens_of(text: str) -> list[str]:
 def _find(tokens: list[str]) -> _Found:
     phrases: dict[Kind, str] = {}
     people = things = (0, "")
-    begins = _TREE.following
     for start, token in enumerate(tokens):
-        if token in begins:
+        if token in _BEGINS and _may_go_on(_BEGINS[token], tokens, start + 1):
             for kind, end in _TREE.phrases_at(tokens, start):
                 quoted = " ".join(tokens[start:end])
                 if not _denied(tokens, start):
@@ -102,13 +103,20 @@ def _find(tokens: list[str]) -> _Found:
                 elif kind is Kind.PRESSING and end == start + 1:
                     # "not urgent" asks for patience; "not an outage", "not by noon" say nothing more.
                     phrases.setdefault(Kind.CALM, f"not {quoted}")
-        if token in NUMBERS or token[0].isdecimal():
+        if token in NUMBERS or token[0] in _DIGITS:
             count = count_at(tokens, start)
             if count and count.people:
                 people = max(people, (count.number, count.words))
             elif count:
                 things = max(things, (count.number, count.words))
     return _Found(phrases, people, things)
+
+
+def _may_go_on(node: Node[Kind], tokens: list[str], after: int) -> bool:
+    """A quick look before the search: is the first word a phrase, or may the next one follow it?"""
+    return node.kind is not None or (
+        after < len(tokens) and (tokens[after] in node.following or "#" in node.following)
+    )
 
 
 def _denied(tokens: list[str], start: int) -> bool:

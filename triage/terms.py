@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SAME: Final = (("e-mail", "email"), ("wi-fi", "wifi"))
@@ -60,7 +61,7 @@ def singular(word: str) -> str:
 @dataclass(frozen=True)
 class _Phrase:
     key: int  # which term
-    head: list[str]
+    middle: list[str]  # between the first two words and the last
     last: str
     prefix: bool
 
@@ -70,7 +71,10 @@ class Matcher:
     """Many terms, compiled once. `find` looks at each word of a text once, however many terms there are."""
 
     _words: Mapping[str, tuple[int, ...]]  # a word, as it or its plural stands in a text -> terms
-    _phrases: Mapping[str, tuple[_Phrase, ...]]  # by their first word
+    _firsts: frozenset[str]  # words that begin a phrase
+    _pairs: Mapping[tuple[str, str], tuple[int, ...]]  # phrases of two words
+    _phrases: Mapping[tuple[str, str], tuple[_Phrase, ...]]  # longer ones, by their first two
+    _open: Mapping[str, tuple[_Phrase, ...]]  # two words, of which the second may go on
     _prefixes: Mapping[str, tuple[tuple[str, int], ...]]  # by their first letters
     _letters: int = 0  # how many of them; 0 without prefixes
 
@@ -78,15 +82,21 @@ class Matcher:
     def compile(cls, texts: Iterable[str]) -> "Matcher":
         """Build a matcher; `find` answers with the positions of `texts` that occur."""
         single: dict[str, list[int]] = {}
-        phrases: dict[str, list[_Phrase]] = {}
+        pairs: dict[tuple[str, str], list[int]] = {}
+        phrases: dict[tuple[str, str], list[_Phrase]] = {}
+        opened: dict[str, list[_Phrase]] = {}
         prefixes: list[tuple[str, int]] = []
         for key, text in enumerate(texts):
             open_ended = text.rstrip().endswith("*")
-            words = tuple(words_of(text))
-            if len(words) > 1:
-                phrases.setdefault(words[0], []).append(
-                    _Phrase(key, list(words[:-1]), words[-1], open_ended)
-                )
+            words = words_of(text)
+            if len(words) > 2:
+                phrase = _Phrase(key, words[2:-1], words[-1], open_ended)
+                phrases.setdefault((words[0], words[1]), []).append(phrase)
+            elif len(words) == 2 and open_ended:
+                opened.setdefault(words[0], []).append(_Phrase(key, [], words[1], True))
+            elif len(words) == 2:
+                for form in forms_of(words[1]):
+                    pairs.setdefault((words[0], form), []).append(key)
             elif words and open_ended:
                 prefixes.append((words[0], key))
             elif words:
@@ -96,26 +106,39 @@ class Matcher:
         begun: dict[str, list[tuple[str, int]]] = {}
         for prefix, key in prefixes:
             begun.setdefault(prefix[:letters], []).append((prefix, key))
-        return cls(_frozen(single), _frozen(phrases), _frozen(begun), letters)
+        firsts = frozenset(first for first, _ in (*pairs, *phrases)) | opened.keys()
+        return cls(
+            *(_frozen(single), firsts, _frozen(pairs), _frozen(phrases), _frozen(opened)),
+            *(_frozen(begun), letters),
+        )
 
     def find(self, words: list[str]) -> set[int]:
         """Return the positions of the terms that occur in `words` (as `words_of` makes them)."""
         found: set[int] = set()
-        single, phrases, prefixes, letters = (
-            self._words,
-            self._phrases,
-            self._prefixes,
-            self._letters,
-        )
+        single, firsts, prefixes, letters = self._words, self._firsts, self._prefixes, self._letters
         for index, word in enumerate(words):
             if word in single:
                 found.update(single[word])
-            if word in phrases:
-                found.update(p.key for p in phrases[word] if _stands_at(p, words, index))
+            if word in firsts:
+                found.update(self._phrases_at(words, index))
             if word[:letters] in prefixes:
                 found.update(
                     key for begun, key in prefixes[word[:letters]] if word.startswith(begun)
                 )
+        return found
+
+    def _phrases_at(self, words: list[str], index: int) -> list[int]:
+        begin = words[index : index + 2]
+        if len(begin) < 2:
+            return []
+        first, second = begin
+        found = list(self._pairs.get((first, second), ()))
+        for phrase in self._phrases.get((first, second), ()):
+            if _goes_on(phrase, words, index + 2):
+                found.append(phrase.key)
+        for phrase in self._open.get(first, ()):
+            if second.startswith(phrase.last) or singular(second) == phrase.last:
+                found.append(phrase.key)
         return found
 
 
@@ -125,14 +148,14 @@ def forms_of(word: str) -> set[str]:
     return {word, word + "'s"} | {plural for plural in plurals if singular(plural) == word}
 
 
-def _frozen(lists: Mapping[str, list[_T]]) -> dict[str, tuple[_T, ...]]:
+def _frozen(lists: Mapping[_K, list[_T]]) -> dict[_K, tuple[_T, ...]]:
     return {word: tuple(entries) for word, entries in lists.items()}
 
 
-def _stands_at(phrase: _Phrase, words: list[str], index: int) -> bool:
-    """Whether the whole phrase stands at `index`; its last word may be a plural or, with `*`, go on."""
-    end = index + len(phrase.head)
-    if end >= len(words) or words[index:end] != phrase.head:
+def _goes_on(phrase: _Phrase, words: list[str], start: int) -> bool:
+    """Whether the rest of the phrase stands at `start`; its last word may be a plural or, with `*`, go on."""
+    end = start + len(phrase.middle)
+    if end >= len(words) or words[start:end] != phrase.middle:
         return False
     last = words[end]
     return (

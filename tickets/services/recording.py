@@ -13,7 +13,9 @@ from workers.context import current_request_id
 from workers.sql import insert_rows, update_rows
 
 LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
-_RELATIONS: Final = ("category", "department", "group", "assignee")
+_RELATED: Final[dict[str, Any]] = {
+    name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
+}
 _WRITTEN: Final = (
     *(
         "title",
@@ -97,11 +99,17 @@ def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], boo
     """Set what differs on the ticket; return {field: [old, new]} for the history and whether anything differed."""
     ticket, differences, changed = change.ticket, {}, False
     for name, new in change.values.items():
-        column = f"{name}_id" if name in _RELATIONS else name
-        value = new.pk if isinstance(new, models.Model) else new
-        if getattr(ticket, column) != value:
-            differences[name] = [readable(getattr(ticket, name)), readable(new)]
-            setattr(ticket, name, new)
+        related = _RELATED.get(name)
+        column = related.attname if related else name
+        value = new.pk if related and new is not None else new
+        before = getattr(ticket, column)
+        if before != value:
+            # A related row is only looked up when there is one, and put in its place without Django's checks.
+            old = getattr(ticket, name) if related and before is not None else before
+            differences[name] = [readable(old), readable(new)]
+            setattr(ticket, column, value)
+            if related:
+                related.set_cached_value(ticket, new)
             columns.add(column)
     for column, value in change.silent.items():
         if getattr(ticket, column) != value:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from triage.classifier.features import TextIn, all_tokens, vectorize
 
@@ -55,30 +56,40 @@ class TrainedModel:
         shares[np.diff(features.indptr) == 0] = self.prior  # no known word says nothing
         best = np.argsort(-shares, axis=1)[:, :TOP]
         ranked = zip(best.tolist(), np.take_along_axis(shares, best, axis=1).tolist(), strict=True)
+        pulls = self._pulls(features, best) if explain else None
         everything = shares.tolist()
         found = []
         for row, (order, likely) in enumerate(ranked):
             top = tuple((self.labels[i], share) for i, share in zip(order, likely, strict=True))
             start, end = features.indptr[row], features.indptr[row + 1]
             words: tuple[tuple[str, float], ...] = ()
-            if explain and end > start:
-                columns, values = features.indices[start:end], features.data[start:end]
-                words = self._words(columns, values, order[0], order[1])
+            if pulls is not None and end > start:
+                words = self._words(features.indices[start:end], pulls[start:end])
             known = dict(zip(self.labels, everything[row], strict=True))
             found.append(Prediction(*top[0], top, words, known))
         return found
 
+    def _pulls(self, features: csr_matrix, best: NDArray[Any]) -> NDArray[np.float32]:
+        """How much each word of each text speaks for the likeliest label against the runner-up."""
+        rows = np.repeat(np.arange(features.shape[0]), np.diff(features.indptr))
+        winner = self.coefficients[features.indices, best[rows, 0]]
+        pulls: NDArray[np.float32] = features.data * (
+            winner - self.coefficients[features.indices, best[rows, 1]]
+        )
+        return pulls
+
     def _words(
-        self, columns: NDArray[np.int32], values: NDArray[np.float32], winner: int, runner_up: int
+        self, columns: NDArray[np.int32], pulls: NDArray[np.float32]
     ) -> tuple[tuple[str, float], ...]:
-        pull = values * (self.coefficients[columns, winner] - self.coefficients[columns, runner_up])
+        """The strongest words, each once whether it stands in the title or in the text."""
         names: list[str] = self._names  # type: ignore[attr-defined]
         found: dict[str, float] = {}
-        for index in np.argsort(-pull)[: 2 * WORDS]:
-            if pull[index] <= 0 or len(found) == WORDS:
+        for index in np.argsort(-pulls)[: 2 * WORDS].tolist():
+            pull = float(pulls[index])
+            if pull <= 0 or len(found) == WORDS:
                 break
             word = names[columns[index]].removeprefix("title:")
-            found[word] = found.get(word, 0.0) + float(pull[index])
+            found[word] = found.get(word, 0.0) + pull
         return tuple(found.items())
 
 

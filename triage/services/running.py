@@ -54,7 +54,7 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
     if not held.ids:
         return 0
     loaded = knowledge.current()
-    decided, broken = _decide_all(_read(held), loaded)
+    decided, broken = _decide_all(_read(held, loaded), loaded)
     for work, error in broken:
         _fail(work, held, error)
     try:
@@ -66,30 +66,34 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
         return sum(_commit_alone(one, held, loaded, now) for one in decided)
 
 
-_FIXABLE: Final = {
-    "category": "ticket__category__slug",
-    "department": "ticket__department__name",
-    "group": "ticket__group__name",
-    "impact": "ticket__impact",
-    "urgency": "ticket__urgency",
-    "priority": "ticket__priority",
-}
+#: What a person or the sender may have decided. Of the related rows only the keys are read.
+_FIXABLE: Final = ("category_id", "department_id", "group_id", "impact", "urgency", "priority")
 
 
-def _read(held: Claim) -> list[Work]:
+def _read(held: Claim, loaded: Loaded) -> list[Work]:
     """The claimed jobs' tickets as plain values: no model instances on the hot path."""
     rows = TriageJob.objects.filter(pk__in=held.ids).values_list(
         *("pk", "ticket_id", "request_id", "attempts", "ticket__title", "ticket__description"),
-        *("ticket__source", "ticket__customer_tier", "ticket__locked_fields", *_FIXABLE.values()),
+        *("ticket__source", "ticket__customer_tier", "ticket__locked_fields"),
+        *(f"ticket__{name}" for name in _FIXABLE),
     )
     found = []
     for job, ticket, request_id, attempts, title, text, source, tier, locked, *values in rows:
-        known = dict(zip(_FIXABLE, values, strict=True))
-        fixed = {name: known[name] for name in locked if known.get(name) is not None}
+        fixed = _fixed(locked, values, loaded) if locked else {}
         found.append(
             Work(job, ticket, request_id, attempts, Given(title, text, source, tier, fixed))
         )
     return found
+
+
+def _fixed(locked: Sequence[str], values: Sequence[Any], loaded: Loaded) -> dict[str, Any]:
+    """The locked fields' values, as decisions name them."""
+    fixed = {}
+    for name, value in zip(_FIXABLE, values, strict=True):
+        name = name.removesuffix("_id")
+        if name in locked and value is not None:
+            fixed[name] = loaded.name_of(name, value)
+    return fixed
 
 
 def _decide_all(
