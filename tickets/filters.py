@@ -78,7 +78,6 @@ class TicketFilter(django_filters.FilterSet):
     """Several values of one filter are separated by commas and mean "or"; several filters mean "and"."""
 
     q = django_filters.CharFilter(
-        method="search",
         max_length=200,
         label='Full text: words, "phrases", last word may be cut off',
     )
@@ -101,8 +100,11 @@ class TicketFilter(django_filters.FilterSet):
         model = Ticket
         fields: list[str] = []
 
-    def search(self, queryset: Any, name: str, value: str) -> Any:
-        return queryset.ranked(value)
+    def filter_queryset(self, queryset: Any) -> Any:
+        """The words come last: they are looked for among the tickets that the other filters leave."""
+        words = self.form.cleaned_data.pop("q", "")
+        queryset = super().filter_queryset(queryset)
+        return queryset.ranked(words) if words else queryset
 
     def by_assignee(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         if value.lower() == "none":

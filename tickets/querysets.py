@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connection, models
 from django.db.models import FloatField, Func, IntegerField, Q, QuerySet, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 #: Search ranks this many matches, the newest, so that a common word costs no more than a rare one.
 RANKED_MATCHES = 1000
-READ_FROM_THE_END = 50_000
+#: With filters, so many of them are enough; with fewer, older matches are looked for.
+ENOUGH_MATCHES = 200
+READ_FROM_THE_END = 100_000
 _WORD = re.compile(r"\w+", re.UNICODE)
 _PHRASE = re.compile(r'"([^"]+)"')
 
@@ -63,20 +66,35 @@ class TicketQuerySet(QuerySet["Ticket"]):
         return self.none() if query is None else self.filter(search__vector=query)
 
     def ranked(self, text: str) -> Self:
-        """The newest matches of `text`, annotated with `rank`, an integer: higher is better.
+        """The newest matches of `text` among these tickets, annotated with `rank`, an integer: higher is better.
 
-        Chained filters narrow the ranked matches; call it first.
+        Filter first, then rank: of a common word only the newest matches are looked at.
         """
         query = search_query(text)
         if query is None:
             return self.none()
         newest = newest_matches(query)
+        if self.query.has_filters() and len(newest) == RANKED_MATCHES:
+            newest = self._that_match(query, newest)
         rank = Func(
             models.F("search__vector"), query, function="ts_rank", output_field=FloatField()
         )
         return self.filter(pk__in=newest).annotate(
             rank=Cast(rank * Value(1_000_000.0), IntegerField())
         )
+
+    def _that_match(self, query: Any, newest: list[int]) -> list[int]:
+        """Ids of the newest of these tickets that match: among the newest matches, the newest entries, all."""
+        ids = self.order_by().values_list("pk", flat=True)
+        condition, given = _compiled(query)
+        window = RawSQL(
+            f"SELECT ticket_id FROM {_newest_entries()} WHERE vector @@ {condition}", given
+        )
+        for among in (Q(pk__in=newest), Q(pk__in=window)):
+            found = list(ids.filter(among))
+            if len(found) >= ENOUGH_MATCHES:
+                return found
+        return list(ids.filter(search__vector=query).order_by("-pk")[:RANKED_MATCHES])
 
 
 def newest_matches(query: Any) -> list[int]:
@@ -85,23 +103,34 @@ def newest_matches(query: Any) -> list[int]:
     A common word is found among the newest entries, read from the end. A rare one is not, and then the text index
     has few rows to give. PostgreSQL cannot choose: it takes every word that may be cut off for equally common.
     """
-    from tickets.models import TicketSearch
-
-    table = TicketSearch._meta.db_table
-    compiler = TicketSearch.objects.all().query.get_compiler(connection=connection)
-    sql, given = compiler.compile(query.resolve_expression(TicketSearch.objects.all().query))
+    condition, given = _compiled(query)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT ticket_id
-                  FROM (SELECT * FROM {table} ORDER BY ticket_id DESC LIMIT {READ_FROM_THE_END}) newest
-                 WHERE vector @@ {sql} LIMIT {RANKED_MATCHES}""",
+            f"SELECT ticket_id FROM {_newest_entries()} WHERE vector @@ {condition} LIMIT {RANKED_MATCHES}",
             given,
         )
         ids = [pk for (pk,) in cursor.fetchall()]
         if len(ids) < RANKED_MATCHES:
-            cursor.execute(indexed_matches(sql), given)
+            cursor.execute(indexed_matches(condition), given)
             ids = [pk for (pk,) in cursor.fetchall()]
     return ids
+
+
+def _compiled(query: Any) -> tuple[str, Any]:
+    """The search as SQL and its parameters."""
+    from tickets.models import TicketSearch
+
+    entries = TicketSearch.objects.all().query
+    compiler = entries.get_compiler(connection=connection)
+    sql, given = compiler.compile(query.resolve_expression(entries))
+    return sql, given
+
+
+def _newest_entries() -> str:
+    from tickets.models import TicketSearch
+
+    table = TicketSearch._meta.db_table
+    return f"(SELECT * FROM {table} ORDER BY ticket_id DESC LIMIT {READ_FROM_THE_END}) AS newest"
 
 
 def indexed_matches(condition: str) -> str:

@@ -1,4 +1,4 @@
-"""Python's collector, settled for workers: what is loaded once is not looked through again and again."""
+"""Python's collector, settled for long runs: what is loaded once is not looked through again and again."""
 
 import gc
 from typing import Any, Final
@@ -11,7 +11,7 @@ YOUNG: Final = 20_000
 
 @worker_process_init.connect
 def settle(**_: Any) -> None:
-    """Saves a tenth of a triage worker's time, and leaves the memory shared that it was forked with."""
+    """Without it a full collection stops a web process for a tenth of a second, and copies what workers share."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 10)

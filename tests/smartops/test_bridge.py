@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -28,7 +29,11 @@ def ask(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(Bridge(wsgi, threads=1)(scope, receive, send))
+    async def serve() -> None:
+        await Bridge(wsgi, threads=1)(scope, receive, send)
+
+    with ThreadPoolExecutor(1) as apart:  # a browser test may have left its loop in this thread
+        apart.submit(asyncio.run, serve()).result()
     return sent
 
 

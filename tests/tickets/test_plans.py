@@ -75,6 +75,14 @@ def test_a_search_for_a_common_word_ranks_the_newest(many: None) -> None:
     assert ids == set(Ticket.objects.order_by("-id").values_list("pk", flat=True)[:RANKED_MATCHES])
 
 
+def test_a_search_among_filtered_tickets_finds_the_old_ones_too(many: None) -> None:
+    # The newest thousand printers hold five open ones; all hundred must be found.
+    open_ones = Ticket.objects.filter(status="open")
+
+    assert open_ones.ranked("printer").count() == 100
+    assert open_ones.ranked("zanzi").count() == 4
+
+
 def test_the_sweep_reads_its_partial_index(many: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(

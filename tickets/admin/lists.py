@@ -107,8 +107,4 @@ def search(queryset: QuerySet[Ticket], text: str) -> QuerySet[Ticket]:
     if number.isdecimal() and len(number) < 19:
         return queryset.filter(pk=number) | queryset.filter(external_id=number)
     found = queryset.filter(external_id=text.strip())
-    return (
-        found
-        if found.exists()
-        else queryset.filter(pk__in=Ticket.objects.ranked(text).values("pk"))
-    )
+    return found if found.exists() else queryset.filter(pk__in=queryset.ranked(text).values("pk"))
