@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from unfold.decorators import display
 
 from tickets.models import Department, Ticket, TriageStatus
+from tickets.querysets import TicketQuerySet
 
 COUNTED = 10_000
 
@@ -101,7 +102,7 @@ def short_age(seconds: float) -> str:
     return "now"
 
 
-def search(queryset: QuerySet[Ticket], text: str) -> QuerySet[Ticket]:
+def search(queryset: TicketQuerySet, text: str) -> QuerySet[Ticket]:
     """Tickets by number (`#12`, `12`), by the sender's id, or by their words."""
     number = text.strip().removeprefix("#")
     if number.isdecimal() and len(number) < 19:
