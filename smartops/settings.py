@@ -215,8 +215,8 @@ CELERY_TASK_QUEUES = queues.QUEUES
 CELERY_TASK_ROUTES = queues.ROUTES
 CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a misspelt queue fails loudly
-# The next message waits in the worker while one runs: a tenth more tickets a second. If its worker hangs, the sweep
-# sends it to another one.
+# The next message waits in the worker while one runs: a tenth more tickets a second. The sweep sends it again
+# should its worker hang.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 2
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
     True  # or the redelivered copy runs beside it
