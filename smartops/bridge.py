@@ -29,7 +29,7 @@ class Bridge:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise NotImplementedError(f"{scope['type']} is not served here.")
+            raise ValueError(f"Only http is served here, not {scope['type']}.")
         loop = asyncio.get_running_loop()
         environ: Any = build_environ(scope, await _body(loop, receive))
         answer = _Answer(loop, send)

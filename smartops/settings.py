@@ -224,9 +224,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
 CELERY_WORKER_CONSUMER = "workers.consumer:SafeConsumer"
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
-CELERY_DB_REUSE_MAX = (
-    1_000_000  # else a new connection a task; the base task drops dead and old ones
-)
+# Otherwise each task opens a database connection. The base task drops dead and old ones.
+CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KB; a leak's fuse
 CELERY_WORKER_SEND_TASK_EVENTS = env.bool("CELERY_EVENTS", True)  # Flower's source

@@ -100,5 +100,5 @@ def test_the_answer_is_closed_whatever_happens(breaks: bool) -> None:
 
 
 def test_what_is_not_http_is_refused() -> None:
-    with pytest.raises(NotImplementedError, match="websocket"):
+    with pytest.raises(ValueError, match="websocket"):
         ask(app(), kind="websocket")

@@ -41,9 +41,7 @@ class TrainedModel:
     prior: NDArray[np.float32]  # one a label: its share among the examples
     temperature: float
     auto_thresholds: Mapping[str, float]  # label -> confidence from which it is right often enough
-    rule_weight: float = (
-        0.0  # how much the rules say beside it (`triage.pool`); thresholds hold for both together
-    )
+    rule_weight: float = 0.0  # of the rules beside it (`triage.pool`); thresholds hold for both
     scores: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

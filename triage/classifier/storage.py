@@ -11,7 +11,7 @@ import numpy as np
 
 from triage.classifier.model import TrainedModel
 
-FORMAT: Final = 2
+FORMAT: Final = 1
 #: The model that comes with the product; `make model` writes it.
 SHIPPED: Final = Path(__file__).resolve().parent / "shipped.zip"
 MOST_BYTES: Final = 300 * 2**20  # unpacked; a file that claims more is refused
@@ -77,7 +77,7 @@ def loads(data: bytes) -> TrainedModel:
             vocabulary={word: index for index, word in enumerate(words)},
             temperature=float(about["temperature"]),
             auto_thresholds=about["auto_thresholds"],
-            rule_weight=float(about["rule_weight"]),
+            rule_weight=float(about.get("rule_weight", 0.0)),  # older ones know none
             scores=about["scores"],
             **arrays,
         )

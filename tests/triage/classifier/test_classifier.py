@@ -105,6 +105,12 @@ def test_a_damaged_or_foreign_model_is_refused_with_a_reason(
         loads(data)
 
 
+def test_a_model_from_before_rules_had_a_weight_can_still_be_read(model: TrainedModel) -> None:
+    older = loads(rewritten(dumps(model), "from before rules had a weight"))
+
+    assert (older.labels, older.rule_weight) == (model.labels, 0.0)
+
+
 def rewritten(data: bytes, damage: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -114,6 +120,10 @@ def rewritten(data: bytes, damage: str) -> bytes:
         members["model.json"] = json.dumps(
             {**json.loads(members["model.json"]), "format": 99}
         ).encode()
+    elif damage == "from before rules had a weight":
+        about = json.loads(members["model.json"])
+        del about["rule_weight"]
+        members["model.json"] = json.dumps(about).encode()
     else:
         buffer = io.BytesIO()
         np.save(buffer, np.array([{"evil": 1}], dtype=object), allow_pickle=True)
