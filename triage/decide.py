@@ -13,9 +13,17 @@ from typing import Any, Final
 
 from triage.classifier.model import Prediction
 from triage.matrix import PriorityMatrix, priority
-from triage.pool import pooled, votes_of
+from triage.pool import pooled
 from triage.routing import Facts, RoutingTable, route
-from triage.rules import CategoryVote, RuleBook, TicketText, category_of, impact_of, urgency_of
+from triage.rules import (
+    CategoryVote,
+    RuleBook,
+    TicketText,
+    category_of,
+    impact_of,
+    urgency_of,
+    votes_of,
+)
 from triage.signals import read_signals
 
 #: Below this the department would be wrong more than once in four times: the default route takes the ticket.

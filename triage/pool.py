@@ -5,24 +5,14 @@ multiplied by exp(weight × √score) of the rules' score for it, and the shares
 chooses the weight on tickets that the classifier has not seen; 0 leaves the rules out (labels that no rule knows).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, sqrt
 from typing import Final
 
 from triage.classifier.model import TOP, Prediction
-from triage.rules import RuleHit
 
 #: The share of a label that the rules know and the classifier does not.
 UNKNOWN: Final = 0.02
-
-
-def votes_of(hits: Iterable[RuleHit]) -> dict[str, float]:
-    """Return the rules' score for each category they speak of."""
-    votes: dict[str, float] = {}
-    for hit in hits:
-        if hit.rule.category:
-            votes[hit.rule.category] = votes.get(hit.rule.category, 0.0) + hit.score
-    return votes
 
 
 def pooled(guess: Prediction, votes: Mapping[str, float], weight: float) -> Prediction:

@@ -119,18 +119,25 @@ def _applies(rule: RuleSpec, score: float, text: TicketText) -> bool:
     )
 
 
+def votes_of(hits: Iterable[RuleHit]) -> dict[str, float]:
+    """Return the rules' score for each category they speak of."""
+    votes: dict[str, float] = {}
+    for hit in hits:
+        if hit.rule.category:
+            votes[hit.rule.category] = votes.get(hit.rule.category, 0.0) + hit.score
+    return votes
+
+
 def category_of(hits: Sequence[RuleHit]) -> CategoryVote:
     """Return the category with the highest sum of scores; a final rule beats all others.
 
     Confidence is 1 for a final rule. Otherwise it grows from 0.55 with the score's lead over the runner-up, up to
     0.85: 0.55 + 0.30 × (1 - runner-up / winner) × (1 - 1 / winner's score), for scores above 1.
     """
-    sums: dict[str, float] = {}
     for hit in hits:
-        if hit.rule.category:
-            if hit.rule.final:
-                return CategoryVote(hit.rule.category, 1.0, (hit.rule_id,), hit.terms, final=True)
-            sums[hit.rule.category] = sums.get(hit.rule.category, 0.0) + hit.score
+        if hit.rule.category and hit.rule.final:
+            return CategoryVote(hit.rule.category, 1.0, (hit.rule_id,), hit.terms, final=True)
+    sums = votes_of(hits)
     if not sums:
         return CategoryVote(None, NO_HIT)
     ranked = sorted(

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from triage.classifier.features import Example
 from triage.classifier.model import TOP, Prediction
 from triage.classifier.training import train
-from triage.pool import UNKNOWN, pooled, votes_of
-from triage.rules import RuleBook, RuleSpec, TicketText
+from triage.pool import UNKNOWN, pooled
+from triage.rules import RuleBook, RuleSpec, TicketText, votes_of
 from triage.terms import Term
 
 LABELS = ("billing", "hr", "network", "storage", "bug")

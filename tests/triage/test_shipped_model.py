@@ -7,8 +7,8 @@ from triage.classifier.features import Example
 from triage.classifier.storage import SHIPPED, loads
 from triage.defaults import category_rules
 from triage.models import ClassifierModel
-from triage.pool import pooled, votes_of
-from triage.rules import TicketText
+from triage.pool import pooled
+from triage.rules import TicketText, votes_of
 from triage.services import install_shipped, make_champion, train_classifier
 from triage.services.models import SHIPPED_FROM
 

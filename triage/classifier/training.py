@@ -21,8 +21,7 @@ from triage.classifier.features import (
     vectorize,
 )
 from triage.classifier.model import Prediction, TrainedModel, softmax
-from triage.pool import votes_of
-from triage.rules import RuleBook, TicketText
+from triage.rules import RuleBook, TicketText, votes_of
 
 MIN_PER_LABEL: Final = 5
 FOLDS: Final = 5

@@ -32,9 +32,8 @@ def train_classifier(
 
     :raises TooFewExamples: saying what is missing.
     """
-    from triage.classifier.training import (
-        train,
-    )  # scikit-learn: 1.5 s and 80 MB that only this needs
+    # Here, for it loads scikit-learn: 1.5 s and 80 MB that only training needs.
+    from triage.classifier.training import train
 
     rules = knowledge.current().knowledge.rules
     # Seconds to minutes: outside any transaction.

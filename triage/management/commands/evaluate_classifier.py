@@ -15,8 +15,8 @@ from triage.classifier.model import Prediction, TrainedModel
 from triage.classifier.storage import loads
 from triage.classifier.training import TooFewExamples, train
 from triage.models import ClassifierModel
-from triage.pool import pooled, votes_of
-from triage.rules import RuleBook, TicketText
+from triage.pool import pooled
+from triage.rules import RuleBook, TicketText, votes_of
 
 
 class Command(BaseCommand):
