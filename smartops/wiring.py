@@ -9,8 +9,9 @@ from typing import Any
 from django.contrib.sessions.models import Session
 from knox.models import AuthToken
 
-from tickets.models import Ticket, TicketEvent
+from tickets.models import Ticket
 from tickets.services.idempotency import forget_old_keys
+from tickets.services.recording import NewEvent
 from tickets.signals import tickets_changed, tickets_opened
 from triage import services as triage
 from workers.services import PURGES
@@ -20,7 +21,7 @@ def opened(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
     triage.request_triage(tickets=tickets)
 
 
-def changed(sender: Any, *, tickets: list[Ticket], events: list[TicketEvent], **_: Any) -> None:
+def changed(sender: Any, *, tickets: list[Ticket], events: list[NewEvent], **_: Any) -> None:
     triage.react_to_changes(events=events)
 
 

@@ -8,8 +8,9 @@ the routing table. What a person set is an input, never an output.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from triage.classifier.model import Prediction
 from triage.matrix import PriorityMatrix, priority
@@ -34,15 +35,14 @@ FALLBACK_CATEGORY: Final = "general"
 LEAST: Final = 3  # impact and urgency of a ticket that says nothing about them
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """A ticket as triage sees it. `fixed` holds the fields that a person or the sender decided."""
 
     title: str
     description: str
     source: str
     tier: str
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ class Knowledge:
     rule_weight: float = 0.0
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     category: str
     impact: int
     urgency: int

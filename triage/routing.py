@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from triage.terms import Matcher, Term, words_of
 
@@ -23,8 +24,7 @@ class RoutingSpec:
     is_default: bool = False
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What routes ask about a ticket. `category` is "" when none can be trusted."""
 
     category: str
@@ -35,8 +35,7 @@ class Facts:
     priority: int
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     department: str
     group: str | None
     rule_id: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from triage.signals import LOW, Signals
 from triage.terms import TITLE_FACTOR, Matcher, Term, words_of
@@ -32,16 +32,14 @@ class RuleSpec:
     final: bool = False
 
 
-@dataclass(frozen=True)
-class TicketText:
+class TicketText(NamedTuple):
     title: str
     description: str
     source: str = ""
     tier: str = ""
 
 
-@dataclass(frozen=True)
-class RuleHit:
+class RuleHit(NamedTuple):
     """A rule that matched: with which terms, and how strongly."""
 
     rule: RuleSpec
@@ -57,8 +55,7 @@ class RuleHit:
         return self.rule.tags
 
 
-@dataclass(frozen=True)
-class CategoryVote:
+class CategoryVote(NamedTuple):
     """What the rules say about the category. None when no rule with a category matched."""
 
     category: str | None

@@ -1,10 +1,10 @@
 """The words that speak of impact and urgency, as patterns that `triage.phrases` expands."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     EVERYBODY = "many people, or all"
     TEAM = "several people, or a system that several share"
     ONE = "only the sender"

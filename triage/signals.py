@@ -7,7 +7,6 @@ The words themselves are in `triage.signal_words`.
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from triage.counting import NUMBERS, count_at
@@ -23,11 +22,13 @@ HIGH, MEDIUM, LOW = 1, 2, 3
 
 _TREE: Final = tree_of(PHRASES)
 _BEGINS: Final = _TREE.following
+_STARTS: Final = _BEGINS.keys() | NUMBERS.keys()
 _DIGITS: Final = frozenset("0123456789")
 
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d{3})+(?!\d)|[^\W_]+(?:'[^\W_]+)?|[^\w\s'/\"`*:=-]|\n")
+_CLAIMING: Final = ("severity", "priority", "urgency")
 _CLAIM: Final = re.compile(
-    r"(?:severity|priority|urgency)\"?\s*[:=]\s*\"?(critical|high|warning|info|low|none)\b",
+    rf"(?:{'|'.join(_CLAIMING)})\"?\s*[:=]\s*\"?(critical|high|warning|info|low|none)\b",
     re.IGNORECASE,
 )
 _CLAIMED: Final = {"critical": HIGH, "high": HIGH, "warning": MEDIUM}
@@ -47,8 +48,7 @@ _FILLERS: Final = frozenset(
 _REACH: Final = 4
 
 
-@dataclass(frozen=True)
-class Signals:
+class Signals(NamedTuple):
     """Impact and urgency, 1 (high) to 3 (low), or None when the text says nothing; with sentences why.
 
     `calm`: the text asks for patience itself, which no keyword rule should overrule.
@@ -94,7 +94,9 @@ def tokens_of(text: str) -> list[str]:
 def _find(tokens: list[str]) -> _Found:
     phrases: dict[Kind, str] = {}
     people = things = (0, "")
-    for start, token in enumerate(tokens):
+    starts = [i for i, token in enumerate(tokens) if token in _STARTS or token[0] in _DIGITS]
+    for start in starts:
+        token = tokens[start]
         if token in _BEGINS and _may_go_on(_BEGINS[token], tokens, start + 1):
             for kind, end in _TREE.phrases_at(tokens, start):
                 quoted = " ".join(tokens[start:end])
@@ -145,13 +147,19 @@ def _impact(found: _Found) -> tuple[int | None, str]:
     return None, ""
 
 
+def _claim(text: str) -> re.Match[str] | None:
+    """What the sender calls it. The words are looked for first: the pattern would try itself at every letter."""
+    plain = text.lower()
+    return _CLAIM.search(text) if any(word in plain for word in _CLAIMING) else None
+
+
 def _urgency(phrases: dict[Kind, str], text: str) -> tuple[int | None, str, bool]:
     alarm = phrases.get(Kind.STANDSTILL) or phrases.get(Kind.PRESSING)
     if Kind.DANGER in phrases:
         return HIGH, f"It says “{phrases[Kind.DANGER]}”.", False
     if Kind.CALM in phrases and not (Kind.STANDSTILL in phrases and Kind.PRESSING in phrases):
         return LOW, f"It says “{phrases[Kind.CALM]}”.", True
-    claim = _CLAIM.search(text) if ":" in text or "=" in text else None
+    claim = _claim(text)
     if claim:
         level = _CLAIMED.get(claim[1].lower(), LOW)
         return level, f"Its sender calls it “{claim[0]}”.", False

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
+_Pair = tuple[str, str]
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SAME: Final = (("e-mail", "email"), ("wi-fi", "wifi"))
 #: Words read from one text; the rest of a very long one (a log, a dump) says nothing new.
@@ -71,9 +72,9 @@ class Matcher:
     """Many terms, compiled once. `find` looks at each word of a text once, however many terms there are."""
 
     _words: Mapping[str, tuple[int, ...]]  # a word, as it or its plural stands in a text -> terms
-    _firsts: frozenset[str]  # words that begin a phrase
-    _pairs: Mapping[tuple[str, str], tuple[int, ...]]  # phrases of two words
-    _phrases: Mapping[tuple[str, str], tuple[_Phrase, ...]]  # longer ones, by their first two
+    _pairs: Mapping[_Pair, tuple[int, ...]]  # phrases of two words
+    _phrases: Mapping[_Pair, tuple[_Phrase, ...]]  # longer ones, by their first two
+    _begun: frozenset[_Pair]  # the keys of both
     _open: Mapping[str, tuple[_Phrase, ...]]  # two words, of which the second may go on
     _prefixes: Mapping[str, tuple[tuple[str, int], ...]]  # by their first letters
     _letters: int = 0  # how many of them; 0 without prefixes
@@ -82,8 +83,8 @@ class Matcher:
     def compile(cls, texts: Iterable[str]) -> "Matcher":
         """Build a matcher; `find` answers with the positions of `texts` that occur."""
         single: dict[str, list[int]] = {}
-        pairs: dict[tuple[str, str], list[int]] = {}
-        phrases: dict[tuple[str, str], list[_Phrase]] = {}
+        pairs: dict[_Pair, list[int]] = {}
+        phrases: dict[_Pair, list[_Phrase]] = {}
         opened: dict[str, list[_Phrase]] = {}
         prefixes: list[tuple[str, int]] = []
         for key, text in enumerate(texts):
@@ -106,39 +107,30 @@ class Matcher:
         begun: dict[str, list[tuple[str, int]]] = {}
         for prefix, key in prefixes:
             begun.setdefault(prefix[:letters], []).append((prefix, key))
-        firsts = frozenset(first for first, _ in (*pairs, *phrases)) | opened.keys()
         return cls(
-            *(_frozen(single), firsts, _frozen(pairs), _frozen(phrases), _frozen(opened)),
-            *(_frozen(begun), letters),
+            *(_frozen(single), _frozen(pairs), _frozen(phrases)),
+            *(frozenset(pairs) | frozenset(phrases), _frozen(opened), _frozen(begun), letters),
         )
 
     def find(self, words: list[str]) -> set[int]:
         """Return the positions of the terms that occur in `words` (as `words_of` makes them)."""
         found: set[int] = set()
-        single, firsts, prefixes, letters = self._words, self._firsts, self._prefixes, self._letters
-        for index, word in enumerate(words):
-            if word in single:
-                found.update(single[word])
-            if word in firsts:
-                found.update(self._phrases_at(words, index))
-            if word[:letters] in prefixes:
-                found.update(
-                    key for begun, key in prefixes[word[:letters]] if word.startswith(begun)
-                )
-        return found
-
-    def _phrases_at(self, words: list[str], index: int) -> list[int]:
-        begin = words[index : index + 2]
-        if len(begin) < 2:
-            return []
-        first, second = begin
-        found = list(self._pairs.get((first, second), ()))
-        for phrase in self._phrases.get((first, second), ()):
-            if _goes_on(phrase, words, index + 2):
-                found.append(phrase.key)
-        for phrase in self._open.get(first, ()):
-            if second.startswith(phrase.last) or singular(second) == phrase.last:
-                found.append(phrase.key)
+        # Intersections look at all words at once; what they leave, which is little, is looked at one by one.
+        for word in self._words.keys() & words:
+            found.update(self._words[word])
+        pairs = [*zip(words, words[1:], strict=False)]
+        for pair in self._begun.intersection(pairs):
+            found.update(self._pairs.get(pair, ()))
+            for phrase in self._phrases.get(pair, ()):
+                if any(
+                    here == pair and _goes_on(phrase, words, i) for i, here in enumerate(pairs, 2)
+                ):
+                    found.add(phrase.key)
+        for word in [word for word in words if word[: self._letters] in self._prefixes]:
+            prefixes = self._prefixes[word[: self._letters]]
+            found.update(key for prefix, key in prefixes if word.startswith(prefix))
+        if self._open:
+            found.update(p.key for a, b in pairs for p in self._open.get(a, ()) if _ends(p, b))
         return found
 
 
@@ -155,9 +147,10 @@ def _frozen(lists: Mapping[_K, list[_T]]) -> dict[_K, tuple[_T, ...]]:
 def _goes_on(phrase: _Phrase, words: list[str], start: int) -> bool:
     """Whether the rest of the phrase stands at `start`; its last word may be a plural or, with `*`, go on."""
     end = start + len(phrase.middle)
-    if end >= len(words) or words[start:end] != phrase.middle:
-        return False
-    last = words[end]
+    return end < len(words) and words[start:end] == phrase.middle and _ends(phrase, words[end])
+
+
+def _ends(phrase: _Phrase, last: str) -> bool:
     return (
         last == phrase.last
         or singular(last) == phrase.last

@@ -18,6 +18,7 @@ from smartops import embedded
 
 BASE = Path(__file__).resolve().parent.parent.parent
 LEASE_SECONDS = 3
+UNFINISHED = "SELECT count(*) FROM triage_triagejob WHERE state IN ('pending', 'running')"
 
 
 class Desk:
@@ -145,9 +146,7 @@ class Desk:
         return int(self.sql(query, *parameters)[0][0])
 
     def unfinished(self) -> int:
-        return self.count(
-            "SELECT count(*) FROM triage_triagejob WHERE state IN ('pending', 'running')"
-        )
+        return self.count(UNFINISHED)
 
     def wait_until_triaged(self, seconds: float = 40) -> None:
         self.wait_for(lambda: self.unfinished() == 0, seconds, "triage")

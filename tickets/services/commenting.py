@@ -4,8 +4,15 @@ from datetime import datetime
 
 from django.db import transaction
 
-from tickets.models import Comment, EventKind, Ticket, TicketEvent
-from tickets.services.recording import Change, index_for_search, lock, record_changes
+from tickets.models import Comment, EventKind, Ticket
+from tickets.services.recording import (
+    Change,
+    NewEvent,
+    index_for_search,
+    insert_events,
+    lock,
+    record_changes,
+)
 from tickets.signals import tickets_changed
 from workers.context import current_request_id
 
@@ -19,14 +26,16 @@ def comment_on(*, ticket: Ticket, body: str, public: bool, actor: str, now: date
     )
     first = {"first_response_at": now} if public and ticket.first_response_at is None else {}
     record_changes([Change(ticket, {}, silent=first or {"updated_at": now})], actor=actor, now=now)
-    event = TicketEvent.objects.create(
-        ticket=ticket,
-        kind=EventKind.COMMENTED,
-        changes={"comment": [None, comment.pk], "public": [None, public]},
-        actor=actor,
-        request_id=current_request_id(),
-        at=now,
+    event = NewEvent(
+        ticket,
+        EventKind.COMMENTED,
+        {"comment": [None, comment.pk], "public": [None, public]},
+        actor,
+        "",
+        current_request_id(),
+        now,
     )
+    insert_events([event])
     index_for_search([ticket.pk])
     tickets_changed.send(Ticket, tickets=[ticket], events=[event])
     return comment

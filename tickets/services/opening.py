@@ -11,12 +11,14 @@ from django.db import IntegrityError, transaction
 from tickets.directory import LOOKED_UP, Directory
 from tickets.intake import Errors, TicketIn
 from tickets.lifecycle import Status, path
-from tickets.models import EventKind, Ticket, TicketEvent
+from tickets.models import EventKind, Ticket
 from tickets.services.changing import IllegalMove, check_move, moved
 from tickets.services.recording import (
     LOCKABLE,
     Change,
+    NewEvent,
     index_for_search,
+    insert_events,
     lock,
     record_changes,
 )
@@ -112,7 +114,7 @@ class _Intake:
                 outcome = self._news(ticket, item, fields, changes)
             outcomes.append(outcome)
         self._insert([ticket for _, ticket in fresh])
-        changed = {e.ticket_id for e in record_changes(changes, actor=self.actor, now=self.now)}
+        changed = {e.ticket.id for e in record_changes(changes, actor=self.actor, now=self.now)}
         for outcome in outcomes:
             if (
                 outcome.result is Result.UPDATED
@@ -176,20 +178,17 @@ class _Intake:
         for ticket, pk in zip(tickets, insert_rows(Ticket, rows), strict=True):
             ticket.pk = pk
         request_id = current_request_id()
-        insert_rows(
-            TicketEvent,
-            [
-                {
-                    "ticket_id": ticket.pk,
-                    "kind": EventKind.OPENED,
-                    "changes": {"status": [None, ticket.status]},
-                    "actor": self.actor,
-                    "reason": "",
-                    "request_id": request_id,
-                    "at": self.now,
-                }
-                for ticket in tickets
-            ],
+        insert_events(
+            NewEvent(
+                t,
+                EventKind.OPENED,
+                {"status": [None, t.status]},
+                self.actor,
+                "",
+                request_id,
+                self.now,
+            )
+            for t in tickets
         )
         index_for_search([ticket.pk for ticket in tickets])
         tickets_opened.send(Ticket, tickets=tickets)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from django.db import connection, models
 
@@ -52,7 +53,19 @@ class Change:
     request_id: str = ""
 
 
-def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> list[TicketEvent]:
+class NewEvent(NamedTuple):
+    """A line for the history, as `TicketEvent` keeps it, before it is written."""
+
+    ticket: Ticket
+    kind: EventKind
+    changes: dict[str, Any]
+    actor: str
+    reason: str
+    request_id: str
+    at: datetime
+
+
+def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> list[NewEvent]:
     """Write `changes` in the caller's transaction: one UPDATE, one INSERT of events, one announcement.
 
     Values equal to the present ones are dropped; a ticket without any difference gets no event. Two changes of one
@@ -60,38 +73,35 @@ def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> l
     """
     touched: dict[int, Ticket] = {}
     columns: set[str] = {"updated_at", "version"}
-    events: list[TicketEvent] = []
+    events: list[NewEvent] = []
     for change in changes:
         differences, changed = _apply(change, columns)
         if differences:
             events.append(
-                TicketEvent(
-                    ticket=change.ticket,
-                    kind=change.kind,
-                    changes=differences,
-                    actor=actor,
-                    reason=change.reason,
-                    request_id=change.request_id or current_request_id(),
-                    at=now,
+                NewEvent(
+                    change.ticket,
+                    change.kind,
+                    differences,
+                    actor,
+                    change.reason,
+                    change.request_id or current_request_id(),
+                    now,
                 )
             )
         if changed:
-            touched[change.ticket.pk] = change.ticket
+            touched[change.ticket.id] = change.ticket
     for ticket in touched.values():
         ticket.updated_at = now
         ticket.version += 1
-    written = [name for name in _WRITTEN if name in columns]
-    update_rows(
-        Ticket,
-        [{"id": t.pk} | {name: getattr(t, name) for name in written} for t in touched.values()],
-        written,
-    )
+    written = ["id", *(name for name in _WRITTEN if name in columns)]
+    values_of = attrgetter(*written)
+    rows = [dict(zip(written, values_of(t), strict=True)) for t in touched.values()]
+    update_rows(Ticket, rows, written[1:])
     insert_events(events)
-    index_for_search([e.ticket_id for e in events if e.changes.keys() & {"title", "description"}])
+    index_for_search([e.ticket.id for e in events if e.changes.keys() & {"title", "description"}])
     if events:
-        tickets_changed.send(
-            Ticket, tickets=list({e.ticket_id: e.ticket for e in events}.values()), events=events
-        )
+        tickets = list({e.ticket.id: e.ticket for e in events}.values())
+        tickets_changed.send(Ticket, tickets=tickets, events=events)
     return events
 
 
@@ -121,6 +131,8 @@ def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], boo
 
 def readable(value: Any) -> Any:
     """A value as the history shows it."""
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, models.Model):
         return getattr(value, "slug", None) or str(value)
     if isinstance(value, datetime):
@@ -130,33 +142,30 @@ def readable(value: Any) -> Any:
     return value
 
 
-def insert_events(events: Sequence[TicketEvent]) -> None:
-    insert_rows(
-        TicketEvent,
-        [
-            {
-                "ticket_id": event.ticket_id,
-                "kind": event.kind,
-                "changes": event.changes,
-                "actor": event.actor,
-                "reason": event.reason,
-                "request_id": event.request_id,
-                "at": event.at,
-            }
-            for event in events
-        ],
+def insert_events(events: Iterable[NewEvent]) -> None:
+    columns = ("ticket_id", *NewEvent._fields[1:])
+    rows = [dict(zip(columns, (e.ticket.id, *e[1:]), strict=True)) for e in events]
+    insert_rows(TicketEvent, rows)
+
+
+def lock(ids: Iterable[int]) -> list[Ticket]:
+    """Read and lock tickets in the order of their ids, so that two callers never wait for each other."""
+    tickets = Ticket.objects.filter(pk__in=ids).select_related(
+        "category", "department", "group", "assignee"
     )
-
-
-def lock(ids: Iterable[int], *, without: Sequence[str] = (), joined: bool = True) -> list[Ticket]:
-    """Read and lock tickets in the order of their ids, so that two callers never wait for each other.
-
-    `without` names columns that the caller does not need; without `joined` the caller brings the related rows.
-    """
-    tickets = Ticket.objects.filter(pk__in=ids).defer(*without)
-    if joined:
-        tickets = tickets.select_related("category", "department", "group", "assignee")
     return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
+def lock_columns(ids: Sequence[int], columns: Sequence[str]) -> list[Ticket]:
+    """Like `lock`, for those who need a few columns of many tickets: half the work."""
+    names = ("id", *columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {", ".join(names)} FROM {Ticket._meta.db_table}
+                 WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE""",
+            [list(ids)],
+        )
+        return [Ticket.from_db(connection.alias, names, row) for row in cursor.fetchall()]
 
 
 def index_for_search(ids: Sequence[int]) -> None:

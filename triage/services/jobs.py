@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from tickets.models import EventKind, Ticket, TicketEvent, TriageStatus
+from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
-from tickets.services.recording import lock
+from tickets.services.recording import NewEvent, lock
 from triage import knowledge
 from triage.decide import Decision, Given, decide
 from triage.matrix import priority
@@ -49,11 +49,11 @@ def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = Non
     return ids
 
 
-def react_to_changes(*, events: Sequence[TicketEvent]) -> None:
+def react_to_changes(*, events: Sequence[NewEvent]) -> None:
     """New words ask for a new triage; a new impact or urgency makes a new priority. The caller's transaction."""
-    reworded = {e.ticket_id: e.ticket for e in events if e.changes.keys() & _ASKS}
+    reworded = {e.ticket.id: e.ticket for e in events if e.changes.keys() & _ASKS}
     rescored = {
-        e.ticket_id: e.ticket
+        e.ticket.id: e.ticket
         for e in events
         if e.actor != ACTOR
         and e.changes.keys() & {"impact", "urgency"}

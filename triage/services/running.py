@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
-from tickets.services.recording import lock
+from tickets.services.recording import lock_columns
 from triage import knowledge
 from triage.classifier.model import Prediction
 from triage.decide import Decision, Given, decide
@@ -26,8 +25,7 @@ from workers.sql import insert_rows
 log = structlog.get_logger("triage.run")
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A claimed job with what the engines need of its ticket."""
 
     job: int
@@ -37,8 +35,7 @@ class Work:
     given: Given
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     work: Work
     decision: Decision
     milliseconds: float
@@ -68,15 +65,18 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
 
 #: What a person or the sender may have decided. Of the related rows only the keys are read.
 _FIXABLE: Final = ("category_id", "department_id", "group_id", "impact", "urgency", "priority")
+_READ: Final = f"""
+    SELECT job.id, job.ticket_id, job.request_id, job.attempts, title, description, source, customer_tier,
+           locked_fields, {", ".join(_FIXABLE)}
+      FROM {TriageJob._meta.db_table} job JOIN {Ticket._meta.db_table} ticket ON ticket.id = job.ticket_id
+     WHERE job.id = ANY(%s)"""
 
 
 def _read(held: Claim, loaded: Loaded) -> list[Work]:
     """The claimed jobs' tickets as plain values: no model instances on the hot path."""
-    rows = TriageJob.objects.filter(pk__in=held.ids).values_list(
-        *("pk", "ticket_id", "request_id", "attempts", "ticket__title", "ticket__description"),
-        *("ticket__source", "ticket__customer_tier", "ticket__locked_fields"),
-        *(f"ticket__{name}" for name in _FIXABLE),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [list(held.ids)])
+        rows = cursor.fetchall()
     found = []
     for job, ticket, request_id, attempts, title, text, source, tier, locked, *values in rows:
         fixed = _fixed(locked, values, loaded) if locked else {}
@@ -131,20 +131,8 @@ def _guess_all(works: Sequence[Work], loaded: Loaded) -> dict[int, Prediction | 
         return found
 
 
-#: Columns that triage does not touch, and so does not read when it locks the tickets.
-_UNREAD: Final = (
-    *(
-        "title",
-        "description",
-        "requester_name",
-        "requester_email",
-        "owner_id",
-        "external_id",
-        "source",
-    ),
-    *("server", "customer_tier", "opened_at", "first_response_at", "resolved_at", "closed_at"),
-    *("created_at", "updated_at", "source_updated_at"),
-)
+#: What triage may change, or must look at before it does.
+_LOCKED: Final = (*_FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version")
 
 
 @transaction.atomic(durable=True)
@@ -162,7 +150,7 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
 
 def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:
     """The tickets, locked, with the rows they point to from what is loaded: the joins would double the work."""
-    tickets = lock(ids, without=_UNREAD, joined=False)
+    tickets = lock_columns(ids, _LOCKED)
     for name, rows in loaded.by_id.items():
         for ticket in tickets:
             row = rows.get(getattr(ticket, f"{name}_id"))
