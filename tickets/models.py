@@ -187,7 +187,9 @@ class Ticket(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["source", "external_id"], name="tickets_ticket_one_per_external_id"
+                fields=["source", "external_id"],
+                name="tickets_ticket_one_per_external_id",
+                condition=Q(external_id__isnull=False),
             ),
             models.CheckConstraint(
                 name="tickets_ticket_status_is_known", condition=Q(status__in=Status.values)

@@ -63,7 +63,6 @@ class CategoryVote(NamedTuple):
     rule_ids: tuple[int, ...] = ()
     terms: tuple[str, ...] = ()
     final: bool = False
-    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,13 +143,11 @@ def category_of(hits: Sequence[RuleHit]) -> CategoryVote:
     lead = 1 - (ranked[1][1] / score if len(ranked) > 1 else 0.0)
     confidence = ONE_HIT + (CAP - ONE_HIT) * lead * (1 - 1 / max(score, 1.0))
     mine = [hit for hit in hits if hit.rule.category == winner]
-    total = sum(sums.values())
     return CategoryVote(
         winner,
         confidence,
         tuple(hit.rule_id for hit in mine),
         tuple(term for hit in mine for term in hit.terms),
-        alternatives=tuple((name, value / total) for name, value in ranked[:3]),
     )
 
 

@@ -1,11 +1,16 @@
 """The queries behind the lists use their indexes, so that a million tickets cost what a thousand do."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.factories import make_user
 from tickets.models import Ticket
 from tickets.querysets import RANKED_MATCHES, indexed_matches
+from triage.models import TriageJob
+from workers import leases
 
 pytestmark = pytest.mark.django_db
 
@@ -83,16 +88,45 @@ def test_a_search_among_filtered_tickets_finds_the_old_ones_too(many: None) -> N
     assert open_ones.ranked("zanzi").count() == 4
 
 
-def test_the_sweep_reads_its_partial_index(many: None) -> None:
+def insert_jobs(state: str, remainder: int) -> None:
+    """A job for every second ticket, ended unless it waits."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """INSERT INTO triage_triagejob (ticket_id, state, attempts, nudges, request_id, error, nudge_at)
-               SELECT id, CASE WHEN id % 500 = 0 THEN 'pending' ELSE 'done' END, 1, 0, '', '', now()
-                 FROM tickets_ticket"""
+            """INSERT INTO triage_triagejob
+                      (ticket_id, state, attempts, nudges, request_id, error, nudge_at, finished_at)
+               SELECT id, %s, 0, 0, '', '', now(), CASE WHEN %s = 'done' THEN now() END
+                 FROM tickets_ticket WHERE id %% 2 = %s""",
+            [state, state, remainder],
         )
+
+
+def test_the_sweep_reads_its_partial_index(many: None) -> None:
+    insert_jobs("done", 0)
+    insert_jobs("pending", 1)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM triage_triagejob WHERE state = 'pending' AND id % 500 > 0")
         cursor.execute("ANALYZE triage_triagejob")
         cursor.execute(
             """EXPLAIN SELECT id FROM triage_triagejob WHERE state IN ('pending', 'running') AND nudge_at < now()
                ORDER BY nudge_at LIMIT 5000"""
         )
         assert "triage_job_sweep" in str(cursor.fetchall())
+
+
+def test_a_claim_does_not_read_the_backlog_when_the_statistics_know_of_none(many: None) -> None:
+    insert_jobs("done", 0)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE triage_triagejob")
+    insert_jobs("pending", 1)
+    ids = list(TriageJob.objects.filter(state="pending").values_list("pk", flat=True)[:100])
+    with CaptureQueriesContext(connection) as queries:
+        held = leases.claim(TriageJob, ids, lease=timedelta(seconds=60))
+        leases.finish(TriageJob, held, ids)
+
+    for query in queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            text = str(cursor.fetchall())
+        assert "triage_triagejob_pkey" in text
+        assert "triage_job_sweep" not in text
+        assert "triage_job_unfinished" not in text

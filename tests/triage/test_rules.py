@@ -105,14 +105,6 @@ def test_the_reason_of_a_rule_quotes_its_words() -> None:
     assert impact_of(hits, Signals())[1] == "Rule “rule 1” found “leak*”."
 
 
-def test_alternatives_are_shares_of_all_scores() -> None:
-    result = vote(
-        "vpn invoice", spec(1, "network", "vpn", weight=3), spec(2, "billing", "invoice", weight=1)
-    )
-
-    assert result.alternatives == (("network", 0.75), ("billing", 0.25))
-
-
 @given(
     st.text(), st.text(), st.lists(st.tuples(st.text(max_size=8), st.floats(0.1, 9)), max_size=6)
 )

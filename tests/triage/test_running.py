@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import NOON, make_ticket
@@ -177,7 +178,9 @@ def test_the_request_that_sent_a_ticket_is_named_in_its_triage() -> None:
 def test_a_batch_gathers_what_waits_and_what_failed() -> None:
     make_ticket()
     make_ticket()
-    TriageJob.objects.filter(pk=TriageJob.objects.first().pk).update(state="failed", attempts=3)
+    TriageJob.objects.filter(pk=TriageJob.objects.first().pk).update(
+        state="failed", attempts=3, finished_at=Now()
+    )
 
     batch = services.batch_jobs(requested_by="ana", visible=Ticket.objects.all())
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from tests.factories import make_ticket
 from triage.models import TriageJob
@@ -128,7 +129,7 @@ def test_the_sweep_fails_what_killed_its_workers_too_often() -> None:
 
 
 def test_a_revived_row_has_all_its_attempts_again() -> None:
-    job = make_job(attempts=3, state=State.FAILED)
+    job = make_job(attempts=3, state=State.FAILED, finished_at=Now())
 
     assert leases.revive(TriageJob, [job.pk]) == [job.pk]
     assert leases.claim(TriageJob, [job.pk], lease=LEASE).ids == (job.pk,)

@@ -117,7 +117,7 @@ def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], boo
             # A related row is only looked up when there is one, and put in its place without Django's checks.
             old = getattr(ticket, name) if related and before is not None else before
             differences[name] = [readable(old), readable(new)]
-            setattr(ticket, column, value)
+            ticket.__dict__[column] = value
             if related:
                 related.set_cached_value(ticket, new)
             columns.add(column)

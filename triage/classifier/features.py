@@ -15,7 +15,9 @@ TextIn = tuple[str, str]  # title, description
 
 #: What is read of a description. Logs and forwarded threads go on for ever and say nothing new.
 READ_CHARACTERS: Final = 6_000
-_TOKEN: Final = re.compile(r"https?://\S+|[\w.+-]+@[\w-]+\.[\w.]+|\d+(?:\.\d+){3}|\w+", re.UNICODE)
+_PLAIN: Final = re.compile(r"\d+(?:\.\d+){3}|\w+")
+#: Looks at every word as if it began an address, which only pays in the few texts that have one.
+_ADDRESSED: Final = re.compile(rf"https?://\S+|[\w.+-]+@[\w-]+\.[\w.]+|{_PLAIN.pattern}")
 _HEX: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,}")
 
 
@@ -49,8 +51,9 @@ def tokens(text: TextIn) -> list[str]:
 def _words(text: str) -> list[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    found = _TOKEN.findall(text.casefold())
-    return [_general(token) if not token.isalpha() else token for token in found]
+    text = text.casefold()
+    pattern = _ADDRESSED if "@" in text or "://" in text else _PLAIN
+    return [_general(token) if not token.isalpha() else token for token in pattern.findall(text)]
 
 
 def _general(token: str) -> str:

@@ -81,11 +81,13 @@ class TrainedModel:
         """The strongest words, each once whether it stands in the title or in the text."""
         names: list[str] = self._names  # type: ignore[attr-defined]
         found: dict[str, float] = {}
-        for index in np.argsort(-pulls)[: 2 * WORDS].tolist():
-            pull = float(pulls[index])
+        strongest = np.argsort(-pulls)[: 2 * WORDS]
+        for column, pull in zip(
+            columns[strongest].tolist(), pulls[strongest].tolist(), strict=True
+        ):
             if pull <= 0 or len(found) == WORDS:
                 break
-            word = names[columns[index]].removeprefix("title:")
+            word = names[column].removeprefix("title:")
             found[word] = found.get(word, 0.0) + pull
         return tuple(found.items())
 
