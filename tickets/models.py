@@ -175,15 +175,6 @@ class Ticket(models.Model):
 
     objects = TicketQuerySet.as_manager()
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        """Set the columns that were read and nothing else: `Model.__init__` goes through all of them, twice."""
-        ticket = cls.__new__(cls)
-        ticket.__dict__.update(zip(field_names, values, strict=True))
-        ticket._state = ModelState()
-        ticket._state.adding, ticket._state.db = False, db
-        return ticket
-
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -248,6 +239,15 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.title}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+        """Set the columns that were read and nothing else: `Model.__init__` goes through all of them, twice."""
+        ticket = cls.__new__(cls)
+        ticket.__dict__.update(zip(field_names, values, strict=True))
+        ticket._state = ModelState()
+        ticket._state.adding, ticket._state.db = False, db
+        return ticket
 
     @property
     def priority_locked(self) -> bool:

@@ -9,23 +9,21 @@ the routing table. What a person set is an input, never an output.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from triage.classifier.model import Prediction
+from triage.evidence import Evidence, Given
 from triage.matrix import PriorityMatrix, priority
 from triage.pool import pooled
 from triage.routing import Facts, RoutingTable, route
 from triage.rules import (
     CategoryVote,
     RuleBook,
-    TicketText,
     category_of,
     impact_of,
     urgency_of,
     votes_of,
 )
-from triage.signals import read_signals
 
 #: Below this the department would be wrong more than once in four times: the default route takes the ticket.
 REVIEW_BELOW: Final = 0.30
@@ -33,16 +31,6 @@ REVIEW_BELOW: Final = 0.30
 AUTO_FROM: Final = 0.90
 FALLBACK_CATEGORY: Final = "general"
 LEAST: Final = 3  # impact and urgency of a ticket that says nothing about them
-
-
-class Given(NamedTuple):
-    """A ticket as triage sees it. `fixed` holds the fields that a person or the sender decided."""
-
-    title: str
-    description: str
-    source: str
-    tier: str
-    fixed: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,17 +63,15 @@ class Decision(NamedTuple):
     input_hash: str
 
 
-def decide(given: Given, guess: Prediction | None, knowledge: Knowledge) -> Decision:
+def decide(given: Given, evidence: Evidence, knowledge: Knowledge) -> Decision:
     """Decide every field of one ticket.
 
-    `guess` is None without a classifier. `band` is `auto` (act), `suggest` (act, but ask a person to look) or
+    `band` is `auto` (act), `suggest` (act, but ask a person to look) or
     `review` (a person decides; meanwhile the ticket goes to the default route).
     """
-    text = TicketText(given.title, given.description, given.source, given.tier)
-    hits = knowledge.rules.match(text)
+    hits, signals, guess = evidence
     if guess:
         guess = pooled(guess, votes_of(hits), knowledge.rule_weight)
-    signals = read_signals(given.title, given.description, given.tier)
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(given, guess, category_of(hits), knowledge, why)
     impact = _level("impact", given, impact_of(hits, signals), why)

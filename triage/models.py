@@ -222,6 +222,7 @@ class TriageDecision(models.Model):
         max_length=80, blank=True, help_text="Name and version of the classifier"
     )
     input_hash = models.CharField(max_length=64)
+    #: This ticket's share of what the engines took for its chunk.
     milliseconds = models.FloatField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

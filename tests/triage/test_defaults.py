@@ -3,7 +3,8 @@
 import pytest
 
 from triage import defaults, knowledge
-from triage.decide import Decision, Given, Knowledge, decide
+from triage.decide import Decision, Knowledge, decide
+from triage.evidence import Evidence, Given, examine
 from triage.matrix import DEFAULT, PriorityMatrix
 from triage.routing import RoutingTable
 from triage.rules import RuleBook
@@ -19,7 +20,10 @@ def decided(title: str, description: str = "") -> Decision:
         routing=RoutingTable.build(knowledge.routing_specs()),
         thresholds={},
     )
-    return decide(Given(title, description, "api", "standard"), None, known)
+    given = Given(title, description, "api", "standard")
+    [evidence] = examine([given], known.rules, lambda texts: [None] * len(texts))
+    assert isinstance(evidence, Evidence)
+    return decide(given, evidence, known)
 
 
 def test_an_address_is_not_a_feature_request() -> None:

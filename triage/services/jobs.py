@@ -14,7 +14,8 @@ from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
 from tickets.services.recording import NewEvent, lock
 from triage import knowledge
-from triage.decide import Decision, Given, decide
+from triage.decide import Decision, decide
+from triage.evidence import Given, examine
 from triage.matrix import priority
 from triage.models import TriageBatch, TriageJob
 from workers import leases
@@ -154,6 +155,9 @@ def analyze(
     """Decide about a text as about a ticket, and write nothing. Returns decision and milliseconds."""
     started = time.perf_counter()
     loaded = knowledge.current()
-    [guess] = loaded.guess([(title, description)])
-    decision = decide(Given(title, description, source, tier, fixed), guess, loaded.knowledge)
+    given = Given(title, description, source, tier, fixed)
+    [evidence] = examine([given], loaded.knowledge.rules, loaded.guess)
+    if isinstance(evidence, Exception):
+        raise evidence
+    decision = decide(given, evidence, loaded.knowledge)
     return decision, (time.perf_counter() - started) * 1000

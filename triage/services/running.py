@@ -13,8 +13,8 @@ from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
 from tickets.services.recording import lock_columns
 from triage import knowledge
-from triage.classifier.model import Prediction
-from triage.decide import Decision, Given, decide
+from triage.decide import Decision, decide
+from triage.evidence import Given, examine
 from triage.knowledge import Loaded
 from triage.models import TriageAttempt, TriageDecision, TriageJob
 from triage.services.jobs import ACTOR, bury_failed
@@ -38,7 +38,7 @@ class Work(NamedTuple):
 class Decided(NamedTuple):
     work: Work
     decision: Decision
-    milliseconds: float
+    milliseconds: float  # its share of what its chunk took
 
 
 def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
@@ -99,36 +99,18 @@ def _fixed(locked: Sequence[str], values: Sequence[Any], loaded: Loaded) -> dict
 def _decide_all(
     works: Sequence[Work], loaded: Loaded
 ) -> tuple[list[Decided], list[tuple[Work, Exception]]]:
-    decided, broken = [], []
-    guesses = _guess_all(works, loaded)
-    for work in works:
-        started = time.perf_counter()
+    decisions, broken = [], []
+    started = time.perf_counter()
+    found = examine([work.given for work in works], loaded.knowledge.rules, loaded.guess)
+    for work, evidence in zip(works, found, strict=True):
         try:
-            guess = guesses[work.job]
-            if isinstance(guess, Exception):
-                raise guess
-            decision = decide(work.given, guess, loaded.knowledge)
-        except (
-            Exception
-        ) as error:  # whatever a ticket's text does to the engines, its neighbours go on
+            if isinstance(evidence, Exception):
+                raise evidence
+            decisions.append((work, decide(work.given, evidence, loaded.knowledge)))
+        except Exception as error:  # the other tickets' decisions stand
             broken.append((work, error))
-        else:
-            decided.append(Decided(work, decision, (time.perf_counter() - started) * 1000))
-    return decided, broken
-
-
-def _guess_all(works: Sequence[Work], loaded: Loaded) -> dict[int, Prediction | Exception | None]:
-    texts = [(work.given.title, work.given.description) for work in works]
-    try:
-        return dict(zip((work.job for work in works), loaded.guess(texts), strict=True))
-    except Exception:  # one text broke the batch: ask for each alone
-        found: dict[int, Prediction | Exception | None] = {}
-        for work, text in zip(works, texts, strict=True):
-            try:
-                [found[work.job]] = loaded.guess([text])
-            except Exception as error:
-                found[work.job] = error
-        return found
+    each = (time.perf_counter() - started) * 1000 / max(len(works), 1)
+    return [Decided(work, decision, each) for work, decision in decisions], broken
 
 
 #: What triage may change, or must look at before it does.
