@@ -241,7 +241,9 @@ class Ticket(models.Model):
         return f"#{self.pk} {self.title}"
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+    def from_db(  # type: ignore[override]  # the stubs are of a later Django
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Self:
         """Set the columns that were read and nothing else: `Model.__init__` goes through all of them, twice."""
         ticket = cls.__new__(cls)
         ticket.__dict__.update(zip(field_names, values, strict=True))

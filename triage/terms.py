@@ -108,8 +108,13 @@ class Matcher:
         for prefix, key in prefixes:
             begun.setdefault(prefix[:letters], []).append((prefix, key))
         return cls(
-            *(_frozen(single), _frozen(pairs), _frozen(phrases)),
-            *(frozenset(pairs) | frozenset(phrases), _frozen(opened), _frozen(begun), letters),
+            _words=_frozen(single),
+            _pairs=_frozen(pairs),
+            _phrases=_frozen(phrases),
+            _begun=frozenset(pairs) | frozenset(phrases),
+            _open=_frozen(opened),
+            _prefixes=_frozen(begun),
+            _letters=letters,
         )
 
     def find(self, words: list[str]) -> set[int]:

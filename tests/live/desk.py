@@ -18,7 +18,6 @@ from smartops import embedded
 
 BASE = Path(__file__).resolve().parent.parent.parent
 LEASE_SECONDS = 3
-UNFINISHED = "SELECT count(*) FROM triage_triagejob WHERE state IN ('pending', 'running')"
 
 
 class Desk:
@@ -146,7 +145,9 @@ class Desk:
         return int(self.sql(query, *parameters)[0][0])
 
     def unfinished(self) -> int:
-        return self.count(UNFINISHED)
+        return self.count(
+            "SELECT count(*) FROM triage_triagejob WHERE state IN ('pending', 'running')"
+        )
 
     def wait_until_triaged(self, seconds: float = 40) -> None:
         self.wait_for(lambda: self.unfinished() == 0, seconds, "triage")
