@@ -4,13 +4,14 @@ import http.client
 import json
 import threading
 import time
+from statistics import median
 
 from bench.results import Result, percentile
 from bench.throughput import start_workers, tickets
 from tests.live.desk import Desk
 
 ROUNDS = 4
-SECONDS = 8.0
+SECONDS = 5.0
 CLIENTS = 6
 
 
@@ -20,8 +21,13 @@ def measure(desk: Desk) -> list[Result]:
     bulk = _bulk(desk, rows)
     desk.reset()
     desk.start_web()
-    rate, _ = _load(desk, rows, CLIENTS, None)
-    _, times = _load(desk, rows, CLIENTS, rate / 2)
+    # In turns, for the same reason as triage and its peer.
+    rates, tails = [], []
+    for _ in range(ROUNDS):
+        rates.append(_load(desk, rows, CLIENTS, None)[0])
+        _, times = _load(desk, rows, CLIENTS, rates[-1] / 2)
+        tails.append(percentile(times, 0.95) * 1000)
+    rate = median(rates)
     desk.reset()
     desk.start_web()
     start_workers(desk)
@@ -39,7 +45,7 @@ def measure(desk: Desk) -> list[Result]:
         Result("single POST, one web process", rate, "requests/s", 300),
         Result(
             "single POST at half that load, p95",
-            percentile(times, 0.95) * 1000,
+            median(tails),
             "ms",
             25,
             at_most=True,
