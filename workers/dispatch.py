@@ -2,7 +2,7 @@
 
 A message only says "look at these rows". `enqueue` hands ids to a background thread that gathers what
 other requests add meanwhile and publishes one message per 100 ids, so one message serves many tickets when there
-are many, and a lone ticket waits for nothing. If the broker is away, the circuit breaker drops messages for a few
+are many, and a lone ticket hardly waits. If the broker is away, the circuit breaker drops messages for a few
 seconds instead of blocking anybody; the sweep of the rows (`workers.leases`) sends them again.
 """
 
@@ -24,7 +24,12 @@ from workers.context import HEADER, current_request_id
 log = structlog.get_logger("workers.dispatch")
 
 CHUNK: Final = 100  # ids in one message
-GATHER_SECONDS: Final = 0.01  # others may add theirs, and the request that woke us its answer
+LEAD_SECONDS: Final = (
+    0.01  # before a message after a quiet time: the request that woke us answers first
+)
+GATHER_SECONDS: Final = (
+    0.05  # from one message to the next: the more go together, the less each costs
+)
 BREAKER_SECONDS: Final = 3.0  # how long publishing stays off after a failure
 FLUSH_SECONDS: Final = 5.0  # how long a process that ends waits for its last messages
 
@@ -82,12 +87,13 @@ class Publisher:
             )
 
     def _run(self) -> None:
+        sent = 0.0
         while True:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._waiting or self._alone)
-            time.sleep(GATHER_SECONDS)
+            time.sleep(max(LEAD_SECONDS, sent + GATHER_SECONDS - time.monotonic()))
             with self._changed:
                 waiting, self._waiting = self._waiting, defaultdict(list)
                 alone, self._alone = self._alone, []
@@ -97,6 +103,7 @@ class Publisher:
                     self._publish(task_name, items[start : start + CHUNK])
             for task_name, pk, request_id in alone:
                 self._publish(task_name, [(pk, request_id)])
+            sent = time.monotonic()
 
     def _publish(self, task_name: str, items: list[tuple[int, str]]) -> None:
         if time.monotonic() < self._closed_until:
