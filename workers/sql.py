@@ -1,13 +1,14 @@
-"""Set-based writes that Django's ORM has no quick statement for.
+"""Set-based writes that Django's ORM has no quick statement for, and reading many rows lightly.
 
 All values of all rows travel as one JSON parameter, which PostgreSQL unfolds by the table's own column types. The
 ORM's `bulk_create` and `bulk_update` send every value as a parameter of its own: several times the work.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
 
 from django.db import connection, models
+from django.db.models.base import ModelState
 from pydantic_core import to_json
 
 
@@ -58,6 +59,24 @@ def update_rows(
             [_json(rows)],
         )
         return int(cursor.rowcount)
+
+
+class LightlyRead(models.Model):
+    """A model of which many rows are read at once."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def from_db(  # type: ignore[override]  # the stubs are of a later Django
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Self:
+        """Set the columns that were read and nothing else: `Model.__init__` goes through all of them, twice."""
+        row = cls.__new__(cls)
+        row.__dict__.update(zip(field_names, values, strict=True))
+        row._state = ModelState()
+        row._state.adding, row._state.db = False, db
+        return row
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:

@@ -1,72 +1,16 @@
-"""The record of a ticket: what was asked, who works on it, and everything that ever happened to it."""
-
-from collections.abc import Collection
-from typing import Any, Self
+"""A ticket: what was asked, how grave it is, and who works on it."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django.db.models.base import ModelState
 from django.db.models.functions import Now
 
 from tickets.lifecycle import Status
-from tickets.querysets import DepartmentQuerySet, TicketQuerySet
-
-SEARCH_CONFIG = "english"
-
-
-class Department(models.Model):
-    """Who answers for a ticket. A restricted one is seen by its members only."""
-
-    name = models.CharField(max_length=80, unique=True)
-    description = models.CharField(max_length=300, blank=True)
-    restricted = models.BooleanField(default=False, help_text="Only members see its tickets.")
-    members = models.ManyToManyField(
-        settings.AUTH_USER_MODEL,
-        blank=True,
-        related_name="departments",
-        help_text="Needed when restricted.",
-    )
-
-    objects = DepartmentQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SupportGroup(models.Model):
-    """The people of a department who do one kind of work."""
-
-    name = models.CharField(max_length=80, unique=True)
-    description = models.CharField(max_length=300, blank=True)
-    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="groups")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Category(models.Model):
-    """What a ticket is about. The slug is what the API speaks and what models are trained on."""
-
-    slug = models.SlugField(max_length=50, unique=True)
-    name = models.CharField(max_length=80)
-    description = models.CharField(max_length=300, blank=True)
-    aliases = ArrayField(
-        models.CharField(max_length=50),
-        default=list,
-        blank=True,
-        help_text="Other words for it, as clients send them.",
-    )
-
-    class Meta:
-        verbose_name_plural = "categories"
-
-    def __str__(self) -> str:
-        return self.name
+from tickets.models.directory import Category, Department, SupportGroup
+from tickets.querysets import TicketQuerySet
+from workers.sql import LightlyRead
 
 
 class Tier(models.TextChoices):
@@ -99,7 +43,7 @@ class Level(models.IntegerChoices):
     LOW = 3, "3 low"
 
 
-class Ticket(models.Model):
+class Ticket(LightlyRead):
     source = models.CharField(max_length=40, default="api", help_text="The system that sent it")
     external_id = models.CharField(
         max_length=255, null=True, blank=True, help_text="Its id over there"
@@ -240,106 +184,6 @@ class Ticket(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.title}"
 
-    @classmethod
-    def from_db(  # type: ignore[override]  # the stubs are of a later Django
-        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
-    ) -> Self:
-        """Set the columns that were read and nothing else: `Model.__init__` goes through all of them, twice."""
-        ticket = cls.__new__(cls)
-        ticket.__dict__.update(zip(field_names, values, strict=True))
-        ticket._state = ModelState()
-        ticket._state.adding, ticket._state.db = False, db
-        return ticket
-
     @property
     def priority_locked(self) -> bool:
         return "priority" in self.locked_fields
-
-
-class TicketSearch(models.Model):
-    """What full-text search reads: title (weight A), description (B), comments (C).
-
-    Apart from the ticket, so that a triage decision does not rewrite the costliest index (ADR 0007).
-    """
-
-    ticket = models.OneToOneField(
-        Ticket, on_delete=models.CASCADE, primary_key=True, related_name="search"
-    )
-    vector = SearchVectorField()
-
-    class Meta:
-        indexes = [GinIndex(fields=["vector"], name="tickets_search_vector")]
-
-    def __str__(self) -> str:
-        return f"Search entry of ticket {self.ticket_id}"
-
-
-class EventKind(models.TextChoices):
-    OPENED = "opened"
-    UPDATED = "updated"
-    MOVED = "moved"
-    COMMENTED = "commented"
-    TRIAGED = "triaged"
-    TRIAGE_FAILED = "triage_failed"
-    ROUTED = "routed"
-
-
-class TicketEvent(models.Model):
-    """One thing that happened to a ticket. Append-only: the database refuses updates."""
-
-    ticket = models.ForeignKey(
-        Ticket, on_delete=models.CASCADE, related_name="events", db_index=False
-    )
-    kind = models.CharField(max_length=13, choices=EventKind)
-    #: {field: [old, new]}, values as people read them.
-    changes = models.JSONField(default=dict)
-    actor = models.CharField(
-        max_length=150, help_text="Login name, or the part of the system that acted"
-    )
-    reason = models.CharField(max_length=300, blank=True)
-    request_id = models.CharField(max_length=64, blank=True)
-    at = models.DateTimeField()
-
-    class Meta:
-        indexes = [models.Index(fields=["ticket", "id"], name="tickets_event_history")]
-
-    def __str__(self) -> str:
-        return f"{self.ticket_id} {self.kind} by {self.actor} at {self.at:%Y-%m-%d %H:%M:%S}"
-
-
-class Comment(models.Model):
-    ticket = models.ForeignKey(
-        Ticket, on_delete=models.CASCADE, related_name="comments", db_index=False
-    )
-    body = models.TextField()
-    public = models.BooleanField(default=True, help_text="The requester may read it.")
-    author = models.CharField(max_length=150)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        indexes = [models.Index(fields=["ticket", "id"], name="tickets_comment_thread")]
-
-    def __str__(self) -> str:
-        return f"Comment {self.pk} on ticket {self.ticket_id}"
-
-
-class IdempotencyKey(models.Model):
-    """The answer to a request that a client marked as the same one, should it come again."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    key = models.CharField(max_length=255)
-    request_digest = models.BinaryField(max_length=32)
-    status_code = models.PositiveSmallIntegerField()
-    response = models.JSONField(encoder=DjangoJSONEncoder)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "key"], name="tickets_idempotencykey_once_per_user"
-            )
-        ]
-        indexes = [models.Index(fields=["created_at"], name="tickets_idempotencykey_age")]
-
-    def __str__(self) -> str:
-        return f"{self.key} of user {self.user_id}"
