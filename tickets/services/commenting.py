@@ -1,20 +1,12 @@
 """Comments. A public one by an agent is the first response."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from tickets.models import Comment, EventKind, Ticket
-from tickets.services.recording import (
-    Change,
-    NewEvent,
-    index_for_search,
-    insert_events,
-    lock,
-    record_changes,
-)
-from tickets.signals import tickets_changed
-from workers.context import current_request_id
+from tickets.services.recording import Change, lock, record_changes
 
 
 @transaction.atomic(durable=True)
@@ -25,17 +17,7 @@ def comment_on(*, ticket: Ticket, body: str, public: bool, actor: str, now: date
         ticket=ticket, body=body, public=public, author=actor, created_at=now
     )
     first = {"first_response_at": now} if public and ticket.first_response_at is None else {}
-    record_changes([Change(ticket, {}, silent=first or {"updated_at": now})], actor=actor, now=now)
-    event = NewEvent(
-        ticket,
-        EventKind.COMMENTED,
-        {"comment": [None, comment.pk], "public": [None, public]},
-        actor,
-        "",
-        current_request_id(),
-        now,
-    )
-    insert_events([event])
-    index_for_search([ticket.pk])
-    tickets_changed.send(Ticket, tickets=[ticket], events=[event])
+    said: dict[str, list[Any]] = {"comment": [None, comment.pk], "public": [None, public]}
+    change = Change(ticket, {}, kind=EventKind.COMMENTED, silent=first, beside=said)
+    record_changes([change], actor=actor, now=now)
     return comment

@@ -13,6 +13,7 @@ from tickets.signals import tickets_changed
 from workers.context import current_request_id
 from workers.sql import insert_rows, update_rows
 
+_SEARCHED: Final = {"title", "description", "comment"}
 LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
 _RELATED: Final[dict[str, Any]] = {
     name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
@@ -50,6 +51,8 @@ class Change:
     reason: str = ""
     #: Columns that follow from the values and need no line in the history.
     silent: dict[str, Any] = field(default_factory=dict)
+    #: What happened beside the columns, as the history shows it: a comment.
+    beside: dict[str, list[Any]] = field(default_factory=dict)
     request_id: str = ""
 
 
@@ -98,7 +101,7 @@ def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> l
     rows = [dict(zip(written, values_of(t), strict=True)) for t in touched.values()]
     update_rows(Ticket, rows, written[1:])
     insert_events(events)
-    index_for_search([e.ticket.id for e in events if e.changes.keys() & {"title", "description"}])
+    index_for_search([e.ticket.id for e in events if e.changes.keys() & _SEARCHED])
     if events:
         tickets = list({e.ticket.id: e.ticket for e in events}.values())
         tickets_changed.send(Ticket, tickets=tickets, events=events)
@@ -107,7 +110,7 @@ def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> l
 
 def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], bool]:
     """Set what differs on the ticket; return {field: [old, new]} for the history and whether anything differed."""
-    ticket, differences, changed = change.ticket, {}, False
+    ticket, differences, changed = change.ticket, dict(change.beside), False
     for name, new in change.values.items():
         related = _RELATED.get(name)
         column = related.attname if related else name
