@@ -62,6 +62,15 @@ def test_every_list_and_every_form_opens_for_a_superuser() -> None:
     assert client.get(change_url(ticket)).status_code == 200
 
 
+def test_the_list_shows_the_beginning_of_a_title_as_long_as_a_mail() -> None:
+    make_ticket(title="<b>" + "printer jam " * 20)
+
+    page = open_page(signed_in("Viewer"), "tickets_ticket_changelist").content.decode()
+
+    assert f">&lt;b&gt;{'printer jam ' * 6}prin…</span>" in page
+    assert "<b>printer" not in page
+
+
 @pytest.mark.parametrize(
     ("role", "view", "status"),
     [

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import unfold
 from django.conf import settings
 from django.core.management import call_command
 
@@ -74,3 +75,13 @@ def test_the_example_environment_names_every_setting() -> None:
 def test_every_pure_module_can_be_imported() -> None:
     for name in ("terms", "rules", "signals", "matrix", "routing", "decide"):
         importlib.import_module(f"triage.{name}")
+
+
+def test_every_style_that_our_pages_name_is_in_the_themes_stylesheet() -> None:
+    # The theme's stylesheet holds only what the theme uses: another class is silently without effect.
+    sheet = Path(unfold.__file__).parent / "static/unfold/css/styles.css"
+    found = re.findall(r"\.((?:[\w-]|\\.)+)", sheet.read_text())
+    known = {re.sub(r"\\(.)", r"\1", name) for name in found}
+    for page in [*BASE.glob("*/templates/**/*.html"), *BASE.glob("*/admin/*.py")]:
+        named = " ".join(re.findall(r'class="([^"]*)"', page.read_text()))
+        assert set(re.sub(r"{[{%].*?[%}]}", " ", named).split()) <= known, page

@@ -8,12 +8,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.text import Truncator
 from unfold.decorators import display
 
 from tickets.models import Department, Ticket, TriageStatus
 from tickets.querysets import TicketQuerySet
 
 COUNTED = 10_000
+SHOWN = 80  # characters of a title
 
 
 class BoundedPaginator(Paginator):
@@ -55,6 +58,12 @@ class AssigneeFilter(admin.SimpleListFilter):
 
 class TicketColumns:
     """How the list shows a ticket."""
+
+    @display(description="Title", ordering="title")
+    def short_title(self, ticket: Ticket) -> Any:
+        """Real titles may be whole mails: two or three lines of them, the rest under the pointer."""
+        short = Truncator(ticket.title).chars(SHOWN)
+        return format_html('<span class="block min-w-52" title="{}">{}</span>', ticket.title, short)
 
     @display(
         description="Status",

@@ -35,10 +35,10 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     form = TicketForm
     change_form_template = "admin/tickets/ticket/change_form.html"
     list_display = (
-        *("id", "title", "status_badge", "priority_badge", "category", "department", "group"),
+        *("id", "short_title", "status_badge", "priority_badge", "category", "department", "group"),
         *("assignee", "triage_badge", "age"),
     )
-    list_display_links = ("id", "title")
+    list_display_links = ("id", "short_title")
     list_filter = (
         *("status", "priority", DepartmentFilter, "group", "category", "customer_tier"),
         *("triage_status", AssigneeFilter, "opened_at"),
