@@ -67,7 +67,7 @@ def test_the_list_shows_the_beginning_of_a_title_as_long_as_a_mail() -> None:
 
     page = open_page(signed_in("Viewer"), "tickets_ticket_changelist").content.decode()
 
-    assert f">&lt;b&gt;{'printer jam ' * 6}prin…</span>" in page
+    assert f">&lt;b&gt;{'printer jam ' * 5}printe…</span>" in page
     assert "<b>printer" not in page
 
 

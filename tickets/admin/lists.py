@@ -16,7 +16,7 @@ from tickets.models import Department, Ticket, TriageStatus
 from tickets.querysets import TicketQuerySet
 
 COUNTED = 10_000
-SHOWN = 80  # characters of a title
+SHOWN = 70  # characters of a title: two lines on a phone
 
 
 class BoundedPaginator(Paginator):
