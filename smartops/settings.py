@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "workers",
     "tickets",
+    "sla",
     "triage",
     "smartops.apps.SmartOpsConfig",
 ]

@@ -19,6 +19,14 @@ class Department(models.Model):
         related_name="departments",
         help_text="Needed when restricted.",
     )
+    lead = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Hears of escalations.",
+    )
 
     objects = DepartmentQuerySet.as_manager()
 
@@ -32,6 +40,12 @@ class SupportGroup(models.Model):
     name = models.CharField(max_length=80, unique=True)
     description = models.CharField(max_length=300, blank=True)
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="groups")
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="support_groups",
+        help_text="Hear of escalations of the group's tickets.",
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -51,6 +51,9 @@ class Comment(models.Model):
     )
     body = models.TextField()
     public = models.BooleanField(default=True, help_text="The requester may read it.")
+    from_requester = models.BooleanField(
+        default=False, db_default=False, help_text="The requester said it, not an agent."
+    )
     author = models.CharField(max_length=150)
     created_at = models.DateTimeField()
 

@@ -106,6 +106,12 @@ class Ticket(LightlyRead):
 
     opened_at = models.DateTimeField()
     first_response_at = models.DateTimeField(null=True, blank=True)
+    #: What the list needs of its SLA clocks: the earliest deadline and warning of those that run, whether one was
+    #: missed since the ticket (re)opened, and the highest level of escalation. Kept by `sla`.
+    due_at = models.DateTimeField(null=True, editable=False)
+    warn_at = models.DateTimeField(null=True, editable=False)
+    sla_breached = models.BooleanField(default=False, db_default=False, editable=False)
+    escalation_level = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     resolved_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -177,6 +183,16 @@ class Ticket(LightlyRead):
                 fields=["triage_status", "-opened_at", "-id"],
                 name="tickets_ticket_triage_status",
                 condition=~Q(triage_status=TriageStatus.COMPLETED),
+            ),
+            models.Index(
+                fields=["due_at", "id"],
+                name="tickets_ticket_due",
+                condition=Q(due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["-opened_at", "-id"],
+                name="tickets_ticket_breached",
+                condition=Q(sla_breached=True),
             ),
             GinIndex(fields=["tags"], name="tickets_ticket_tags", condition=~Q(tags=[])),
         ]

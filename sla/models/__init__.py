@@ -1,0 +1,16 @@
+"""The tables of the watch: what is promised, what runs, what was escalated, who is told."""
+
+from sla.models.clock import ClockEvent, ClockKind, ClockState, Escalation, SlaClock
+from sla.models.policy import BusinessCalendar, SlaPolicy, SlaPolicyVersion, Source
+
+__all__ = [
+    "BusinessCalendar",
+    "ClockEvent",
+    "ClockKind",
+    "ClockState",
+    "Escalation",
+    "SlaClock",
+    "SlaPolicy",
+    "SlaPolicyVersion",
+    "Source",
+]
