@@ -40,8 +40,7 @@ class BusinessHours:
         self.zone = ZoneInfo(calendar.time_zone)
         self.always = not (calendar.hours or calendar.holidays or calendar.country)
         self._weekly = [
-            tuple(calendar.hours.get(day, ())) if calendar.hours else ((0, 1440),)  # type: ignore[call-overload]
-            for day in DAYS
+            tuple(calendar.hours.get(day, ())) if calendar.hours else ((0, 1440),) for day in DAYS
         ]
         self._dated = {h.date: h.name for h in calendar.holidays}
         self._day = lru_cache(maxsize=4096)(self._open_parts)

@@ -82,6 +82,11 @@ class SlaClock(LightlyRead):
                 name="sla_clock_next_check",
                 condition=Q(next_check_at__isnull=False),
             ),
+            models.Index(
+                fields=["id"],
+                name="sla_clock_broken",
+                condition=Q(failures__gt=0, next_check_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,6 +146,7 @@ class Escalation(models.Model):
     skipped = models.BooleanField(default=False)
     due_at = models.DateTimeField()
     detected_at = models.DateTimeField()
+    lateness = models.DurationField(help_text="For how long it stood due and was not found")
     elapsed_minutes = models.FloatField()
     target_minutes = models.FloatField()
     percent_used = models.FloatField()

@@ -22,7 +22,7 @@ from tickets.services.recording import (
     lock,
     record_changes,
 )
-from tickets.signals import tickets_opened
+from tickets.signals import tickets_opened, tickets_opening
 from workers.context import current_request_id
 from workers.sql import insert_rows
 
@@ -174,6 +174,7 @@ class _Intake:
     def _insert(self, tickets: list[Ticket]) -> None:
         if not tickets:
             return
+        tickets_opening.send(Ticket, tickets=tickets)
         rows = [{column: ticket.__dict__[column] for column in _COLUMNS[1:]} for ticket in tickets]
         for ticket, pk in zip(tickets, insert_rows(Ticket, rows), strict=True):
             ticket.pk = pk

@@ -1,0 +1,5 @@
+"""Stub."""
+
+
+def nudge_feed() -> None:
+    pass
