@@ -155,10 +155,9 @@ class BusinessHours:
     def _public_holidays(self, year: int) -> dict[date, str]:
         if not self.calendar.country:
             return {}
-        import holidays
+        from holidays import country_holidays
 
-        return dict(
-            holidays.country_holidays(
-                self.calendar.country, subdiv=self.calendar.subdivision or None, years=year
-            )
-        )
+        country, part = self.calendar.country, self.calendar.subdivision or None
+        # In the country's own language: otherwise the process' locale would decide.
+        language = country_holidays(country, subdiv=part).default_language
+        return dict(country_holidays(country, subdiv=part, years=year, language=language))

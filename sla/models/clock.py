@@ -28,7 +28,9 @@ class SlaClock(LightlyRead):
     ticket = models.ForeignKey(
         Ticket, on_delete=models.CASCADE, related_name="clocks", db_index=False
     )
-    metric = models.CharField(max_length=14, choices=[(m.value, m.value) for m in Metric])
+    metric = models.CharField(
+        max_length=14, choices=[(m.value, m.value.replace("_", " ").capitalize()) for m in Metric]
+    )
     cycle = models.PositiveSmallIntegerField(default=1)
     version = models.ForeignKey(SlaPolicyVersion, on_delete=models.PROTECT, db_index=False)
     state = models.CharField(max_length=9, choices=ClockState, default=ClockState.RUNNING)

@@ -22,6 +22,10 @@ class NothingToAcknowledge(PermanentError):
     """None of the tickets has a running clock."""
 
 
+class TooLong(PermanentError):
+    """Whoever acknowledges for longer should put the ticket on hold."""
+
+
 @transaction.atomic(durable=True)
 def acknowledge(*, ids: Sequence[int], actor: str, lasting: timedelta | None = None) -> datetime:
     """Acknowledge the running clocks of these tickets, for `lasting` or for as long as their policy says.
@@ -29,7 +33,10 @@ def acknowledge(*, ids: Sequence[int], actor: str, lasting: timedelta | None = N
     Returns until when (the latest, of several).
 
     :raises NothingToAcknowledge: no clock of them runs.
+    :raises TooLong: for more than a week.
     """
+    if lasting is not None and lasting > LONGEST:
+        raise TooLong("An acknowledgement must be at most a week long.")
     tickets = lock(ids)
     clocks = read_clocks([ticket.pk for ticket in tickets])
     now = _now()

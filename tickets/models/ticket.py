@@ -122,8 +122,8 @@ class Ticket(LightlyRead):
     #: missed since the ticket (re)opened, and the highest level of escalation. Kept by `sla`.
     due_at = models.DateTimeField(null=True, editable=False)
     warn_at = models.DateTimeField(null=True, editable=False)
-    sla_breached = models.BooleanField(default=False, editable=False)
-    escalation_level = models.PositiveSmallIntegerField(default=0, editable=False)
+    sla_breached = models.BooleanField(default=False, db_default=False, editable=False)
+    escalation_level = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     resolved_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -28,7 +28,9 @@ from workers.sql import insert_rows
 
 _COLUMNS: Final = ["id", *(f.attname for f in Ticket._meta.concrete_fields if f.attname != "id")]
 _DEFAULTS: Final[dict[str, Any]] = {
-    f.attname: None if f.is_relation or f.has_db_default() else f.get_default()
+    f.attname: None
+    if f.is_relation or (f.has_db_default() and not f.has_default())
+    else f.get_default()
     for f in sorted(Ticket._meta.concrete_fields, key=lambda f: _COLUMNS.index(f.attname))
 }
 _RACES: Final = 3  # tries when somebody else sends the same external id at the same moment

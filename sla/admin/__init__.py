@@ -1,0 +1,3 @@
+from sla.admin import panel
+
+__all__ = ["panel"]
