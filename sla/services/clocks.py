@@ -9,14 +9,12 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sla import promises
-from sla.models import ClockState
 from sla.promises import Policies
 from sla.services import clockwork
 from sla.services.following import MEASURES, Follower, answered, starting
 from sla.services.writing import (
     Entered,
-    enter_holds,
-    insert_clocks,
+    insert_alike,
     read_clocks,
     read_pauses,
     row_of,
@@ -46,12 +44,11 @@ def set_deadlines(*, tickets: Sequence[Ticket]) -> None:
 
 def start_clocks(*, tickets: Sequence[Ticket]) -> None:
     """Start the clocks of new tickets, counting from when they were opened. The caller's transaction."""
-    rows: list[dict[str, Any]] = []
+    by_plan: dict[int, tuple[Plan, list[int]]] = {}
     for ticket, plan in zip(tickets, _plans(tickets), strict=True):
         if plan is not None:
-            rows += [{**row, "ticket_id": ticket.pk} for row in plan.rows]
-    started = zip(insert_clocks(rows), rows, strict=True)
-    enter_holds([(pk, r["started_at"]) for pk, r in started if r["state"] == ClockState.PAUSED])
+            by_plan.setdefault(id(plan), (plan, []))[1].append(ticket.pk)
+    insert_alike([(plan.rows, ids) for plan, ids in by_plan.values()])
 
 
 def follow(*, events: Sequence[NewEvent]) -> None:
