@@ -25,6 +25,8 @@ from tickets.models import EventKind, Ticket
 from tickets.services.recording import NewEvent
 
 _FOLLOWED: Final = MEASURES | {"status"}
+#: Where a ticket carries its plan while it is inserted.
+_PLANNED: Final = "_planned_clocks"
 
 
 class Plan(NamedTuple):
@@ -40,12 +42,14 @@ def set_deadlines(*, tickets: Sequence[Ticket]) -> None:
     for ticket, plan in zip(tickets, _plans(tickets), strict=True):
         if plan is not None:
             ticket.due_at, ticket.warn_at = plan.due_at, plan.warn_at
+            ticket.__dict__[_PLANNED] = plan
 
 
 def start_clocks(*, tickets: Sequence[Ticket]) -> None:
-    """Start the clocks of new tickets, counting from when they were opened. The caller's transaction."""
+    """Start the clocks of new tickets that `set_deadlines` planned. The caller's transaction."""
     by_plan: dict[int, tuple[Plan, list[int]]] = {}
-    for ticket, plan in zip(tickets, _plans(tickets), strict=True):
+    for ticket in tickets:
+        plan = ticket.__dict__.pop(_PLANNED, None)
         if plan is not None:
             by_plan.setdefault(id(plan), (plan, []))[1].append(ticket.pk)
     insert_alike([(plan.rows, ids) for plan, ids in by_plan.values()])
