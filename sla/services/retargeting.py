@@ -47,7 +47,7 @@ def preview_moves(*, policies: Policies) -> Iterator[Move]:
 
 
 def move_open_clocks(*, policies: Policies, actor: str, now: datetime) -> int:
-    """Measure every open ticket by `policies`, in the caller's transaction. Returns how many got other deadlines."""
+    """Measure open tickets by `policies`, in the caller's transaction. Returns how many got other deadlines."""
     moved = 0
     for ids in _chunks():
         followers = _followers(lock(ids), policies)

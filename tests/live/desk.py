@@ -35,6 +35,8 @@ class Desk:
             "TRIAGE_LEASE_SECONDS": str(LEASE_SECONDS),
             "TRIAGE_SWEEP_SECONDS": "1",
             "NUDGE_SECONDS": "2",
+            "SLA_CHECK_SECONDS": "1",
+            "SLA_LEASE_SECONDS": str(LEASE_SECONDS),
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.port = embedded._kept_port(root / "web-port")
@@ -62,12 +64,12 @@ class Desk:
             timeout=60,
         )
 
-    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         with (self.root / "processes.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=BASE,
-                env=self.environment,
+                env={**self.environment, **environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -75,10 +77,11 @@ class Desk:
         self.processes.append(process)
         return process
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         return self.spawn(
-            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-Q", "default,triage", "-c", "2",
+            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-Q", "sla,default,triage", "-c", "2",
             "--without-gossip", "--without-mingle", "-l", "WARNING", "-n", f"w{len(self.processes)}@%h",
+            **environment,
         )  # fmt: skip
 
     def start_beat(self) -> subprocess.Popen[bytes]:
