@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -35,6 +36,7 @@ def parse_duration(value: Any) -> timedelta:
     return length
 
 
+@lru_cache(maxsize=4096)
 def show_duration(length: timedelta) -> str:
     """Return `length` as `parse_duration` reads it, whole seconds: `4h`, `1h 30m`, `45s`; `0m` for nothing.
 

@@ -4,12 +4,29 @@ All values of all rows travel as one JSON parameter, which PostgreSQL unfolds by
 ORM's `bulk_create` and `bulk_update` send every value as a parameter of its own: several times the work.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
+import psycopg
 from django.db import connection, models
 from django.db.models.base import ModelState
+from psycopg import pq
 from pydantic_core import to_json
+
+
+@contextmanager
+def quick_cursor() -> Iterator[Any]:
+    """A cursor for many rows: the driver itself makes their datetimes, in UTC, as the connection is.
+
+    Django's loader does the same in Python, at ten times the work.
+    """
+    with connection.cursor() as cursor:
+        oid = psycopg.adapters.types["timestamptz"].oid
+        loader = psycopg.adapters.get_loader(oid, pq.Format.TEXT)
+        if loader is not None:
+            cursor.adapters.register_loader(oid, loader)  # type: ignore[attr-defined]
+        yield cursor
 
 
 def insert_rows(

@@ -10,13 +10,15 @@ from pydantic_core import to_json
 
 from sla.deadline import Entry, Kind
 from sla.models import ClockEvent, ClockKind, ClockState, SlaClock
-from workers.sql import insert_rows, update_rows
+from workers.sql import insert_rows, quick_cursor, update_rows
 
 #: What changes in the life of a clock.
 _MOVING: Final = (
     *("version_id", "state", "target", "running_since", "counted", "due_at", "breached_at"),
     *("stopped_at", "level", "acknowledged_until", "acknowledged_by", "next_check_at"),
 )
+#: Of these, what another target changes on a running clock.
+_RETARGETED: Final = ("version_id", "target", "counted", "due_at", "breached_at", "next_check_at")
 _FIXED: Final = ("ticket_id", "metric", "cycle", "started_at")
 _READ: Final = ("id", *_FIXED, *_MOVING)
 #: A clock that changes such that something was due an hour ago is due now: nobody was late. The database's clock.
@@ -43,7 +45,7 @@ def row_of(clock: SlaClock) -> dict[str, Any]:
 def read_clocks(ticket_ids: Sequence[int]) -> dict[int, list[SlaClock]]:
     """All clocks of these tickets, whose locks the caller holds, by ticket, oldest first."""
     found: dict[int, list[SlaClock]] = defaultdict(list)
-    with connection.cursor() as cursor:
+    with quick_cursor() as cursor:
         cursor.execute(
             f"""SELECT {", ".join(_READ)} FROM {SlaClock._meta.db_table}
                  WHERE ticket_id = ANY(%s) ORDER BY id""",
@@ -57,7 +59,7 @@ def read_clocks(ticket_ids: Sequence[int]) -> dict[int, list[SlaClock]]:
 
 def read_due(limit: int, only: Sequence[int] | None) -> tuple[datetime, list[SlaClock]]:
     """Lock up to `limit` clocks that are due and that nobody holds, of `only` when given; return the time, too."""
-    with connection.cursor() as cursor:
+    with quick_cursor() as cursor:
         cursor.execute(
             f"""SELECT now(), {", ".join(_READ)} FROM {SlaClock._meta.db_table}
                  WHERE next_check_at <= now() {"AND id = ANY(%(only)s)" if only else ""}
@@ -72,12 +74,14 @@ def read_due(limit: int, only: Sequence[int] | None) -> tuple[datetime, list[Sla
 def write_clocks(clocks: Iterable[SlaClock], entered: Sequence[Entered]) -> None:
     """Write changed and new clocks, each once, and their ledgers' new lines."""
     distinct = list({id(clock): clock for clock in clocks}.values())
-    old = [clock for clock in distinct if clock.pk is not None]
-    new = [clock for clock in distinct if clock.pk is None]
+    old = [clock for clock in distinct if clock.id is not None]
+    new = [clock for clock in distinct if clock.id is None]
+    lightly = all(entry.kind == ClockKind.RETARGET for entry in entered) and bool(entered)
+    names = _RETARGETED if lightly else _MOVING
     update_rows(
         SlaClock,
-        [{"id": clock.pk, **{name: clock.__dict__[name] for name in _MOVING}} for clock in old],
-        (*_MOVING, "failures", "error"),
+        [{"id": clock.id, **{name: clock.__dict__[name] for name in names}} for clock in old],
+        (*names, "failures", "error"),
         computed={
             "next_check_at": _NOT_IN_THE_PAST.format("new."),
             "failures": "0",  # what could not be checked may be well again
@@ -95,7 +99,7 @@ def write_clocks(clocks: Iterable[SlaClock], entered: Sequence[Entered]) -> None
         ClockEvent,
         [
             {
-                "clock_id": entry.clock.pk,
+                "clock_id": entry.clock.id,
                 "kind": entry.kind,
                 "at": entry.at,
                 "actor": entry.actor,

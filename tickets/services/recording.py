@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from tickets.models import SEARCH_CONFIG, Comment, EventKind, Ticket, TicketEvent, TicketSearch
 from tickets.signals import tickets_changed
 from workers.context import current_request_id
-from workers.sql import insert_rows, update_rows
+from workers.sql import insert_rows, quick_cursor, update_rows
 
 _SEARCHED: Final = {"title", "description", "comment"}
 LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
@@ -188,7 +188,7 @@ def lock_free(ids: Iterable[int]) -> list[Ticket]:
 def lock_columns(ids: Sequence[int], columns: Sequence[str]) -> list[Ticket]:
     """Like `lock`, for those who need a few columns of many tickets: half the work."""
     names = ("id", *columns)
-    with connection.cursor() as cursor:
+    with quick_cursor() as cursor:
         cursor.execute(
             f"""SELECT {", ".join(names)} FROM {Ticket._meta.db_table}
                  WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE""",
