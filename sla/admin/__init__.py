@@ -1,0 +1,3 @@
+from sla.admin import notifications
+
+__all__ = ["notifications"]
