@@ -163,12 +163,13 @@ def send_test(*, channel: Channel, actor: str, now: datetime) -> Notification:
 
 @transaction.atomic
 def resend(*, ids: Sequence[int]) -> list[int]:
-    """Queue messages that were sent or are dead once more, under their old ids. Returns those that it was."""
+    """Queue messages that were sent or are dead once more, under their old ids. Returns them."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {Notification._meta.db_table}
                    SET state = 'queued', outcome = '', error = '', attempts = 0, forced = true, ended_at = NULL,
-                       digest = NULL, next_attempt_at = now(), give_up_at = now() + interval '{GIVE_UP_HOURS} hours'
+                       digest = NULL, next_attempt_at = now(),
+                       give_up_at = now() + interval '{GIVE_UP_HOURS} hours'
                  WHERE id = ANY(%s) AND state IN ('sent', 'dead') RETURNING id, channel_id""",
             [list(ids)],
         )
