@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
@@ -23,6 +24,8 @@ from workers.names import TaskName
 ROTATION_HOURS: Final = 24
 #: Messages a minute where nobody says otherwise.
 RATES: Final = {ChannelKind.SLACK: 60, ChannelKind.WEBHOOK: 600, ChannelKind.EMAIL: 60}
+#: A message that is due for so long is worth a look.
+LATE: Final = timedelta(minutes=5)
 _ENDED: Final = [NotificationState.SENT, NotificationState.DEAD]
 
 
@@ -168,8 +171,8 @@ def resend(*, ids: Sequence[int]) -> list[int]:
         cursor.execute(
             f"""UPDATE {Notification._meta.db_table}
                    SET state = 'queued', outcome = '', error = '', attempts = 0, forced = true, ended_at = NULL,
-                       digest = NULL, next_attempt_at = now(),
-                       give_up_at = now() + interval '{GIVE_UP_HOURS} hours'
+                       digest = NULL, next_attempt_at = statement_timestamp(),
+                       give_up_at = statement_timestamp() + interval '{GIVE_UP_HOURS} hours'
                  WHERE id = ANY(%s) AND state IN ('sent', 'dead') RETURNING id, channel_id""",
             [list(ids)],
         )
@@ -178,16 +181,17 @@ def resend(*, ids: Sequence[int]) -> list[int]:
     return sorted(pk for pk, _ in rows)
 
 
-def forget_old_notifications(*, before: datetime) -> int:
-    """Remove messages that ended before this time, with their attempts. Returns how many.
+def forget_old_notifications(now: datetime) -> int:
+    """Remove messages that ended more than NOTIFICATION_DAYS ago, with their attempts. Returns how many.
 
     Joins the caller's transaction.
     """
+    before = now - timedelta(days=settings.NOTIFICATION_DAYS)
     ended = Notification.objects.filter(state__in=_ENDED, ended_at__lt=before)
     return ended.delete()[1].get(Notification._meta.label, 0)
 
 
-def findings(*, now: datetime, late: timedelta = timedelta(minutes=5)) -> list[str]:
+def notification_findings(now: datetime) -> list[str]:
     """What a person should look at, as sentences."""
     found = []
     dead = (
@@ -206,7 +210,7 @@ def findings(*, now: datetime, late: timedelta = timedelta(minutes=5)) -> list[s
     oldest = (
         Notification.objects.filter(
             state__in=[NotificationState.QUEUED, NotificationState.RETRYING],
-            next_attempt_at__lt=now - late,
+            next_attempt_at__lt=now - LATE,
             channel__enabled=True,
         )
         .order_by("next_attempt_at")

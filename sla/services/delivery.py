@@ -37,7 +37,7 @@ MOST_IN_DIGEST: Final = 200
 ORDERED_ATTEMPTS: Final = 8
 _CHANNEL: Final = Channel._meta.db_table
 _TABLE: Final = Notification._meta.db_table
-_DUE: Final = "state IN ('queued', 'retrying') AND next_attempt_at <= now()"
+_DUE: Final = "state IN ('queued', 'retrying') AND next_attempt_at <= statement_timestamp()"
 _CHANCE: Final = random.Random()
 
 
@@ -78,9 +78,9 @@ def _claim(pk: int) -> Channel | None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {_CHANNEL} SET lease_token = %s,
-                       lease_until = now() + make_interval(secs => {LEASE_SECONDS})
-                 WHERE id = %s AND enabled AND (lease_until IS NULL OR lease_until < now())
-                   AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+                       lease_until = statement_timestamp() + make_interval(secs => {LEASE_SECONDS})
+                 WHERE id = %s AND enabled AND (lease_until IS NULL OR lease_until < statement_timestamp())
+                   AND (next_attempt_at IS NULL OR next_attempt_at <= statement_timestamp())
                    AND EXISTS (SELECT FROM {_TABLE} WHERE channel_id = %s AND {_DUE})""",
             [uuid.uuid4(), pk, pk],
         )
@@ -117,7 +117,7 @@ def _take(channel: Channel, token: uuid.UUID) -> list[Notification]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {_TABLE} SET state = 'sending', attempts = attempts + 1, lease_token = %s,
-                       lease_until = now() + make_interval(secs => {LEASE_SECONDS}), digest = %s
+                       lease_until = statement_timestamp() + make_interval(secs => {LEASE_SECONDS}), digest = %s
                  WHERE id = ANY(%s) AND {_DUE} RETURNING id""",
             [token, uuid.uuid4() if len(ids) > 1 else None, ids],
         )
@@ -133,9 +133,11 @@ def _renew(pk: int, token: uuid.UUID) -> float | None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {_CHANNEL}
-                   SET lease_until = now() + make_interval(secs => {LEASE_SECONDS}), allowance_at = now(),
+                   SET lease_until = statement_timestamp() + make_interval(secs => {LEASE_SECONDS}),
+                       allowance_at = statement_timestamp(),
                        allowance = least(greatest(1, rate_per_minute * {BURST_SECONDS} / 60.0),
-                           allowance + extract(epoch FROM now() - allowance_at) * rate_per_minute / 60.0)
+                           allowance + rate_per_minute / 60.0
+                               * extract(epoch FROM statement_timestamp() - allowance_at))
                  WHERE id = %s AND lease_token = %s AND enabled RETURNING allowance""",
             [pk, token],
         )
@@ -146,7 +148,7 @@ def _renew(pk: int, token: uuid.UUID) -> float | None:
 def _rest(pk: int, seconds: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""UPDATE {_CHANNEL} SET next_attempt_at = now() + make_interval(secs => %s)
+            f"""UPDATE {_CHANNEL} SET next_attempt_at = statement_timestamp() + make_interval(secs => %s)
                  WHERE id = %s""",
             [seconds, pk],
         )
@@ -185,7 +187,7 @@ def _retire_obsolete(pk: int) -> None:
     """End alerts for people whose clock has stopped or was acknowledged: nobody wants to hear of them now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""UPDATE {_TABLE} n SET state = 'dead', outcome = 'obsolete', ended_at = now(),
+            f"""UPDATE {_TABLE} n SET state = 'dead', outcome = 'obsolete', ended_at = statement_timestamp(),
                        error = CASE WHEN c.stopped_at IS NOT NULL
                                     THEN 'No longer true: the clock stopped before it was sent.'
                                     ELSE 'No longer needed: somebody acknowledged it before it was sent.' END
@@ -213,17 +215,17 @@ def record(
         cursor.execute(
             f"""UPDATE {_TABLE}
                    SET state = s.state, outcome = s.outcome, error = %(error)s,
-                       ended_at = CASE WHEN s.state = 'retrying' THEN NULL ELSE now() END,
-                       next_attempt_at = now() + make_interval(secs => %(wait)s),
+                       ended_at = CASE WHEN s.state = 'retrying' THEN NULL ELSE statement_timestamp() END,
+                       next_attempt_at = statement_timestamp() + make_interval(secs => %(wait)s),
                        lease_token = NULL, lease_until = NULL
                   FROM (SELECT id AS pk,
                                CASE WHEN %(ended)s <> '' THEN %(ended)s
-                                    WHEN now() + make_interval(secs => %(wait)s) >= give_up_at THEN 'dead'
-                                    ELSE 'retrying' END AS state,
+                                    WHEN next_at >= give_up_at THEN 'dead' ELSE 'retrying' END AS state,
                                CASE WHEN %(ended)s = 'dead' THEN 'rejected' WHEN %(ended)s = 'sent' THEN ''
-                                    WHEN now() + make_interval(secs => %(wait)s) >= give_up_at
-                                    THEN 'gave_up' ELSE '' END AS outcome
-                          FROM {_TABLE} WHERE id = ANY(%(ids)s)) s
+                                    WHEN next_at >= give_up_at THEN 'gave_up' ELSE '' END AS outcome
+                          FROM {_TABLE},
+                               LATERAL (SELECT statement_timestamp() + make_interval(secs => %(wait)s) AS next_at) t
+                         WHERE id = ANY(%(ids)s)) s
                  WHERE id = s.pk AND lease_token = %(token)s RETURNING id""",
             {
                 "error": result.error[:1000],

@@ -26,6 +26,12 @@ TOLD: Final = (
     *("title", "status", "impact", "urgency", "priority", "category", "department", "group"),
     *("assignee", "customer_tier", "tags"),
 )
+_COLUMNS: Final = frozenset(
+    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id", "version"}
+)
+_RELATIONS: Final[dict[str, Any]] = {
+    name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Alert:
 class _Fact:
     """Something that happened to a ticket, as callbacks hear of it."""
 
-    ticket: int
+    ticket: Ticket
     kind: MessageKind
     at: Any
     extra: dict[str, Any]
@@ -54,7 +60,7 @@ def queue_alerts(*, alerts: Sequence[Alert]) -> list[list[str]]:
     The number of statements does not grow with the alerts. Returns for each alert sentences that say who will be
     told, and who not and why.
     """
-    tickets = _read(alert.ticket.pk for alert in alerts)
+    tickets = _read(alert.ticket for alert in alerts)
     recipients = Recipients.load(
         [(tickets[a.ticket.pk], a.level) for a in alerts if a.ticket.pk in tickets]
     )
@@ -78,7 +84,7 @@ def announce_opened(*, tickets: Sequence[Ticket]) -> None:
     """Tell owners' callbacks of new tickets, in the caller's transaction."""
     if subscriptions.current():
         _queue(
-            [_Fact(t.pk, MessageKind.TICKET_CREATED, t.opened_at, {"changes": {}}) for t in tickets]
+            [_Fact(t, MessageKind.TICKET_CREATED, t.opened_at, {"changes": {}}) for t in tickets]
         )
 
 
@@ -95,7 +101,7 @@ def announce_changes(*, events: Sequence[NewEvent]) -> None:
         kind = _kind_of(event)
         if changes or kind is MessageKind.TICKET_TRIAGED:
             extra = {"changes": changes, "actor": event.actor}
-            facts.append(_Fact(event.ticket.pk, kind, event.at, extra))
+            facts.append(_Fact(event.ticket, kind, event.at, extra))
     _queue(facts)
 
 
@@ -127,9 +133,8 @@ def _queue(facts: Sequence[_Fact]) -> None:
     tickets = _read(fact.ticket for fact in facts)
     rows = []
     for number, fact in enumerate(facts):
-        ticket = tickets[fact.ticket]
-        at = ticket.created_at if fact.kind is MessageKind.TICKET_CREATED else fact.at
-        payload = message(fact.kind, at, {"ticket": facts_of(ticket).data(), **fact.extra})
+        ticket = tickets[fact.ticket.pk]
+        payload = message(fact.kind, fact.at, {"ticket": facts_of(ticket).data(), **fact.extra})
         for channel, owner in wanted[fact.kind]:
             if may_hear(owner, ticket):
                 rows.append(
@@ -216,10 +221,23 @@ def _row(
     }
 
 
-def _read(ids: Iterable[int]) -> dict[int, Ticket]:
-    """Tickets as they are now, with their names. The callers' rows may hold a few columns only."""
-    wanted = set(ids)
-    return Ticket.objects.with_names().in_bulk(wanted) if wanted else {}
+def _read(tickets: Iterable[Ticket]) -> dict[int, Ticket]:
+    """Whole tickets with their names: what is stored, and over it what the given rows hold.
+
+    The given ones may have a few columns only; the stored ones may be a change behind, for a change is announced
+    before it is written.
+    """
+    given = {ticket.pk: ticket for ticket in tickets}
+    found = Ticket.objects.with_names().in_bulk(given) if given else {}
+    for pk, ticket in found.items():
+        newer = given[pk].__dict__
+        for name in _COLUMNS & newer.keys():
+            ticket.__dict__[name] = newer[name]
+        for name, field in _RELATIONS.items():
+            if newer.get(field.attname, ...) not in (..., getattr(ticket, field.attname)):
+                ticket.__dict__[field.attname] = newer[field.attname]
+                field.set_cached_value(ticket, getattr(given[pk], name))
+    return found
 
 
 def _write(rows: Sequence[dict[str, Any]]) -> None:

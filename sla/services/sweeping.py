@@ -19,22 +19,22 @@ def requeue_stale_notifications() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {table} SET state = 'retrying', lease_token = NULL, lease_until = NULL,
-                       next_attempt_at = now(), error = %s
-                 WHERE state = 'sending' AND lease_until < now()""",
+                       next_attempt_at = statement_timestamp(), error = %s
+                 WHERE state = 'sending' AND lease_until < statement_timestamp()""",
             [LOST_WORKER],
         )
         cursor.execute(
-            f"""UPDATE {table} SET state = 'dead', outcome = 'gave_up', ended_at = now(),
+            f"""UPDATE {table} SET state = 'dead', outcome = 'gave_up', ended_at = statement_timestamp(),
                        error = CASE WHEN error = '' THEN 'It could not be sent in time.' ELSE error END
-                 WHERE state IN ('queued', 'retrying') AND give_up_at <= now()"""
+                 WHERE state IN ('queued', 'retrying') AND give_up_at <= statement_timestamp()"""
         )
         cursor.execute(
             f"""SELECT id FROM {channels} c
-                 WHERE enabled AND (lease_until IS NULL OR lease_until < now())
-                   AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+                 WHERE enabled AND (lease_until IS NULL OR lease_until < statement_timestamp())
+                   AND (next_attempt_at IS NULL OR next_attempt_at <= statement_timestamp())
                    AND EXISTS (SELECT FROM {table} n
                                 WHERE n.channel_id = c.id AND n.state IN ('queued', 'retrying')
-                                  AND n.next_attempt_at <= now())
+                                  AND n.next_attempt_at <= statement_timestamp())
                  ORDER BY id"""
         )
         ids = [pk for (pk,) in cursor.fetchall()]

@@ -49,6 +49,7 @@ def make_alert(
         breach=breach,
         due_at=clock.due_at,
         detected_at=NOON + timedelta(hours=1),
+        lateness=timedelta(0),
         elapsed_minutes=60,
         target_minutes=60,
         percent_used=100,
@@ -61,9 +62,7 @@ def make_alert(
 
 def tell(channel: Channel, count: int = 1, ticket: Ticket | None = None) -> list[Notification]:
     """Queue `count` alerts for a channel, each of a ticket of its own unless one is given."""
-    alerts = [
-        make_alert(ticket, routed=False, channels=[channel.name]) for _ in range(count)
-    ]
+    alerts = [make_alert(ticket, routed=False, channels=[channel.name]) for _ in range(count)]
     queue_alerts(alerts=alerts)
     wanted = [alert.escalation.pk for alert in alerts]
     return list(Notification.objects.filter(escalation__in=wanted).order_by("pk"))

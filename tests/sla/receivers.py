@@ -31,9 +31,7 @@ class Receiver:
 
 
 @contextmanager
-def receiver(
-    *answers: tuple[int, dict[str, str], bytes], delay: float = 0.0
-) -> Iterator[Receiver]:
+def receiver(*answers: tuple[int, dict[str, str], bytes], delay: float = 0.0) -> Iterator[Receiver]:
     kept = Receiver(list(answers) or [(200, {}, b"ok")], delay)
 
     class Handler(BaseHTTPRequestHandler):

@@ -13,9 +13,19 @@ NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 
 def payload(*, breach: bool = True, title: str = "Printer on strike", **ticket: Any) -> Any:
     given_ticket = {
-        **{"id": 7, "url": "http://desk/7", "title": title, "status": "open", "priority": 1},
-        **{"customer_tier": "gold", "category": "hardware", "department": "IT", "group": None},
-        **{"assignee": None, "source": "api", "external_id": None, "owner_id": None},
+        "id": 7,
+        "url": "http://desk/7",
+        "title": title,
+        "status": "open",
+        "priority": 1,
+        "customer_tier": "gold",
+        "category": "hardware",
+        "department": "IT",
+        "group": None,
+        "assignee": None,
+        "source": "api",
+        "external_id": None,
+        "owner_id": None,
         **ticket,
     }
     conceal = given_ticket.pop("conceal", False)

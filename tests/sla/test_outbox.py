@@ -72,9 +72,7 @@ def test_a_route_tells_its_channel_when_all_its_conditions_hold(
     [sentences] = queue_alerts(alerts=[make_alert(make_ticket(**ticket), reached=reached)])
 
     assert names() == ([("ops", "")] if hit else [])
-    assert sentences == (
-        ["Channel ops will be told."] if hit else ["No route leads to a channel."]
-    )
+    assert sentences == (["Channel ops will be told."] if hit else ["No route leads to a channel."])
 
 
 def test_two_routes_to_one_channel_and_its_name_tell_it_once() -> None:
@@ -183,7 +181,10 @@ def test_the_number_of_statements_does_not_grow_with_the_alerts() -> None:
     def statements(count: int) -> int:
         made = [
             make_alert(
-                make_ticket(group="Network", category="network"), assignee=True, group=True, lead=True
+                make_ticket(group="Network", category="network"),
+                assignee=True,
+                group=True,
+                lead=True,
             )
             for _ in range(count)
         ]
@@ -199,9 +200,16 @@ def test_an_alert_is_gone_when_its_transaction_is() -> None:
     ChannelRoute.objects.create(channel=make_channel())
     alert = make_alert()
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        queue_alerts(alerts=[alert])
-        raise ZeroDivisionError
+    class Fails(Exception):
+        pass
+
+    def escalate() -> None:
+        with transaction.atomic():
+            queue_alerts(alerts=[alert])
+            raise Fails
+
+    with pytest.raises(Fails):
+        escalate()
 
     assert Notification.objects.count() == 0
 
@@ -251,9 +259,26 @@ def test_what_each_change_is_announced_as(kind: EventKind, changes: Any, wanted:
 
     announce_changes(events=[event(make_ticket(), kind, **changes)])
 
-    assert list(Notification.objects.values_list("kind", flat=True)) == (
-        [wanted] if wanted else []
+    assert list(Notification.objects.values_list("kind", flat=True)) == ([wanted] if wanted else [])
+
+
+def test_a_change_is_told_as_it_will_be_though_it_is_announced_before_it_is_written() -> None:
+    make_channel(events=["ticket.updated"])
+    ticket = make_ticket(department="Finance")
+    partly = Ticket.objects.only("id", "status").get(pk=ticket.pk)
+    partly.status = "on_hold"
+    ticket.department = Department.objects.get(name="Facilities")
+
+    announce_changes(
+        events=[
+            event(partly, EventKind.MOVED, status=["open", "on_hold"]),
+            event(ticket, EventKind.ROUTED, department=["Finance", "Facilities"]),
+        ]
     )
+
+    first, second = (n.payload["data"]["ticket"] for n in Notification.objects.order_by("pk"))
+    assert second["department"] == "Facilities"
+    assert first["title"] == ticket.title
 
 
 def test_a_real_change_is_told_with_old_and_new_values() -> None:

@@ -115,9 +115,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_and_names_the_host(
 
     with receiver() as there:
         port = parse(there.url).port
-        answer = post(
-            f"http://hooks.example:{port}/x?y=1", body=b"{}", headers={}, resolve=resolve
-        )
+        answer = post(f"http://hooks.example:{port}/x?y=1", body=b"{}", headers={}, resolve=resolve)
 
     assert answer.status == 200
     assert looked_up == ["hooks.example"]

@@ -12,7 +12,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sla", "0001_initial"),
+        ("sla", "0002_append_only"),
         ("tickets", "0004_sla_columns"),
     ]
 
