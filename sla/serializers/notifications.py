@@ -27,6 +27,10 @@ class ChannelSerializer(serializers.ModelSerializer[Channel]):
     recipients = serializers.ListField(
         child=serializers.EmailField(), required=False, max_length=100
     )
+    for_people = serializers.BooleanField(
+        required=False,
+        help_text="Mail to assignees, groups and leads goes through this channel. Only one can do it.",
+    )
     events = serializers.ListField(
         child=serializers.ChoiceField(choices=[(kind.value, kind.label) for kind in EVENTS]),
         required=False,

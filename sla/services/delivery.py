@@ -224,7 +224,7 @@ def record(
                                CASE WHEN %(ended)s = 'dead' THEN 'rejected' WHEN %(ended)s = 'sent' THEN ''
                                     WHEN next_at >= give_up_at THEN 'gave_up' ELSE '' END AS outcome
                           FROM {_TABLE},
-                               LATERAL (SELECT statement_timestamp() + make_interval(secs => %(wait)s) AS next_at) t
+                               (SELECT statement_timestamp() + make_interval(secs => %(wait)s) AS next_at) t
                          WHERE id = ANY(%(ids)s)) s
                  WHERE id = s.pk AND lease_token = %(token)s RETURNING id""",
             {

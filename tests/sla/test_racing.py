@@ -13,7 +13,7 @@ from sla.services.delivery import deliver
 from tests.sla.alerts import make_channel, tell
 from tests.sla.receivers import hang, raw_server, receiver
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
