@@ -200,6 +200,7 @@ SPECTACULAR_SETTINGS = {
         "LevelEnum": "tickets.models.Level",
         "StatusEnum": "tickets.lifecycle.Status",
         "TriageStatusEnum": "tickets.models.TriageStatus",
+        "PriorityEnum": "tickets.models.Priority",
         "NotificationStateEnum": "sla.models.NotificationState",
         "ChannelKindEnum": "sla.models.ChannelKind",
         "MessageKindEnum": "sla.models.MessageKind",

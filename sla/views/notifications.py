@@ -94,7 +94,13 @@ class ChannelViewSet(
         return Response(NotificationSerializer(notification).data, status=202)
 
 
-class ChannelRouteViewSet(viewsets.ModelViewSet[ChannelRoute]):
+class ChannelRouteViewSet(
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[ChannelRoute],
+):
     """Which alerts a channel gets."""
 
     queryset = ChannelRoute.objects.none()
@@ -118,6 +124,14 @@ class ChannelRouteViewSet(viewsets.ModelViewSet[ChannelRoute]):
             .select_related("channel", "department", "group")
             .order_by("id")
         )
+
+    @extend_schema(request=ChannelRouteSerializer, responses=ChannelRouteSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a route."""
+        form = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        form.save()
+        return Response(form.data)
 
 
 class NotificationFilter(filters.FilterSet):
