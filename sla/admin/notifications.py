@@ -10,7 +10,11 @@ from django.utils import timezone
 from django.utils.text import Truncator
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from sla.messages import headline
 from sla.models import Channel, ChannelRoute, DeliveryAttempt, Notification, NotificationState
@@ -31,7 +35,7 @@ class ChannelForm(forms.ModelForm):
     address = forms.CharField(
         required=False,
         max_length=2000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="Where messages are sent: of Slack the incoming webhook. It is not shown again; "
         "empty keeps the present one.",
     )
@@ -45,7 +49,7 @@ class ChannelForm(forms.ModelForm):
     events = forms.MultipleChoiceField(
         required=False,
         choices=[(kind.value, kind.label) for kind in EVENTS],
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What a callback wants to hear of. None: alerts only, by routes.",
     )
 

@@ -338,6 +338,18 @@ def test_a_viewer_sees_messages_in_the_admin_and_may_not_press_anything() -> Non
     assert row.state == "dead"
 
 
+def test_a_viewer_reads_a_channel_without_its_secrets() -> None:
+    row = make_channel(events=["ticket.created"])
+    viewer = Client()
+    viewer.force_login(make_user("vera", "Viewer"))
+
+    page = viewer.get(reverse("admin:sla_channel_change", args=[row.pk]))
+
+    assert page.status_code == 200
+    assert "hooks.example" in page.content.decode()
+    assert "secretpath" not in page.content.decode()
+
+
 def test_health_tells_of_dead_messages_switched_off_channels_and_long_waits() -> None:
     now = datetime.now(UTC)
     channel, off = make_channel(), make_channel("broken")

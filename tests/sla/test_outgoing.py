@@ -1,11 +1,18 @@
 """Pain 15, and its dark side: whoever may type in an address must not reach our own network."""
 
+import socket
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpcore
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,6 +187,61 @@ def test_nobody_there_is_unreachable() -> None:
         pass
     with pytest.raises(Unreachable, match="connection failed"):
         post(there.url, body=b"{}", headers={})
+
+
+def test_tls_checks_the_name_and_not_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path, "hooks.example")
+    asked: list[str | None] = []
+
+    def talk(link: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        context.sni_callback = lambda _, name, __: asked.append(name)
+        with context.wrap_socket(link, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    def call(host: str) -> int:
+        address = f"https://{host}:{port}/"
+        return post(address, body=b"{}", headers={}, resolve=lambda *_: ["127.0.0.1"]).status
+
+    with raw_server(talk) as url:
+        port = parse(url).port
+        with pytest.raises(Unreachable, match="certificate verify failed"):
+            call("hooks.example")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr(outgoing, "_tls", lambda: trusting)
+        assert call("hooks.example") == 204
+        with pytest.raises(Unreachable, match="certificate verify failed"):
+            call("other.example")
+
+    assert asked == ["hooks.example", "hooks.example", "other.example"]
+
+
+def self_signed(folder: Path, name: str) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
 
 
 def test_a_look_up_that_hangs_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
