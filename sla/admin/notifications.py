@@ -185,6 +185,7 @@ class DeliveryInline(TabularInline):
     ordering = ("id",)
     extra = 0
     can_delete = False
+    hide_title = True
     verbose_name_plural = "attempts"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
