@@ -15,6 +15,7 @@ from tests.sla.alerts import make_alert, make_channel
 from tickets.models import Department, EventKind, SupportGroup, Ticket
 from tickets.services import change_tickets
 from tickets.services.recording import NewEvent
+from tickets.signals import tickets_changed
 
 pytestmark = pytest.mark.django_db
 OWNER = UUID("6a1f4f52-0b5f-4c5b-9a3f-0d7d8d8f0001")
@@ -294,6 +295,28 @@ def test_a_real_change_is_told_with_old_and_new_values() -> None:
     assert data["changes"] == {"priority": [None, 1], "title": ["Old", "New"]}
     assert (data["ticket"]["priority"], data["ticket"]["title"]) == ("P1", "New")
     assert data["actor"] == "ana"
+
+
+def test_what_triage_decides_is_told_whole(triage_all: Any) -> None:
+    make_channel(events=["ticket.triaged"], owner_id=OWNER)
+    ticket = make_ticket(title="VPN down for the whole office", owner_id=OWNER, external_id="X-1")
+
+    def changed(sender: Any, *, events: Any, **_: Any) -> None:
+        announce_changes(events=events)
+
+    tickets_changed.connect(changed)
+    try:
+        triage_all()
+    finally:
+        tickets_changed.disconnect(changed)
+
+    told_of = Notification.objects.get(ticket=ticket).payload["data"]
+    ticket.refresh_from_db()
+    assert told_of["ticket"]["category"] == ticket.category.slug == "network"
+    assert told_of["ticket"]["department"] == "IT Support"
+    assert told_of["ticket"]["priority"] == f"P{ticket.priority}"
+    assert told_of["ticket"]["external_id"] == "X-1"
+    assert told_of["changes"]["category"] == [None, "network"]
 
 
 def test_without_a_callback_nothing_is_asked_of_the_database() -> None:
