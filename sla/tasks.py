@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from sla.services import auditing, checking
+from sla.services import auditing, checking, delivery, sweeping
 from workers.names import TaskName
 
 
@@ -12,3 +12,14 @@ def check_clocks() -> int:
 @shared_task(name=TaskName.SLA_AUDIT)
 def audit() -> float:
     return auditing.audit()
+
+
+@shared_task(name=TaskName.SLA_DELIVER)
+def deliver(*, ids: list[int]) -> int:
+    """`ids` are channels."""
+    return delivery.deliver(ids=ids)
+
+
+@shared_task(name=TaskName.SLA_REQUEUE_STALE_NOTIFICATIONS)
+def requeue_stale_notifications() -> int:
+    return sweeping.requeue_stale_notifications()

@@ -71,6 +71,12 @@ def secret(name: str, *, demo: bool) -> str:
     return value
 
 
+def optional_secret(name: str) -> str:
+    """Return a secret of another system: from NAME, or from the file that NAME_FILE names, or nothing."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else os.environ.get(name, "")
+
+
 def seal() -> None:
     """Stop the process if any variable read so far is wrong, naming all of them."""
     try:

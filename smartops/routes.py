@@ -15,6 +15,9 @@ router.register("categories", tickets.CategoryViewSet, basename="category")
 router.register("statuses", tickets.StatusViewSet, basename="status")
 router.register("triage-jobs", triage.TriageJobViewSet, basename="triagejob")
 router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebatch")
+router.register("channels", sla.ChannelViewSet, basename="channel")
+router.register("channel-routes", sla.ChannelRouteViewSet, basename="channelroute")
+router.register("notifications", sla.NotificationViewSet, basename="notification")
 
 urlpatterns = [
     path("tickets/analyze/", triage.AnalyzeView.as_view(), name="analyze"),

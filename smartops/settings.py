@@ -6,7 +6,16 @@ from urllib.parse import unquote, urlsplit
 
 from environs import validate
 
-from smartops.env import BASE_DIR, env, positive, seal, secret, service_url, var_dir
+from smartops.env import (
+    BASE_DIR,
+    env,
+    optional_secret,
+    positive,
+    seal,
+    secret,
+    service_url,
+    var_dir,
+)
 from smartops.log import LOGGING as LOGGING
 from smartops.unfold import UNFOLD as UNFOLD
 from workers import queues
@@ -18,6 +27,7 @@ VAR_DIR = var_dir()
 DEMO = env.bool("SMARTOPS_DEMO", False)
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY", demo=bool(DEMO))
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])  # after a change of the key
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("HTTPS", False)  # behind a proxy that terminates TLS
@@ -44,6 +54,19 @@ SLA_HEARTBEAT_URL = env.str(
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
+
+# --- Outgoing messages --------------------------------------------------------------------------
+PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
+OUTGOING_ALLOW: list[str] = env.list("OUTGOING_ALLOW", [])  # hosts, networks that are not public
+NOTIFY_SWEEP_SECONDS = env.int("NOTIFY_SWEEP_SECONDS", 15, validate=positive(600))
+NOTIFICATION_DAYS = env.int("NOTIFICATION_DAYS", 90, validate=positive(3650))  # then they go
+EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", 25, validate=positive(65_535))
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = optional_secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SmartOps <smartops@localhost>")
 
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -178,6 +201,10 @@ SPECTACULAR_SETTINGS = {
         "LevelEnum": "tickets.models.Level",
         "StatusEnum": "tickets.lifecycle.Status",
         "TriageStatusEnum": "tickets.models.TriageStatus",
+        "PriorityEnum": "tickets.models.Priority",
+        "NotificationStateEnum": "sla.models.NotificationState",
+        "ChannelKindEnum": "sla.models.ChannelKind",
+        "MessageKindEnum": "sla.models.MessageKind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -240,7 +267,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = schedule(
-    sweep_seconds=TRIAGE_SWEEP_SECONDS or 15, check_seconds=SLA_CHECK_SECONDS or 15
+    sweep_seconds=TRIAGE_SWEEP_SECONDS or 15,
+    check_seconds=SLA_CHECK_SECONDS or 15,
+    notify_sweep_seconds=NOTIFY_SWEEP_SECONDS or 15,
 )
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`

@@ -101,6 +101,25 @@ UNFOLD: Final[dict[str, Any]] = {
                 ],
             },
             {
+                "title": "Notifications",
+                "separator": True,
+                "items": [
+                    item("Channels", "campaign", "sla_channel_changelist", "sla.view_channel"),
+                    item(
+                        "Routes",
+                        "call_split",
+                        "sla_channelroute_changelist",
+                        "sla.view_channelroute",
+                    ),
+                    item(
+                        "Notifications",
+                        "notifications",
+                        "sla_notification_changelist",
+                        "sla.view_notification",
+                    ),
+                ],
+            },
+            {
                 "title": "Operations",
                 "separator": True,
                 "items": [

@@ -25,11 +25,13 @@ def opening(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
 def opened(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
     sla.start_clocks(tickets=tickets)
     triage.request_triage(tickets=tickets)
+    sla.announce_opened(tickets=tickets)
 
 
 def changed(sender: Any, *, tickets: list[Ticket], events: list[NewEvent], **_: Any) -> None:
     triage.react_to_changes(events=events)
     sla.follow(events=events)
+    sla.announce_changes(events=events)
 
 
 def forget_expired_tokens(now: datetime) -> int:
@@ -44,4 +46,9 @@ def connect() -> None:
     tickets_opening.connect(opening, dispatch_uid="smartops.opening")
     tickets_opened.connect(opened, dispatch_uid="smartops.opened")
     tickets_changed.connect(changed, dispatch_uid="smartops.changed")
-    PURGES[:] = [forget_old_keys, forget_expired_tokens, forget_expired_sessions]
+    PURGES[:] = [
+        forget_old_keys,
+        forget_expired_tokens,
+        forget_expired_sessions,
+        sla.forget_old_notifications,
+    ]

@@ -20,6 +20,8 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "triage.view_routingrule",
         "triage.view_prioritycell",
         "triage.view_classifiermodel",
+        *(f"sla.view_{model}" for model in ("channel", "channelroute", "notification")),
+        "sla.view_deliveryattempt",
     ),
     "Agent": (
         "tickets.add_ticket",
@@ -39,6 +41,12 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
             for model in ("rule", "routingrule")
             for verb in ("add", "change", "delete")
         ),
+        *(
+            f"sla.{verb}_{model}"
+            for model in ("channel", "channelroute")
+            for verb in ("add", "change", "delete")
+        ),
+        "sla.change_notification",
         "triage.change_prioritycell",
         "triage.change_classifiermodel",
         "triage.delete_classifiermodel",

@@ -6,6 +6,8 @@ from typing import Final
 class TaskName:
     """Plain strings: Celery would read an Enum member's own `name` instead of its value."""
 
+    SLA_DELIVER: Final = "sla.deliver"
+    SLA_REQUEUE_STALE_NOTIFICATIONS: Final = "sla.requeue_stale_notifications"
     TRIAGE_RUN_JOBS: Final = "triage.run_jobs"
     TRIAGE_REQUEUE_STALE_JOBS: Final = "triage.requeue_stale_jobs"
     SLA_CHECK_CLOCKS: Final = "sla.check_clocks"

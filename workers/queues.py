@@ -12,10 +12,11 @@ from kombu.entity import Exchange, Queue
 SLA: Final = "sla"
 TRIAGE: Final = "triage"
 DEFAULT: Final = "default"
+NOTIFY: Final = "notify"
 
 #: Each with an exchange of its own: queues that share one would each get every message.
 QUEUES: Final = tuple(
-    Queue(name, Exchange(name), routing_key=name) for name in (DEFAULT, SLA, TRIAGE)
+    Queue(name, Exchange(name), routing_key=name) for name in (DEFAULT, SLA, TRIAGE, NOTIFY)
 )
 
 #: Task name -> queue. A task that is not named goes to `default`.
@@ -23,6 +24,7 @@ ROUTES: Final = {
     "triage.run_jobs": {"queue": TRIAGE},
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},
+    "sla.deliver": {"queue": NOTIFY},
 }
 
 
@@ -38,4 +40,6 @@ class WorkerSpec:
 WORKERS: Final = {
     # Sweeps and ticks before bulk work, so that a long import cannot delay them.
     "core": WorkerSpec(queues=(SLA, DEFAULT, TRIAGE), pool="prefork", concurrency=2),
+    # Waits for other systems, so threads do; slow receivers cannot keep workers from tickets.
+    "io": WorkerSpec(queues=(NOTIFY,), pool="threads", concurrency=8),
 }

@@ -1,3 +1,3 @@
-from sla.admin import panel
+from sla.admin import notifications, panel
 
-__all__ = ["panel"]
+__all__ = ["notifications", "panel"]

@@ -1,14 +1,32 @@
 """The tables of the watch: what is promised, what runs, what was escalated, who is told."""
 
 from sla.models.clock import ClockEvent, ClockKind, ClockState, Escalation, SlaClock
+from sla.models.notification import (
+    Channel,
+    ChannelKind,
+    ChannelRoute,
+    DeliveryAttempt,
+    MessageKind,
+    Notification,
+    NotificationState,
+    Outcome,
+)
 from sla.models.policy import BusinessCalendar, SlaPolicy, SlaPolicyVersion, Source
 
 __all__ = [
     "BusinessCalendar",
+    "Channel",
+    "ChannelKind",
+    "ChannelRoute",
     "ClockEvent",
     "ClockKind",
     "ClockState",
+    "DeliveryAttempt",
     "Escalation",
+    "MessageKind",
+    "Notification",
+    "NotificationState",
+    "Outcome",
     "SlaClock",
     "SlaPolicy",
     "SlaPolicyVersion",

@@ -2,16 +2,21 @@
 
 from sla.services.acknowledging import NothingToAcknowledge, acknowledge
 from sla.services.auditing import audit, findings
+from sla.services.channels import forget_old_notifications
 from sla.services.checking import check_clocks
 from sla.services.clocks import follow, set_deadlines, start_clocks
+from sla.services.outbox import announce_changes, announce_opened
 
 __all__ = [
     "NothingToAcknowledge",
     "acknowledge",
+    "announce_changes",
+    "announce_opened",
     "audit",
     "check_clocks",
     "findings",
     "follow",
+    "forget_old_notifications",
     "set_deadlines",
     "start_clocks",
 ]

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from sla.models import SlaClock
+from sla.services.channels import notification_findings
 from workers import services as work
 from workers.models import Heartbeat
 
@@ -70,7 +71,7 @@ def audit() -> float:
 def findings(now: datetime | None = None) -> list[str]:
     """What is wrong with the watch, as sentences for `/health`."""
     found, now = look(), now or timezone.now()
-    sentences = []
+    sentences = notification_findings(now)
     if found.missed:
         sentences.append(
             f"{found.missed} SLA clocks are due and were not checked, the oldest for "

@@ -1,17 +1,276 @@
-"""Stub."""
+"""The outbox: what shall be told becomes rows in the transaction that made it true."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from pydantic_core import to_json
+
+from sla import subscriptions
+from sla.document import Level
+from sla.messages import AlertFacts, TicketFacts, cut, message
+from sla.models import Channel, Escalation, MessageKind, Notification, SlaClock
+from sla.services.recipients import Recipients, may_hear
+from tickets.lifecycle import Status
+from tickets.models import EventKind, Ticket
+from tickets.services.recording import NewEvent
+from workers.dispatch import enqueue_each
+from workers.names import TaskName
+
+#: Fields whose values callbacks tell. Descriptions and internal comments stay here.
+TOLD: Final = (
+    *("title", "status", "impact", "urgency", "priority", "category", "department", "group"),
+    *("assignee", "customer_tier", "tags"),
+)
+_COLUMNS: Final = frozenset(
+    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id", "version"}
+)
+_RELATIONS: Final[dict[str, Any]] = {
+    name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
+}
 
 
 @dataclass(frozen=True)
 class Alert:
-    escalation: Any
-    clock: Any
-    ticket: Any
-    level: Any
+    """An escalation that was just written, and what the policy says about it."""
+
+    escalation: Escalation
+    clock: SlaClock
+    ticket: Ticket
+    level: Level
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """Something that happened to a ticket, as callbacks hear of it."""
+
+    ticket: Ticket
+    kind: MessageKind
+    at: Any
+    extra: dict[str, Any]
 
 
 def queue_alerts(*, alerts: Sequence[Alert]) -> list[list[str]]:
-    return [[] for _ in alerts]
+    """Write a message for everybody whom an alert is for, in the caller's transaction.
+
+    The number of statements does not grow with the alerts. Returns for each alert sentences that say who will be
+    told, and who not and why.
+    """
+    tickets = _read(alert.ticket for alert in alerts)
+    recipients = Recipients.load(
+        [(tickets[a.ticket.pk], a.level) for a in alerts if a.ticket.pk in tickets]
+    )
+    rows: list[dict[str, Any]] = []
+    told: list[list[str]] = []
+    for alert in alerts:
+        ticket = tickets.get(alert.ticket.pk)
+        if ticket is None:
+            told.append(["The ticket was deleted."])
+            continue
+        found = recipients.of(
+            ticket, alert.level, reached=alert.escalation.level, breach=alert.escalation.breach
+        )
+        rows += [_alert_row(alert, ticket, *receiver) for receiver in found.receivers]
+        told.append(found.sentences)
+    _write(rows)
+    return told
+
+
+def announce_opened(*, tickets: Sequence[Ticket]) -> None:
+    """Tell owners' callbacks of new tickets, in the caller's transaction."""
+    if subscriptions.current():
+        _queue(
+            [_Fact(t, MessageKind.TICKET_CREATED, t.opened_at, {"changes": {}}) for t in tickets]
+        )
+
+
+def announce_changes(*, events: Sequence[NewEvent]) -> None:
+    """Tell owners' callbacks what happened to tickets, in the caller's transaction.
+
+    Nothing is told of an internal comment, nor of a change that shows in no field that callbacks tell.
+    """
+    if not subscriptions.current():
+        return
+    facts = []
+    for event in events:
+        changes = _told_changes(event)
+        kind = _kind_of(event)
+        if changes or kind is MessageKind.TICKET_TRIAGED:
+            extra = {"changes": changes, "actor": event.actor}
+            facts.append(_Fact(event.ticket, kind, event.at, extra))
+    _queue(facts)
+
+
+def _kind_of(event: NewEvent) -> MessageKind:
+    if event.kind == EventKind.TRIAGED:
+        return MessageKind.TICKET_TRIAGED
+    if event.changes.get("status", [None, None])[1] == Status.RESOLVED:
+        return MessageKind.TICKET_RESOLVED
+    return MessageKind.TICKET_UPDATED
+
+
+def _told_changes(event: NewEvent) -> dict[str, Any]:
+    if event.kind == EventKind.COMMENTED:
+        public = event.changes.get("public", [None, False])[1]
+        return {"comment": event.changes["comment"]} if public else {}
+    changes: dict[str, Any] = {name: event.changes[name] for name in TOLD if name in event.changes}
+    if "title" in changes:
+        changes["title"] = [cut(str(title or ""), 140) for title in changes["title"]]
+    return changes
+
+
+def _queue(facts: Sequence[_Fact]) -> None:
+    """Write a message for each fact and each callback that wants it."""
+    wanted: dict[str, list[tuple[int, UUID | None]]] = defaultdict(list)
+    for subscription in subscriptions.current():
+        for event in subscription.events:
+            wanted[event].append((subscription.channel, subscription.owner))
+    facts = [fact for fact in facts if fact.kind in wanted]
+    tickets = _read(fact.ticket for fact in facts)
+    rows = []
+    for number, fact in enumerate(facts):
+        ticket = tickets[fact.ticket.pk]
+        payload = message(fact.kind, fact.at, {"ticket": facts_of(ticket).data(), **fact.extra})
+        for channel, owner in wanted[fact.kind]:
+            if may_hear(owner, ticket):
+                rows.append(
+                    _row(
+                        channel,
+                        fact.kind,
+                        payload,
+                        f"{fact.kind}:{ticket.pk}:{ticket.version}:{number}:{channel}",
+                        ticket=ticket.pk,
+                    )
+                )
+    _write(rows)
+
+
+def facts_of(ticket: Ticket) -> TicketFacts:
+    """What messages tell of a ticket, which is loaded with its names."""
+    return TicketFacts(
+        id=ticket.pk,
+        url=f"{settings.PUBLIC_URL}/admin/tickets/ticket/{ticket.pk}/change/",
+        title=ticket.title,
+        status=ticket.status,
+        priority=ticket.priority,
+        customer_tier=ticket.customer_tier,
+        category=ticket.category.slug if ticket.category else None,
+        department=ticket.department.name if ticket.department else None,
+        group=ticket.group.name if ticket.group else None,
+        assignee=ticket.assignee.get_username() if ticket.assignee else None,
+        source=ticket.source,
+        external_id=ticket.external_id,
+        owner_id=str(ticket.owner_id) if ticket.owner_id else None,
+    )
+
+
+def _alert_row(
+    alert: Alert, ticket: Ticket, channel: int, recipient: str, conceal: bool
+) -> dict[str, Any]:
+    escalation = alert.escalation
+    kind = MessageKind.SLA_BREACHED if escalation.breach else MessageKind.SLA_WARNING
+    facts = AlertFacts(
+        id=escalation.pk,
+        metric=alert.clock.metric,
+        breach=escalation.breach,
+        level=escalation.level,
+        level_name=alert.level.name,
+        threshold=escalation.threshold,
+        due_at=escalation.due_at,
+        detected_at=escalation.detected_at,
+        elapsed_minutes=escalation.elapsed_minutes,
+        target_minutes=escalation.target_minutes,
+        percent_used=escalation.percent_used,
+    )
+    data = {"ticket": facts_of(ticket).data(conceal=conceal), "sla": facts.data()}
+    payload = message(kind, escalation.detected_at, data)
+    key = f"escalation:{escalation.pk}:{channel}:{recipient.casefold()}"
+    return _row(
+        channel,
+        kind,
+        payload,
+        key,
+        escalation=escalation.pk,
+        ticket=ticket.pk,
+        recipient=recipient,
+    )
+
+
+def _row(
+    channel: int,
+    kind: MessageKind,
+    payload: dict[str, Any],
+    key: str,
+    *,
+    escalation: int | None = None,
+    ticket: int | None = None,
+    recipient: str = "",
+) -> dict[str, Any]:
+    return {
+        "channel_id": channel,
+        "kind": kind.value,
+        "escalation_id": escalation,
+        "ticket_id": ticket,
+        "recipient": recipient,
+        "payload": payload,
+        "key": key,
+    }
+
+
+def _read(tickets: Iterable[Ticket]) -> dict[int, Ticket]:
+    """Whole tickets with their names: what is stored, and over it what the given rows hold.
+
+    The given ones may have a few columns only; the stored ones may be a change behind, for a change is announced
+    before it is written.
+    """
+    given = {ticket.pk: ticket for ticket in tickets}
+    found = Ticket.objects.with_names().in_bulk(given) if given else {}
+    for pk, ticket in found.items():
+        newer = given[pk].__dict__
+        for name in _COLUMNS & newer.keys():
+            ticket.__dict__[name] = newer[name]
+        for name, field in _RELATIONS.items():
+            if newer.get(field.attname, ...) not in (..., getattr(ticket, field.attname)):
+                ticket.__dict__[field.attname] = newer[field.attname]
+                field.set_cached_value(ticket, getattr(given[pk], name))
+    return found
+
+
+def _write(rows: Sequence[dict[str, Any]]) -> None:
+    """Insert messages that are not there yet and ask for their delivery after the commit."""
+    if not rows:
+        return
+    channels = _open_channels({row["channel_id"] for row in rows})
+    insert([row for row in rows if row["channel_id"] in channels])
+    enqueue_each(TaskName.SLA_DELIVER, sorted(channels))
+
+
+def _open_channels(ids: set[int]) -> set[int]:
+    """Those that are there and switched on, held until the commit, which a deleted one would make fail."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT id FROM {Channel._meta.db_table} WHERE id = ANY(%s) AND enabled
+                 ORDER BY id FOR KEY SHARE""",
+            [list(ids)],
+        )
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def insert(rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert messages in their order; those whose key is there already are left out. Returns the new ids."""
+    if not rows:
+        return []
+    columns = ", ".join(rows[0])
+    table = Notification._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO {table} ({columns})
+                SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
+                ON CONFLICT (key) DO NOTHING RETURNING id""",
+            [to_json(rows).decode()],
+        )
+        return [pk for (pk,) in cursor.fetchall()]

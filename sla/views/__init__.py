@@ -1,3 +1,11 @@
 from sla.views.clocks import AcknowledgeView, DashboardView, TicketSlaView
+from sla.views.notifications import ChannelRouteViewSet, ChannelViewSet, NotificationViewSet
 
-__all__ = ["AcknowledgeView", "DashboardView", "TicketSlaView"]
+__all__ = [
+    "AcknowledgeView",
+    "ChannelRouteViewSet",
+    "ChannelViewSet",
+    "DashboardView",
+    "NotificationViewSet",
+    "TicketSlaView",
+]

@@ -1,10 +1,12 @@
 """Every route × every role: who gets in, who is told no."""
 
+import uuid
 from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from sla.models import Channel, ChannelRoute, Notification
 from smartops import routes
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
@@ -48,6 +50,21 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("triagejob-detail", "get"): EVERYONE,
     ("triagejob-batch", "post"): WORKERS,
     ("triagebatch-detail", "get"): EVERYONE,
+    ("channel-list", "get"): EVERYONE,
+    ("channel-list", "post"): ADMINS,
+    ("channel-detail", "get"): EVERYONE,
+    ("channel-detail", "patch"): ADMINS,
+    ("channel-detail", "delete"): ADMINS,
+    ("channel-rotate", "post"): ADMINS,
+    ("channel-test", "post"): ADMINS,
+    ("channelroute-list", "get"): EVERYONE,
+    ("channelroute-list", "post"): ADMINS,
+    ("channelroute-detail", "get"): EVERYONE,
+    ("channelroute-detail", "patch"): ADMINS,
+    ("channelroute-detail", "delete"): ADMINS,
+    ("notification-list", "get"): EVERYONE,
+    ("notification-detail", "get"): EVERYONE,
+    ("notification-resend", "post"): ADMINS,
 }
 
 
@@ -86,6 +103,18 @@ def address(name: str) -> str:
         return reverse(
             name, kwargs={"pk": TriageBatch.objects.create(requested_by="x", total_items=0).pk}
         )
+    if name.startswith(("channel", "notification")) and not name.endswith("-list"):
+        channel = Channel.objects.create(name=str(uuid.uuid4()), kind="webhook")
+        rows = {
+            "channel": channel,
+            "channelroute": ChannelRoute(channel=channel),
+            "notification": Notification(
+                channel=channel, kind="test", payload={}, key=channel.name
+            ),
+        }
+        row = rows[name.partition("-")[0]]
+        row.save()
+        return reverse(name, kwargs={"pk": row.pk})
     return reverse(name)
 
 
