@@ -25,7 +25,7 @@ def quick_cursor() -> Iterator[Any]:
         oid = psycopg.adapters.types["timestamptz"].oid
         loader = psycopg.adapters.get_loader(oid, pq.Format.TEXT)
         if loader is not None:
-            cursor.adapters.register_loader(oid, loader)  # type: ignore[attr-defined]
+            cursor.adapters.register_loader(oid, loader)
         yield cursor
 
 
