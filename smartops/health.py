@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from sla.services.config import config_findings
 from smartops.throttles import counters
 from triage.models import TriageJob
 from workers.leases import ACTIVE
@@ -42,7 +43,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 def health(request: HttpRequest) -> JsonResponse:
     """Everything that a person should look at, as sentences. 200 even then: this is no probe."""
     findings: list[str] = []
-    for check in (_database, _cache, _broker, _work):
+    for check in (_database, _cache, _broker, _work, config_findings):
         try:
             findings += check()
         except (DatabaseError, InterfaceError):

@@ -39,6 +39,8 @@ TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
+# Calendars and policies that a repository keeps; read again when it changes.
+SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -6,6 +6,7 @@ from typing import Final
 class TaskName:
     """Plain strings: Celery would read an Enum member's own `name` instead of its value."""
 
+    SLA_LOAD_CONFIG: Final = "sla.load_config"
     TRIAGE_RUN_JOBS: Final = "triage.run_jobs"
     TRIAGE_REQUEUE_STALE_JOBS: Final = "triage.requeue_stale_jobs"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"

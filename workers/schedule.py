@@ -17,6 +17,7 @@ def every(seconds: int, task: str) -> dict[str, Any]:
 
 def schedule(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
     return {
+        "sla: read the configuration file when it changed": every(3, TaskName.SLA_LOAD_CONFIG),
         "triage: find jobs whose message was lost": every(
             sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_JOBS
         ),
