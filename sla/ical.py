@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from icalendar import Calendar as ICalendar
+from icalendar.error import BrokenCalendarProperty
 
 from sla.document import Holiday
 
@@ -33,8 +35,9 @@ def read_holidays(text: str) -> Imported:
     """
     if len(text.encode(errors="replace")) > MOST_BYTES:
         raise NotACalendar(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
-    if "BEGIN:VCALENDAR" not in text.upper():
-        raise NotACalendar("This is no iCalendar file: it has no BEGIN:VCALENDAR.")
+    for line in ("BEGIN:VCALENDAR", "END:VCALENDAR"):
+        if line not in text.upper():
+            raise NotACalendar(f"This is no iCalendar file, or not all of it: it has no {line}.")
     try:
         # More than one calendar in a file is allowed, and some tools write it so.
         calendars: list[Any] = ICalendar.from_ical(text, multiple=True)
@@ -46,12 +49,17 @@ def read_holidays(text: str) -> Imported:
     for event in events:
         name = _name(event)
         try:
-            for day in _days(event):
-                days.setdefault(day, Holiday(date=day, name=name))
-                if len(days) > MOST_DAYS:
-                    raise NotACalendar(f"The file holds more than {MOST_DAYS:,} days.")
+            found = list(islice(_days(event), MOST_DAYS + 1))
         except _Skip as reason:
             skipped.append(f"{name}: {reason}")
+            continue
+        except (ValueError, TypeError, OverflowError, BrokenCalendarProperty):
+            skipped.append(f"{name}: its dates cannot be read.")
+            continue
+        for day in found:
+            days.setdefault(day, Holiday(date=day, name=name))
+        if len(days) > MOST_DAYS:
+            raise NotACalendar(f"The file holds more than {MOST_DAYS:,} days.")
     return Imported([days[day] for day in sorted(days)], skipped)
 
 

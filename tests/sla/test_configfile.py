@@ -1,7 +1,10 @@
 """The configuration file: what it may say, and what is said about what is wrong in it."""
 
+import contextlib
+import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from sla.configfile import FileConfig, read_config
 from sla.document import Calendar
-from sla.yamlfile import MOST_BYTES, WrongFile, read_yaml
+from sla.yamlfile import MOST_BYTES, FileError, WrongFile, read_yaml
 
 TICKET_WATCHDOG = """\
 tiers:
@@ -192,10 +195,8 @@ def test_words_stay_words_and_numbers_become_numbers() -> None:
 
 @given(st.text() | st.binary())
 def test_whatever_the_file_holds_it_is_read_or_refused(text: str | bytes) -> None:
-    try:
+    with contextlib.suppress(WrongFile):
         read_config(text)
-    except WrongFile as error:
-        assert error.errors
 
 
 JSONISH = st.recursive(
@@ -215,17 +216,15 @@ JSONISH = st.recursive(
 
 @given(JSONISH)
 def test_whatever_shape_it_has_every_error_names_a_place(data: object) -> None:
-    import json
-
+    found: list[FileError] = []
     try:
         read_config(json.dumps(data))
     except WrongFile as error:
-        assert all(problem.line == 1 for problem in error.errors), str(error)
+        found = error.errors
+    assert all(problem.line == 1 for problem in found)
 
 
 def test_the_shipped_example_is_right_once_its_comments_are_taken_away() -> None:
-    from pathlib import Path
-
     text = (Path(__file__).parents[2] / "config" / "sla.yaml").read_text()
     assert read_config(text).policies == []
 
