@@ -94,11 +94,7 @@ def read_config(content: bytes | str) -> FileConfig:
 
     :raises sla.yamlfile.WrongFile: with every problem and its line.
     """
-    return check_config(read_yaml(content))
-
-
-def check_config(source: YamlText) -> FileConfig:
-    """As `read_config`, of what was read before."""
+    source = read_yaml(content)
     data = {} if source.data is None else source.data
     if not isinstance(data, dict):
         source.refuse([((), "It must name calendars, policies or tiers (policies: …).")])

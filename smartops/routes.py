@@ -3,6 +3,8 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from sla.views import calendars as sla_calendars
+from sla.views import policies as sla_policies
 from tickets import views as tickets
 from triage import views as triage
 
@@ -14,8 +16,11 @@ router.register("categories", tickets.CategoryViewSet, basename="category")
 router.register("statuses", tickets.StatusViewSet, basename="status")
 router.register("triage-jobs", triage.TriageJobViewSet, basename="triagejob")
 router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebatch")
+router.register("sla/policies", sla_policies.PolicyViewSet, basename="slapolicy")
+router.register("sla/calendars", sla_calendars.CalendarViewSet, basename="slacalendar")
 
 urlpatterns = [
+    path("sla/plan/", sla_policies.PlanView.as_view(), name="sla-plan"),
     path("tickets/analyze/", triage.AnalyzeView.as_view(), name="analyze"),
     path(
         "tickets/<int:ticket_id>/decisions/",

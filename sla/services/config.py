@@ -10,14 +10,14 @@ from django.conf import settings
 from django.db import transaction
 
 from sla.catalog import Catalog, Change, differences
-from sla.configfile import FileConfig, check_config, read_config
+from sla.configfile import FileConfig, read_config
 from sla.filewatch import FileWatch, Look, look_at
 from sla.models import ConfigFile
 from sla.problems import Problem, under
 from sla.services.planning import Plan, moves_calendar, plan, sentences
 from sla.services.retargeting import move_open_clocks
 from sla.services.storing import KnownNames, in_force, lock_catalog, read_catalog, store
-from sla.yamlfile import MOST_BYTES, FileError, WrongFile, YamlText
+from sla.yamlfile import MOST_BYTES, FileError, WrongFile
 
 log = structlog.get_logger("sla.config")
 
@@ -28,12 +28,12 @@ CHECKED: Final = timedelta(seconds=20)
 _watch: Final = FileWatch(MOST_BYTES)
 
 
-def plan_file(*, content: bytes | YamlText, now: datetime) -> Plan:
-    """What applying the file would do. Writes nothing.
+def plan_file(*, content: bytes | str, now: datetime) -> Plan:
+    """What applying the file (YAML, or JSON) would do. Writes nothing.
 
     :raises WrongFile: with every problem and its line.
     """
-    config = check_config(content) if isinstance(content, YamlText) else read_config(content)
+    config = read_config(content)
     before = read_catalog()
     return plan(before, _after(before, config), now=now)
 

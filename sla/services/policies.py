@@ -84,7 +84,7 @@ def _no_calendar(name: str) -> str:
 def publish(
     *,
     name: str,
-    document: PolicyDocument,
+    document: PolicyDocument | None,
     actor: str,
     now: datetime,
     policy_id: int | None = None,
@@ -94,8 +94,9 @@ def publish(
 ) -> SlaPolicyVersion:
     """Let a policy say `document` from now on; return its newest version.
 
-    The policy is the one with `policy_id`, then called `name`, or else the one of that name, or a new one.
-    Nothing is published when it says so already. Running clocks keep their version unless `move_open`.
+    The policy is the one with `policy_id`, then called `name`, or else the one of that name, or a new one. What is
+    None stays as it is. Nothing is published when it says so already. Running clocks keep their version unless
+    `move_open`.
 
     :raises KeptByFile: the policy comes from the configuration file.
     :raises StaysAsItIs: the default policy would be switched off.
@@ -123,7 +124,7 @@ def with_policy(
     catalog: Catalog,
     *,
     name: str,
-    document: PolicyDocument,
+    document: PolicyDocument | None,
     policy_id: int | None = None,
     position: int | None = None,
     enabled: bool | None = None,
@@ -137,7 +138,11 @@ def with_policy(
         if old is not None and old.pk != policy_id:
             raise WrongFields({"name": [f"Another policy is named {name!r}."]})
         old = next((entry for entry in catalog.policies if entry.pk == policy_id), None)
-    entry = old or PolicyEntry(name, document)
+    if old is None:
+        if document is None:
+            raise WrongFields({"document": ["A new policy needs one."]})
+        old = PolicyEntry(name, document)
+    entry, document = old, document or old.document
     if entry.source == FILE:
         raise KeptByFile(f"The policy {entry.name!r}")
     if entry.is_default and enabled is False:
@@ -163,16 +168,14 @@ def disable_policy(*, policy_id: int, actor: str, now: datetime, move_open: bool
 
     :raises: as `publish`.
     """
-    before = lock_catalog()
-    entry = next((policy for policy in before.policies if policy.pk == policy_id), None)
-    if entry is None:
-        return
-    publish(
-        name=entry.name,
-        document=entry.document,
-        policy_id=policy_id,
-        enabled=False,
-        move_open=move_open,
-        actor=actor,
-        now=now,
-    )
+    entry = next((policy for policy in lock_catalog().policies if policy.pk == policy_id), None)
+    if entry is not None:
+        publish(
+            name=entry.name,
+            document=None,
+            policy_id=policy_id,
+            enabled=False,
+            move_open=move_open,
+            actor=actor,
+            now=now,
+        )
