@@ -6,6 +6,7 @@ Another tool's file works as it is: `tiers:` at the top, in minutes, is a policy
 from dataclasses import dataclass
 from typing import Any, Final
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sla.document import Calendar, Level, PolicyDocument, PolicyTerms
@@ -132,4 +133,35 @@ def read_config(content: bytes | str) -> FileConfig:
         ],
         places=places,
         source=source,
+    )
+
+
+def read_levels(text: str) -> list[Level]:
+    """Levels alone, as YAML: what a policy's page lets people type.
+
+    :raises sla.yamlfile.WrongFile: with every problem and its line.
+    """
+    source = read_yaml(text)
+    levels = [] if source.data is None else source.data
+    try:
+        # The rest is only there because it must be.
+        terms = PolicyTerms.model_validate({"tiers": {"gold": {"P1": {}}}, "levels": levels})
+    except ValidationError as error:
+        source.refuse([(path[1:], message) for path, message in problems_of(error, {})])
+        raise
+    return terms.levels
+
+
+def show_levels(levels: list[Level]) -> str:
+    """Levels as `read_levels` reads them; what is as usual is left out."""
+    shown = []
+    for level in levels:
+        data = level.model_dump(mode="json", exclude_defaults=True)
+        if level.at is not None:
+            data["at"] = f"{level.at:g} %"
+        shown.append(data)
+    if not shown:
+        return ""
+    return yaml.safe_dump(
+        shown, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )

@@ -147,6 +147,10 @@ def with_policy(
         raise KeptByFile(f"The policy {entry.name!r}")
     if entry.is_default and enabled is False:
         raise StaysAsItIs("The default policy stays enabled: it holds when no other does.")
+    if entry.is_default and document.departments:
+        raise WrongFields(
+            {"document.departments": ["The default policy holds for all: name none."]}
+        )
     if position is not None and not 0 <= position <= MOST_POSITION:
         raise WrongFields({"position": [f"Use 0 to {MOST_POSITION}."]})
     if problems := KnownNames().problems(document):

@@ -1,0 +1,3 @@
+from sla.admin import calendars, config, policies
+
+__all__ = ["calendars", "config", "policies"]
