@@ -104,7 +104,7 @@ class TargetsField(forms.Field):
 class LevelsField(forms.CharField):
     """Cleaned: levels. What is wrong is told with its line."""
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 12, "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
         return show_levels(value) if isinstance(value, list) else value

@@ -139,7 +139,7 @@ class SlaPolicyAdmin(ModelAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "position", "enabled", "calendar", "departments")}),
-        ("Targets", {"fields": ("targets",)}),
+        ("Targets", {"fields": ("targets",), "classes": ("min-w-0",)}),
         ("Escalation", {"fields": ("levels", "acknowledgement")}),
         ("Saving", {"fields": ("move_open",)}),
     )

@@ -167,10 +167,15 @@ def _record(
 
 
 def config_findings() -> list[str]:
-    """What a person should look at, as a sentence: the file was refused."""
+    """What a person should look at, as sentences: a refused file, policies that name what is no more."""
+    findings: list[str] = []
     row = ConfigFile.objects.filter(pk=1).exclude(error="").first()
-    if row is None:
-        return []
-    first, *more = row.error.splitlines()
-    others = f" (and {len(more)} more)" if more else ""
-    return [f"{row.path} is not applied: {first}{others} What was before holds."]
+    if row is not None:
+        first, *more = row.error.splitlines()
+        others = f" And {len(more)} more." if more else ""
+        findings.append(f"{row.path} is not applied: {first}{others} What was before holds.")
+    known = KnownNames()
+    for entry in read_catalog().in_order():
+        for _, message in known.problems(entry.document):
+            findings.append(f"Policy {entry.name!r}: {message}")
+    return findings

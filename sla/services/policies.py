@@ -153,7 +153,9 @@ def with_policy(
         )
     if position is not None and not 0 <= position <= MOST_POSITION:
         raise WrongFields({"position": [f"Use 0 to {MOST_POSITION}."]})
-    if problems := KnownNames().problems(document):
+    # What it says already may name a department that was renamed since; it can be disabled all the same.
+    known = old is not None and old.version and document == old.document
+    if not known and (problems := KnownNames().problems(document)):
         raise WrongFields(by_field(problems, "document"))
     return catalog.put_policy(
         replace(

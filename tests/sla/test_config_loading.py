@@ -193,6 +193,12 @@ def test_what_leaves_the_file_is_disabled_and_comes_back_with_it(file: Path, wor
     assert SlaPolicyVersion.objects.filter(policy__name="A").count() == 1
 
 
+def test_a_desk_without_a_file_is_fine(worker: Any) -> None:
+    assert not worker()
+    assert config_findings() == []
+    assert ConfigFile.objects.get().digest == ""
+
+
 @pytest.mark.parametrize("gone", ["deleted", "emptied", "a folder"])
 def test_a_file_that_goes_missing_changes_nothing(gone: str, file: Path, worker: Any) -> None:
     file.write_text(policies("A"))

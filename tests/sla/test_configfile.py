@@ -233,3 +233,10 @@ def test_the_shipped_example_is_right_once_its_comments_are_taken_away() -> None
     config = read_config("\n".join(line[2:] for line in example[start:]))
     assert [policy.name for policy in config.policies] == ["Berlin office"]
     assert isinstance(config.calendars["Berlin"], Calendar)
+
+
+def test_what_the_manual_shows_is_right() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sla.md").read_text()
+    shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+
+    assert [read_config(block).policies[0].name for block in shown] == ["Berlin office", "File"]

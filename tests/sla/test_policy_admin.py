@@ -212,7 +212,7 @@ def test_a_refused_file_is_told_on_the_list_of_policies_and_on_its_page() -> Non
     client = signed_in()
 
     page = client.get(url("slapolicy", "changelist")).content.decode()
-    assert "/x/sla.yaml is not applied: line 3, column 1: a: &lt;b&gt; (and 1 more)" in page
+    assert "/x/sla.yaml is not applied: line 3, column 1: a: &lt;b&gt; And 1 more." in page
     page = client.get(url("configfile", "change", 1)).content.decode()
     assert "line 3, column 1: a: &lt;b&gt;" in page
     assert "line 4: c" in page

@@ -14,6 +14,7 @@ from sla.models import BusinessCalendar, SlaPolicy, SlaPolicyVersion, Source
 from sla.services import calendars as calendar_service
 from sla.services import policies as policy_service
 from sla.services.calendars import CalendarInUse, delete_calendar, import_holidays, save_calendar
+from sla.services.config import config_findings
 from sla.services.policies import (
     KeptByFile,
     StaysAsItIs,
@@ -23,6 +24,7 @@ from sla.services.policies import (
 )
 from sla.services.storing import WrongFields
 from tests.factories import NOON
+from tickets.models import Department
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +145,16 @@ def test_names_that_nobody_has_are_refused_with_their_places() -> None:
         "document.levels[0].assign_group",
     }
     assert "Known: Facilities, Finance" in caught.value.errors["document.departments[1]"][0]
+
+
+def test_a_renamed_department_is_reported_and_its_policy_can_still_be_disabled() -> None:
+    version = put(doc=document(departments=["HR"]))
+    Department.objects.filter(name="HR").update(name="People")
+
+    [finding] = config_findings()
+    assert finding.startswith("Policy 'Gold': There is no department 'HR'.")
+    disable_policy(policy_id=version.policy_id, actor="ada", now=NOON)
+    assert config_findings() == []
 
 
 def test_open_tickets_move_only_when_asked(moved: list[str]) -> None:
