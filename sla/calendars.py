@@ -36,10 +36,10 @@ class Part(BaseModel):
 def _minutes(text: str) -> int:
     hours, colon, minutes = text.strip().partition(":")
     if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
-        raise ValueError(f"{text!r} is not a time of day. Use 09:00 to 24:00.")
+        raise ValueError(f"{text[:40]!r} is not a time of day. Use 09:00 to 24:00.")
     total = int(hours) * 60 + int(minutes)
     if total > 1440 or int(minutes) > 59:
-        raise ValueError(f"{text!r} is not a time of day. Use 09:00 to 24:00.")
+        raise ValueError(f"{text[:40]!r} is not a time of day. Use 09:00 to 24:00.")
     return total
 
 
@@ -48,7 +48,7 @@ def _slot(value: Any) -> Any:
     if isinstance(value, str):
         start, dash, end = value.partition("-")
         if not dash:
-            raise ValueError(f"{value!r} is not a slot. Use 09:00-17:30.")
+            raise ValueError(f"{value[:40]!r} is not a slot. Use 09:00-17:30.")
         return _minutes(start), _minutes(end)
     return value
 
@@ -137,7 +137,9 @@ class Calendar(Part):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         if value not in zoneinfo.available_timezones():
-            raise ValueError(f"{value!r} is not a time zone. Use a name such as Europe/Berlin.")
+            raise ValueError(
+                f"{value[:60]!r} is not a time zone. Use a name such as Europe/Berlin."
+            )
         return value
 
     @field_validator("hours")

@@ -18,7 +18,8 @@ def parse_duration(value: Any) -> timedelta:
 
     :raises ValueError: naming what would be right.
     """
-    wrong = f"{value!r} is not a length of time. Use minutes (30), or 45s, 90m, 4h, 1d 12h."
+    shown = repr(value)[:60]
+    wrong = f"{shown} is not a length of time. Use minutes (30), or 45s, 90m, 4h, 1d 12h."
     if isinstance(value, timedelta):
         length = value
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -37,7 +38,7 @@ def parse_duration(value: Any) -> timedelta:
     if length <= LONGEST:
         length = timedelta(seconds=round(length.total_seconds()))
     if not timedelta(0) < length <= LONGEST:
-        raise ValueError(f"{value!r} must be at least a second and at most ten years.")
+        raise ValueError(f"{shown} must be at least a second and at most ten years.")
     return length
 
 

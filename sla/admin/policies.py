@@ -1,6 +1,5 @@
 """Policies: a grid of targets, levels, and a preview of what saving would do."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -244,7 +243,7 @@ def shown_versions(policy: SlaPolicy) -> list[tuple[SlaPolicyVersion, tuple[Fiel
     rows = list(newest[: SHOWN_VERSIONS + 1])
     entries = [PolicyEntry(policy.name, row.read(), pk=policy.pk) for row in rows]
     changes = [
-        differences(Catalog(policies=(old,)), Catalog(policies=(replace(new),)))
+        differences(Catalog(policies=(old,)), Catalog(policies=(new,)))
         for new, old in pairwise(entries)
     ]
     told = [found[0].fields if found else () for found in changes]

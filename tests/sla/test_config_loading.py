@@ -222,8 +222,8 @@ def test_an_invalid_file_changes_nothing_and_says_line_and_reason_once(
     worker()
     replaced(file, policies("B", resolution="soon"))
 
-    for _ in range(3):
-        assert not worker()
+    for minutes in range(3):
+        assert not worker(NOON + minutes * 2 * RETRY)
     assert not load_config(path=file, now=NOON, watch=FileWatch(MOST_BYTES))
 
     assert held() == ["A", "Default"]

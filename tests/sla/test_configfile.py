@@ -240,3 +240,10 @@ def test_what_the_manual_shows_is_right() -> None:
     shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
 
     assert [read_config(block).policies[0].name for block in shown] == ["Berlin office", "File"]
+
+
+def test_an_error_does_not_repeat_a_whole_file() -> None:
+    long = "x" * 10_000
+    for text in (f"tiers: {{gold: {{P1: {{resolution: {long}}}}}}}", f"calendars: {{C: {{time_zone: {long}}}}}",
+                 f"calendars: {{C: {{hours: {{mon: {long}}}}}}}", f"{long[:900]}: 1"):  # fmt: skip
+        assert len(errors_of(text)[0]) < 1200
