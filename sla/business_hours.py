@@ -39,9 +39,9 @@ class BusinessHours:
         self.calendar = calendar
         self.zone = ZoneInfo(calendar.time_zone)
         self.always = not (calendar.hours or calendar.holidays or calendar.country)
-        self._weekly = [
-            tuple(calendar.hours.get(day, ())) if calendar.hours else ((0, 1440),) for day in DAYS
-        ]
+        self._weekly = [tuple(calendar.hours.get(day, [])) for day in DAYS]
+        if not calendar.hours:
+            self._weekly = [((0, 1440),)] * 7
         self._dated = {h.date: h.name for h in calendar.holidays}
         self._day = lru_cache(maxsize=4096)(self._open_parts)
         self._public = lru_cache(maxsize=64)(self._public_holidays)

@@ -5,21 +5,23 @@ A stored version is a whole `PolicyDocument`, its calendar included, so that wha
 always be computed again.
 """
 
-import zoneinfo
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
-    BaseModel,
+    AliasChoices,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     field_validator,
     model_validator,
 )
 
+from sla.calendars import DAYS as DAYS
+from sla.calendars import Calendar as Calendar
+from sla.calendars import Holiday as Holiday
+from sla.calendars import Part
 from sla.durations import parse_duration, show_duration
 from tickets.priority import parse_priority
 
@@ -30,7 +32,6 @@ class Metric(StrEnum):
     RESOLUTION = "resolution"
 
 
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 TIERS: Final = ("gold", "silver", "bronze", "standard")
 #: What a ticket without a priority is measured by until triage has ranked it.
 UNRANKED_PRIORITY: Final = 3
@@ -41,119 +42,18 @@ Duration = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _minutes(text: str) -> int:
-    hours, colon, minutes = text.strip().partition(":")
-    if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
-        raise ValueError(f"{text!r} is not a time of day. Use 09:00 to 24:00.")
-    total = int(hours) * 60 + int(minutes)
-    if total > 1440 or int(minutes) > 59:
-        raise ValueError(f"{text!r} is not a time of day. Use 09:00 to 24:00.")
-    return total
-
-
-def _slot(value: Any) -> Any:
-    """(start, end) in minutes after midnight, from `09:00-17:30` or as given."""
-    if isinstance(value, str):
-        start, dash, end = value.partition("-")
-        if not dash:
-            raise ValueError(f"{value!r} is not a slot. Use 09:00-17:30.")
-        return _minutes(start), _minutes(end)
-    return value
-
-
-def _show_slot(slot: tuple[int, int]) -> str:
-    return "-".join(f"{minutes // 60:02}:{minutes % 60:02}" for minutes in slot)
-
-
-Slot = Annotated[
-    tuple[int, int], BeforeValidator(_slot), PlainSerializer(_show_slot, return_type=str)
-]
-
-
-class Holiday(_Part):
-    """A day without business hours: dated `2026-12-24`, or every year `12-24`."""
-
-    date: str
-    name: str = Field("holiday", min_length=1, max_length=100)
-
-    @field_validator("date", mode="before")
-    @classmethod
-    def _known_day(cls, value: Any) -> str:
-        text = value.isoformat() if isinstance(value, date) else str(value).strip()
-        try:
-            date.fromisoformat(text if len(text) != 5 else f"2024-{text}")
-        except ValueError:
-            raise ValueError(
-                f"{text!r} is not a day. Use 2026-12-24, or 12-24 for every year."
-            ) from None
-        return text
-
-
-class Calendar(_Part):
-    """When time counts. Without `hours` always: 24 hours on 7 days; holidays are days off all the same."""
-
-    name: str = Field("24x7", min_length=1, max_length=80)
-    time_zone: str = "UTC"
-    hours: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], list[Slot]] = {}
-    country: str = Field("", max_length=10, description="ISO code, for its public holidays")
-    subdivision: str = Field("", max_length=10, description="State or province of it")
-    holidays: list[Holiday] = Field([], max_length=5000)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError(f"{value!r} is not a time zone. Use a name such as Europe/Berlin.")
-        return value
-
-    @field_validator("hours")
-    @classmethod
-    def _orderly(cls, hours: dict[str, list[tuple[int, int]]]) -> dict[str, list[tuple[int, int]]]:
-        for day, slots in hours.items():
-            slots.sort()
-            for start, end in slots:
-                if start >= end:
-                    raise ValueError(f"{day}: a slot must end after it starts.")
-            for (_, end), (start, _) in zip(slots, slots[1:], strict=False):
-                if start < end:
-                    raise ValueError(f"{day}: slots must not overlap.")
-        if hours and not any(hours.values()):
-            raise ValueError("At least one day must have a slot.")
-        return {day: hours[day] for day in DAYS if hours.get(day)}
-
-    @model_validator(mode="after")
-    def _known_country(self) -> Self:
-        if self.country:
-            import holidays  # takes a moment to import; most calendars name no country
-
-            subdivisions = holidays.list_supported_countries().get(self.country)
-            if subdivisions is None:
-                raise ValueError(
-                    f"country: {self.country!r} is unknown. Use an ISO code such as DE."
-                )
-            if self.subdivision and self.subdivision not in subdivisions:
-                known = ", ".join(subdivisions) or "none"
-                raise ValueError(
-                    f"subdivision: {self.subdivision!r} is unknown in {self.country}. Known: {known}."
-                )
-        elif self.subdivision:
-            raise ValueError("subdivision: it needs a country.")
-        return self
-
-
-class Targets(_Part):
+class Targets(Part):
     """How long each metric may take, of business time. A metric without one has no clock."""
 
-    first_response: Duration | None = None
+    #: Other tools' files call it `response`.
+    first_response: Duration | None = Field(
+        None, validation_alias=AliasChoices("first_response", "response")
+    )
     next_update: Duration | None = None
     resolution: Duration | None = None
 
 
-class Notify(_Part):
+class Notify(Part):
     """Who is told: the channels that the routes choose, channels by name, and people by mail."""
 
     routed: bool = True
@@ -163,7 +63,7 @@ class Notify(_Part):
     lead: bool = False
 
 
-class Level(_Part):
+class Level(Part):
     """A step of escalation: when it is reached, and what happens then."""
 
     at: float | None = Field(None, description="Percent of the target, such as 85 %")
@@ -216,16 +116,31 @@ PriorityKey = Annotated[
 ]
 
 
-class PolicyDocument(_Part):
-    """What a version of a policy says, whole."""
+class PolicyTerms(Part):
+    """What a policy says, but for its calendar."""
 
-    calendar: Calendar = Calendar()
-    departments: list[str] = Field([], description="It holds for tickets of these; empty: all")
+    departments: list[str] = Field(
+        [], max_length=200, description="It holds for tickets of these; empty: all"
+    )
     tiers: dict[Literal["gold", "silver", "bronze", "standard"], dict[PriorityKey, Targets]]
     levels: list[Level] = Field(WARN_AND_BREACH, max_length=MOST_LEVELS)
     acknowledgement: Duration = Field(
         timedelta(minutes=30), description="For how long an acknowledgement stops the next levels"
     )
+
+    @field_validator("tiers", mode="before")
+    @classmethod
+    def _each_once(cls, tiers: Any) -> Any:
+        for tier, rows in tiers.items() if isinstance(tiers, dict) else ():
+            seen: dict[int, Any] = {}
+            for key in rows if isinstance(rows, dict) else ():
+                try:
+                    first = seen.setdefault(parse_priority(key), key)
+                except ValueError:
+                    continue  # reported with its place by the key's own check
+                if first is not key:
+                    raise ValueError(f"{tier}: {first} and {key} are the same priority.")
+        return tiers
 
     @field_validator("tiers")
     @classmethod
@@ -261,6 +176,12 @@ class PolicyDocument(_Part):
             return None
         wanted = priority or UNRANKED_PRIORITY
         return rows[min((p for p in rows if p >= wanted), default=max(rows))]
+
+
+class PolicyDocument(PolicyTerms):
+    """What a version of a policy says, whole."""
+
+    calendar: Calendar = Calendar()
 
     def canonical(self) -> dict[str, Any]:
         """As JSON: what the database keeps and `PolicyDocument.model_validate` reads again."""

@@ -6,16 +6,21 @@ from functools import lru_cache
 from typing import Any, Final
 
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s)[a-z]*\s*", re.IGNORECASE)
+#: Whole words only: the m of `months` is no minute.
+_PART: Final = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:(d)(?:ays?)?|(h)(?:rs?|ours?)?|(m)(?:ins?|inutes?)?|(s)(?:ecs?|econds?)?)(?![a-z])\s*",
+    re.IGNORECASE,
+)
 LONGEST: Final = timedelta(days=3650)
 
 
 def parse_duration(value: Any) -> timedelta:
-    """Return a positive length of time. A bare number is minutes; `d` is 24 hours.
+    """Return a positive length of time in whole seconds. A bare number is minutes; `d` is 24 hours.
 
     :raises ValueError: naming what would be right.
     """
-    wrong = f"{value!r} is not a length of time. Use minutes (30), or 45s, 90m, 4h, 1d 12h."
+    shown = repr(value)[:60]
+    wrong = f"{shown} is not a length of time. Use minutes (30), or 45s, 90m, 4h, 1d 12h."
     if isinstance(value, timedelta):
         length = value
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -27,12 +32,14 @@ def parse_duration(value: Any) -> timedelta:
         parts = list(_PART.finditer(text))
         if "".join(part[0] for part in parts) != text or len(text) > 40:
             raise ValueError(wrong)
-        seconds = sum(float(part[1]) * _UNITS[part[2].lower()] for part in parts)
+        seconds = sum(float(part[1]) * _UNITS[part[part.lastindex or 1].lower()] for part in parts)
         length = timedelta(seconds=min(seconds, 1e10))
     else:
         raise ValueError(wrong)
+    if length <= LONGEST:
+        length = timedelta(seconds=round(length.total_seconds()))
     if not timedelta(0) < length <= LONGEST:
-        raise ValueError(f"{value!r} must be more than nothing and at most ten years.")
+        raise ValueError(f"{shown} must be at least a second and at most ten years.")
     return length
 
 

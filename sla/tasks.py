@@ -1,6 +1,11 @@
+from pathlib import Path
+
 from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
 
 from sla.services import auditing, checking, delivery, sweeping
+from sla.services.config import load_config as load
 from workers.names import TaskName
 
 
@@ -23,3 +28,8 @@ def deliver(*, ids: list[int]) -> int:
 @shared_task(name=TaskName.SLA_REQUEUE_STALE_NOTIFICATIONS)
 def requeue_stale_notifications() -> int:
     return sweeping.requeue_stale_notifications()
+
+
+@shared_task(name=TaskName.SLA_LOAD_CONFIG)
+def load_config() -> bool:
+    return load(path=Path(settings.SLA_CONFIG_FILE), now=timezone.now())

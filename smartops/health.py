@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from sla import services as sla
+from sla.services.config import config_findings
 from smartops.throttles import counters
 from triage.models import TriageJob
 from workers.leases import ACTIVE
@@ -43,7 +44,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 def health(request: HttpRequest) -> JsonResponse:
     """Everything that a person should look at, as sentences. 200 even then: this is no probe."""
     findings: list[str] = []
-    for check in (_database, _cache, _broker, _work, sla.findings):
+    for check in (_database, _cache, _broker, _work, sla.findings, config_findings):
         try:
             findings += check()
         except (DatabaseError, InterfaceError):

@@ -4,6 +4,8 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from sla import views as sla
+from sla.views import calendars as sla_calendars
+from sla.views import policies as sla_policies
 from tickets import views as tickets
 from triage import views as triage
 
@@ -18,8 +20,11 @@ router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebat
 router.register("channels", sla.ChannelViewSet, basename="channel")
 router.register("channel-routes", sla.ChannelRouteViewSet, basename="channelroute")
 router.register("notifications", sla.NotificationViewSet, basename="notification")
+router.register("sla/policies", sla_policies.PolicyViewSet, basename="slapolicy")
+router.register("sla/calendars", sla_calendars.CalendarViewSet, basename="slacalendar")
 
 urlpatterns = [
+    path("sla/plan/", sla_policies.PlanView.as_view(), name="sla-plan"),
     path("tickets/analyze/", triage.AnalyzeView.as_view(), name="analyze"),
     path(
         "tickets/<int:ticket_id>/decisions/",

@@ -54,6 +54,8 @@ SLA_HEARTBEAT_URL = env.str(
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
+# Calendars and policies that a repository keeps; read again when it changes.
+SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here

@@ -120,6 +120,25 @@ UNFOLD: Final[dict[str, Any]] = {
                 ],
             },
             {
+                "title": "SLA",
+                "separator": True,
+                "items": [
+                    item("Policies", "handshake", "sla_slapolicy_changelist", "sla.view_slapolicy"),
+                    item(
+                        "Calendars",
+                        "calendar_month",
+                        "sla_businesscalendar_changelist",
+                        "sla.view_businesscalendar",
+                    ),
+                    item(
+                        "Configuration file",
+                        "description",
+                        "sla_configfile_changelist",
+                        "sla.view_configfile",
+                    ),
+                ],
+            },
+            {
                 "title": "Operations",
                 "separator": True,
                 "items": [

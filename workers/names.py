@@ -8,6 +8,7 @@ class TaskName:
 
     SLA_DELIVER: Final = "sla.deliver"
     SLA_REQUEUE_STALE_NOTIFICATIONS: Final = "sla.requeue_stale_notifications"
+    SLA_LOAD_CONFIG: Final = "sla.load_config"
     TRIAGE_RUN_JOBS: Final = "triage.run_jobs"
     TRIAGE_REQUEUE_STALE_JOBS: Final = "triage.requeue_stale_jobs"
     SLA_CHECK_CLOCKS: Final = "sla.check_clocks"

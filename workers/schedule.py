@@ -19,6 +19,7 @@ def schedule(
     *, sweep_seconds: int, check_seconds: int, notify_sweep_seconds: int
 ) -> dict[str, dict[str, Any]]:
     return {
+        "sla: read the configuration file when it changed": every(3, TaskName.SLA_LOAD_CONFIG),
         "triage: find jobs whose message was lost": every(
             sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_JOBS
         ),

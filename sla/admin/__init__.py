@@ -1,3 +1,3 @@
-from sla.admin import notifications, panel
+from sla.admin import calendars, config, notifications, panel, policies
 
-__all__ = ["notifications", "panel"]
+__all__ = ["calendars", "config", "notifications", "panel", "policies"]

@@ -1,6 +1,7 @@
 """The tables of the watch: what is promised, what runs, what was escalated, who is told."""
 
 from sla.models.clock import ClockEvent, ClockKind, ClockState, Escalation, SlaClock
+from sla.models.config import ConfigFile
 from sla.models.notification import (
     Channel,
     ChannelKind,
@@ -22,6 +23,7 @@ __all__ = [
     "ClockKind",
     "ClockState",
     "DeliveryAttempt",
+    "ConfigFile",
     "Escalation",
     "MessageKind",
     "Notification",

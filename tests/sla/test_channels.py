@@ -13,9 +13,8 @@ from rest_framework.test import APIClient
 from sla import subscriptions
 from sla.encryption import decrypt
 from sla.models import Channel, ChannelRoute, DeliveryAttempt, Notification
-from sla.services.channels import notification_findings
-from sla.services import forget_old_notifications, 
-from sla.services.channels import enable_channels
+from sla.services import forget_old_notifications
+from sla.services.channels import enable_channels, notification_findings
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tests.sla.alerts import make_channel, tell

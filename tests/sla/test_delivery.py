@@ -353,10 +353,9 @@ def test_the_rate_of_a_channel_is_kept_and_the_rest_leaves_later() -> None:
 def test_callbacks_of_one_ticket_keep_their_order_while_others_pass() -> None:
     with receiver((500, {}, b""), (200, {}, b"")) as there:
         channel = make_channel(address=there.url, events=["ticket.created"])
-        ticket, other = make_ticket(), make_ticket()
-        announce_opened(tickets=[ticket])
+        ticket = make_ticket()
         tell(channel, ticket=ticket)
-        announce_opened(tickets=[other])
+        make_ticket()
         deliver(ids=[channel.pk])
         assert states() == ["retrying", "queued", "sent"]
         due_now()

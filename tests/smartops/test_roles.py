@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from sla.models import Channel, ChannelRoute, Notification
+from sla.models import BusinessCalendar, Channel, ChannelRoute, Notification, SlaPolicy
 from smartops import routes
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
@@ -65,6 +65,21 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("notification-list", "get"): EVERYONE,
     ("notification-detail", "get"): EVERYONE,
     ("notification-resend", "post"): ADMINS,
+    ("slapolicy-list", "get"): EVERYONE,
+    ("slapolicy-list", "post"): ADMINS,
+    ("slapolicy-detail", "get"): EVERYONE,
+    ("slapolicy-detail", "put"): ADMINS,
+    ("slapolicy-detail", "patch"): ADMINS,
+    ("slapolicy-detail", "delete"): ADMINS,
+    ("slapolicy-versions", "get"): EVERYONE,
+    ("slacalendar-list", "get"): EVERYONE,
+    ("slacalendar-list", "post"): ADMINS,
+    ("slacalendar-detail", "get"): EVERYONE,
+    ("slacalendar-detail", "put"): ADMINS,
+    ("slacalendar-detail", "patch"): ADMINS,
+    ("slacalendar-detail", "delete"): ADMINS,
+    ("slacalendar-import", "post"): ADMINS,
+    ("sla-plan", "post"): ADMINS,
 }
 
 
@@ -115,6 +130,10 @@ def address(name: str) -> str:
         row = rows[name.partition("-")[0]]
         row.save()
         return reverse(name, kwargs={"pk": row.pk})
+    if name in ("slapolicy-detail", "slapolicy-versions"):
+        return reverse(name, kwargs={"pk": SlaPolicy.objects.get(is_default=True).pk})
+    if name in ("slacalendar-detail", "slacalendar-import"):
+        return reverse(name, kwargs={"pk": BusinessCalendar.objects.get(name="24x7").pk})
     return reverse(name)
 
 
