@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from sla import views as sla
 from tickets import views as tickets
 from triage import views as triage
 
@@ -14,6 +15,7 @@ router.register("categories", tickets.CategoryViewSet, basename="category")
 router.register("statuses", tickets.StatusViewSet, basename="status")
 router.register("triage-jobs", triage.TriageJobViewSet, basename="triagejob")
 router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebatch")
+router.register("escalations", sla.EscalationViewSet, basename="escalation")
 
 urlpatterns = [
     path("tickets/analyze/", triage.AnalyzeView.as_view(), name="analyze"),

@@ -39,6 +39,7 @@ TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
+FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600))
 
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -101,6 +101,18 @@ UNFOLD: Final[dict[str, Any]] = {
                 ],
             },
             {
+                "title": "Service levels",
+                "separator": True,
+                "items": [
+                    item(
+                        "Escalations",
+                        "notifications_active",
+                        "sla_escalation_changelist",
+                        "sla.view_escalation",
+                    ),
+                ],
+            },
+            {
                 "title": "Operations",
                 "separator": True,
                 "items": [

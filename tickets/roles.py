@@ -19,6 +19,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "triage.view_routingrule",
         "triage.view_prioritycell",
         "triage.view_classifiermodel",
+        "sla.view_escalation",
     ),
     "Agent": (
         "tickets.add_ticket",

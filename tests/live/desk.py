@@ -35,6 +35,7 @@ class Desk:
             "TRIAGE_LEASE_SECONDS": str(LEASE_SECONDS),
             "TRIAGE_SWEEP_SECONDS": "1",
             "NUDGE_SECONDS": "2",
+            "FEED_RECHECK_SECONDS": "2",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.port = embedded._kept_port(root / "web-port")
@@ -94,6 +95,10 @@ class Desk:
             "warning",
             "--lifespan",
             "off",
+            "--timeout-graceful-shutdown",
+            "3",
+            "--ws-per-message-deflate",
+            "false",
         )
         self.wait_for(lambda: self.get("/health/ready")[0] == 200, 20, "web")
         return process

@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from smartops import routes
 from tests.conftest import client_for
-from tests.factories import make_ticket, make_user
+from tests.factories import make_escalation, make_ticket, make_user
 from triage.models import TriageBatch, TriageJob
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +45,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("triagejob-detail", "get"): EVERYONE,
     ("triagejob-batch", "post"): WORKERS,
     ("triagebatch-detail", "get"): EVERYONE,
+    ("escalation-list", "get"): EVERYONE,
+    ("escalation-detail", "get"): EVERYONE,
 }
 
 
@@ -73,6 +75,8 @@ def address(name: str) -> str:
         return reverse(name, kwargs={"ticket_id": make_ticket().pk})
     if name in ("department-detail", "department-tickets"):
         return reverse(name, kwargs={"name": "Finance"})
+    if name == "escalation-detail":
+        return reverse(name, kwargs={"pk": make_escalation().pk})
     if name == "triagejob-detail":
         make_ticket()
         return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})

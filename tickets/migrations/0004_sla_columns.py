@@ -6,54 +6,75 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tickets', '0003_external_ids_alone'),
+        ("tickets", "0003_external_ids_alone"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='comment',
-            name='from_requester',
-            field=models.BooleanField(db_default=False, default=False, help_text='The requester said it, not an agent.'),
+            model_name="comment",
+            name="from_requester",
+            field=models.BooleanField(
+                db_default=False, default=False, help_text="The requester said it, not an agent."
+            ),
         ),
         migrations.AddField(
-            model_name='department',
-            name='lead',
-            field=models.ForeignKey(blank=True, help_text='Hears of escalations.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="department",
+            name="lead",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Hears of escalations.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='supportgroup',
-            name='members',
-            field=models.ManyToManyField(blank=True, help_text="Hear of escalations of the group's tickets.", related_name='support_groups', to=settings.AUTH_USER_MODEL),
+            model_name="supportgroup",
+            name="members",
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="Hear of escalations of the group's tickets.",
+                related_name="support_groups",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='due_at',
+            model_name="ticket",
+            name="due_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='escalation_level',
+            model_name="ticket",
+            name="escalation_level",
             field=models.PositiveSmallIntegerField(db_default=0, default=0, editable=False),
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='sla_breached',
+            model_name="ticket",
+            name="sla_breached",
             field=models.BooleanField(db_default=False, default=False, editable=False),
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='warn_at',
+            model_name="ticket",
+            name="warn_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at', 'id'], name='tickets_ticket_due'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)),
+                fields=["due_at", "id"],
+                name="tickets_ticket_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('sla_breached', True)), fields=['-opened_at', '-id'], name='tickets_ticket_breached'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("sla_breached", True)),
+                fields=["-opened_at", "-id"],
+                name="tickets_ticket_breached",
+            ),
         ),
     ]

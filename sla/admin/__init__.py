@@ -1,0 +1,5 @@
+"""The watch's pages in the admin."""
+
+from sla.admin.escalations import EscalationAdmin
+
+__all__ = ["EscalationAdmin"]
