@@ -6,16 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from sla.document import Metric
 from sla.models import Escalation
+from sla.reading import sla_type
 from tickets.querysets import hidden_department_ids
 
-#: What each metric is called towards other systems.
-SLA_TYPES: Final = {
-    Metric.FIRST_RESPONSE.value: "response",
-    Metric.RESOLUTION.value: "resolution",
-    Metric.NEXT_UPDATE.value: "next_update",
-}
 STATES: Final = {False: "alert", True: "breach"}
 
 _COLUMNS: Final = (
@@ -87,7 +81,7 @@ def _alert(
         "type": "alert",
         "id": pk,
         "ticket_id": ticket,
-        "sla_type": SLA_TYPES[metric],
+        "sla_type": sla_type(metric),
         "state": STATES[breach],
         "details": {
             "elapsed_minutes": elapsed,

@@ -40,8 +40,7 @@ class BusinessHours:
         self.zone = ZoneInfo(calendar.time_zone)
         self.always = not (calendar.hours or calendar.holidays or calendar.country)
         self._weekly = [
-            tuple(calendar.hours.get(day, ())) if calendar.hours else ((0, 1440),)  # type: ignore[call-overload]
-            for day in DAYS
+            tuple(calendar.hours.get(day, ())) if calendar.hours else ((0, 1440),) for day in DAYS
         ]
         self._dated = {h.date: h.name for h in calendar.holidays}
         self._day = lru_cache(maxsize=4096)(self._open_parts)
@@ -163,10 +162,9 @@ class BusinessHours:
     def _public_holidays(self, year: int) -> dict[date, str]:
         if not self.calendar.country:
             return {}
-        import holidays
+        from holidays import country_holidays
 
-        return dict(
-            holidays.country_holidays(
-                self.calendar.country, subdiv=self.calendar.subdivision or None, years=year
-            )
-        )
+        country, part = self.calendar.country, self.calendar.subdivision or None
+        # In the country's own language: otherwise the process' locale would decide.
+        language = country_holidays(country, subdiv=part).default_language
+        return dict(country_holidays(country, subdiv=part, years=year, language=language))

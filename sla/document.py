@@ -256,7 +256,7 @@ class PolicyDocument(_Part):
 
         A priority without a row is measured by the next less urgent one that has a row, else by the last.
         """
-        rows = self.tiers.get(tier)  # type: ignore[call-overload]
+        rows: dict[int, Targets] | None = self.tiers.get(tier)  # type: ignore[call-overload]
         if not rows:
             return None
         wanted = priority or UNRANKED_PRIORITY

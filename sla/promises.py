@@ -34,7 +34,7 @@ class Policies:
     def holding_for(
         self, department: str, tier: str, priority: int | None
     ) -> tuple[Promise, Targets] | None:
-        """The first policy that has targets for such a ticket, with these targets. `department` "" for none yet."""
+        """The first policy that has targets for such a ticket, and these. `department` is "" for none yet."""
         key = (department, tier, priority)
         if key not in self._known:
             self._known[key] = self._find(*key)

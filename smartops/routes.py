@@ -24,6 +24,13 @@ urlpatterns = [
         triage.DecisionsView.as_view(),
         name="ticket-decisions",
     ),
+    path("tickets/<int:ticket_id>/sla/", sla.TicketSlaView.as_view(), name="ticket-sla"),
+    path(
+        "tickets/<int:ticket_id>/acknowledge/",
+        sla.AcknowledgeView.as_view(),
+        name="ticket-acknowledge",
+    ),
+    path("dashboard/", sla.DashboardView.as_view(), name="dashboard"),
     path("route/", tickets.RouteView.as_view(http_method_names=["post", "options"]), name="route"),
     path(
         "route/<int:ticket_id>/",

@@ -36,6 +36,11 @@ MAX_BATCH_ITEMS = env.int("MAX_BATCH_ITEMS", 5000, validate=positive(50_000))
 DESCRIPTION_MAX_BYTES = 64 * 1024
 TRIAGE_LEASE_SECONDS = env.int("TRIAGE_LEASE_SECONDS", 90, validate=positive(3600))
 TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600))
+SLA_CHECK_SECONDS = env.int("SLA_CHECK_SECONDS", 15, validate=positive(600))
+SLA_LEASE_SECONDS = env.int("SLA_LEASE_SECONDS", 15, validate=positive(600))  # for a frozen checker
+SLA_HEARTBEAT_URL = env.str(
+    "SLA_HEARTBEAT_URL", ""
+)  # asked every two minutes while no deadline is missed
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
@@ -235,7 +240,9 @@ CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = schedule(sweep_seconds=TRIAGE_SWEEP_SECONDS or 15)
+CELERY_BEAT_SCHEDULE = schedule(
+    sweep_seconds=TRIAGE_SWEEP_SECONDS or 15, check_seconds=SLA_CHECK_SECONDS or 15
+)
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`
 

@@ -9,20 +9,27 @@ from typing import Any
 from django.contrib.sessions.models import Session
 from knox.models import AuthToken
 
+from sla import services as sla
 from tickets.models import Ticket
 from tickets.services.idempotency import forget_old_keys
 from tickets.services.recording import NewEvent
-from tickets.signals import tickets_changed, tickets_opened
+from tickets.signals import tickets_changed, tickets_opened, tickets_opening
 from triage import services as triage
 from workers.services import PURGES
 
 
+def opening(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
+    sla.set_deadlines(tickets=tickets)
+
+
 def opened(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
+    sla.start_clocks(tickets=tickets)
     triage.request_triage(tickets=tickets)
 
 
 def changed(sender: Any, *, tickets: list[Ticket], events: list[NewEvent], **_: Any) -> None:
     triage.react_to_changes(events=events)
+    sla.follow(events=events)
 
 
 def forget_expired_tokens(now: datetime) -> int:
@@ -34,6 +41,7 @@ def forget_expired_sessions(now: datetime) -> int:
 
 
 def connect() -> None:
+    tickets_opening.connect(opening, dispatch_uid="smartops.opening")
     tickets_opened.connect(opened, dispatch_uid="smartops.opened")
     tickets_changed.connect(changed, dispatch_uid="smartops.changed")
     PURGES[:] = [forget_old_keys, forget_expired_tokens, forget_expired_sessions]

@@ -6,9 +6,18 @@ import django_filters
 from django import forms
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from tickets.lifecycle import Status, parse_status
-from tickets.models import Category, Department, SupportGroup, Ticket, Tier, TriageStatus
+from tickets.models import (
+    Category,
+    Department,
+    SlaState,
+    SupportGroup,
+    Ticket,
+    Tier,
+    TriageStatus,
+)
 from tickets.priority import parse_priority
 
 
@@ -88,6 +97,12 @@ class TicketFilter(django_filters.FilterSet):
     category = NamesFilter(model=Category, column="slug", label="Slugs")
     tier = WordsFilter(field_name="customer_tier", read=one_of(Tier.values))
     triage_status = WordsFilter(read=one_of(TriageStatus.values))
+    sla_state = WordsFilter(
+        read=one_of(SlaState.values), method="by_sla_state", label=f"Any of: {', '.join(SlaState)}"
+    )
+    due_before = django_filters.IsoDateTimeFilter(
+        field_name="due_at", lookup_expr="lt", label="Next deadline before"
+    )
     assignee = django_filters.CharFilter(method="by_assignee", label="Login name, or none")
     tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
     source = django_filters.CharFilter(field_name="source")
@@ -111,6 +126,11 @@ class TicketFilter(django_filters.FilterSet):
             return queryset.filter(assignee__isnull=True)
         person = get_user_model().objects.filter(username__iexact=value).first()
         return queryset.filter(assignee=person) if person else queryset.none()
+
+    def by_sla_state(
+        self, queryset: QuerySet[Ticket], name: str, value: list[str]
+    ) -> QuerySet[Ticket]:
+        return queryset.in_sla_states(value, timezone.now()) if value else queryset  # type: ignore[attr-defined]
 
     def by_tag(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         return queryset.filter(

@@ -22,8 +22,18 @@ class TicketCursor(CursorPagination):
         "-updated_at": ("-updated_at", "-id"),
         "id": ("id",),
         "-id": ("-id",),
+        # Only tickets with a running clock have a deadline.
+        "due_at": ("due_at", "id"),
+        "-due_at": ("-due_at", "-id"),
         "rank": ("-rank", "-id"),
     }
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        if (request.query_params.get("ordering") or "").lstrip("-") == "due_at":
+            queryset = queryset.filter(due_at__isnull=False)
+        return super().paginate_queryset(queryset, request, view)
 
     def get_ordering(
         self, request: Request, queryset: QuerySet[Any], view: APIView

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connection, models
@@ -55,6 +57,22 @@ class TicketQuerySet(QuerySet["Ticket"]):
         if not hidden:
             return self
         return self.filter(Q(department__isnull=True) | ~Q(department__in=hidden))
+
+    def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
+        """Tickets whose `sla_state` at `now` is one of `states`."""
+        due = Q(due_at__gt=now, sla_breached=False)
+        held = Q(due_at=None, sla_breached=False)
+        conditions = {
+            "breached": Q(sla_breached=True) | Q(due_at__lte=now),
+            "warning": due & Q(warn_at__lte=now),
+            "ok": due & (Q(warn_at=None) | Q(warn_at__gt=now)),
+            "paused": held & Q(status="on_hold"),
+            "none": held & ~Q(status="on_hold"),
+        }
+        wanted = Q(pk__in=[])
+        for state in states:
+            wanted |= conditions[state]
+        return self.filter(wanted)
 
     def with_names(self) -> Self:
         """Everything a list shows, in one query."""

@@ -11,6 +11,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "tickets.view_department",
         "tickets.view_supportgroup",
         "tickets.view_category",
+        *(f"sla.view_{model}" for model in ("slaclock", "clockevent", "escalation")),
         "triage.view_triagejob",
         "triage.view_triagebatch",
         "triage.view_triagedecision",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from tickets.lifecycle import MOVES, Status, parse_status
@@ -16,6 +17,9 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     department = serializers.SlugRelatedField(slug_field="name", read_only=True)
     group = serializers.SlugRelatedField(slug_field="name", read_only=True)
     assignee = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    sla_state = serializers.SerializerMethodField(
+        help_text="ok, warning, breached, paused, or none: nothing is promised or due any more"
+    )
     priority_locked = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -26,9 +30,13 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             *("status", "impact", "urgency", "priority", "priority_locked", "locked_fields"),
             *("category", "classification", "department", "group", "assignee"),
             *("triage_status", "confidence", "opened_at", "first_response_at", "resolved_at"),
-            *("closed_at", "created_at", "updated_at", "version"),
+            *("closed_at", "sla_state", "due_at", "escalation_level"),
+            *("created_at", "updated_at", "version"),
         )
         read_only_fields = fields
+
+    def get_sla_state(self, ticket: Ticket) -> str:
+        return ticket.sla_state(timezone.now()).value
 
 
 _SHOWN = TicketSerializer()
@@ -49,10 +57,13 @@ class EventSerializer(serializers.ModelSerializer[TicketEvent]):
 class CommentSerializer(serializers.ModelSerializer[Comment]):
     body = serializers.CharField(max_length=20_000)
     public = serializers.BooleanField(default=True)
+    from_requester = serializers.BooleanField(
+        default=False, help_text="The requester said it; reopens a ticket on hold or resolved"
+    )
 
     class Meta:
         model = Comment
-        fields = ("id", "body", "public", "author", "created_at")
+        fields = ("id", "body", "public", "from_requester", "author", "created_at")
         read_only_fields = ("id", "author", "created_at")
 
 

@@ -8,5 +8,7 @@ class TaskName:
 
     TRIAGE_RUN_JOBS: Final = "triage.run_jobs"
     TRIAGE_REQUEUE_STALE_JOBS: Final = "triage.requeue_stale_jobs"
+    SLA_CHECK_CLOCKS: Final = "sla.check_clocks"
+    SLA_AUDIT: Final = "sla.audit"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"
     WORKERS_PURGE: Final = "workers.purge"

@@ -9,14 +9,21 @@ from typing import Final
 
 from kombu.entity import Exchange, Queue
 
+SLA: Final = "sla"
 TRIAGE: Final = "triage"
 DEFAULT: Final = "default"
 
 #: Each with an exchange of its own: queues that share one would each get every message.
-QUEUES: Final = tuple(Queue(name, Exchange(name), routing_key=name) for name in (DEFAULT, TRIAGE))
+QUEUES: Final = tuple(
+    Queue(name, Exchange(name), routing_key=name) for name in (DEFAULT, SLA, TRIAGE)
+)
 
 #: Task name -> queue. A task that is not named goes to `default`.
-ROUTES: Final = {"triage.run_jobs": {"queue": TRIAGE}}
+ROUTES: Final = {
+    "triage.run_jobs": {"queue": TRIAGE},
+    "sla.check_clocks": {"queue": SLA},
+    "sla.audit": {"queue": SLA},
+}
 
 
 @dataclass(frozen=True)
@@ -30,5 +37,5 @@ class WorkerSpec:
 
 WORKERS: Final = {
     # Sweeps and ticks before bulk work, so that a long import cannot delay them.
-    "core": WorkerSpec(queues=(DEFAULT, TRIAGE), pool="prefork", concurrency=2),
+    "core": WorkerSpec(queues=(SLA, DEFAULT, TRIAGE), pool="prefork", concurrency=2),
 }

@@ -15,11 +15,13 @@ def every(seconds: int, task: str) -> dict[str, Any]:
     }
 
 
-def schedule(*, sweep_seconds: int) -> dict[str, dict[str, Any]]:
+def schedule(*, sweep_seconds: int, check_seconds: int) -> dict[str, dict[str, Any]]:
     return {
         "triage: find jobs whose message was lost": every(
             sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_JOBS
         ),
+        "sla: escalate what is due": every(check_seconds, TaskName.SLA_CHECK_CLOCKS),
+        "sla: prove that nothing was missed": every(120, TaskName.SLA_AUDIT),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
     }

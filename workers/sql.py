@@ -21,13 +21,13 @@ def insert_rows(
     """Insert `rows`, which all name the same columns, in one statement; return their new ids in order.
 
     Names are the database's columns (`category_id`). `computed` gives columns an SQL expression of ours, such as
-    `now()`. Columns that are not named get the database's default.
+    `now()`, which may use what the row gives. Columns that are not named get the database's default.
     """
     if not rows:
         return []
     quote = connection.ops.quote_name
-    table, given = quote(model._meta.db_table), [quote(name) for name in rows[0]]
     extra = computed or {}
+    table, given = quote(model._meta.db_table), [quote(n) for n in rows[0] if n not in extra]
     columns = ", ".join([*given, *map(quote, extra)])
     values = ", ".join([*given, *extra.values()])
     with connection.cursor() as cursor:
@@ -40,17 +40,22 @@ def insert_rows(
 
 
 def update_rows(
-    model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str]
+    model: type[models.Model],
+    rows: Sequence[dict[str, Any]],
+    columns: Sequence[str],
+    *,
+    computed: Mapping[str, str] | None = None,
 ) -> int:
     """Set `columns` of many rows to different values in one statement; each row names its `id` too.
 
-    Returns how many rows were updated.
+    `computed` gives columns an SQL expression of ours, in which `new` is the row given. Returns how many rows were
+    updated.
     """
     if not rows:
         return 0
     table = connection.ops.quote_name(model._meta.db_table)
-    names = [connection.ops.quote_name(column) for column in columns]
-    assignments = ", ".join(f"{name} = new.{name}" for name in names)
+    quote, extra = connection.ops.quote_name, computed or {}
+    assignments = ", ".join(f"{quote(n)} = {extra.get(n, f'new.{quote(n)}')}" for n in columns)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {table} AS old SET {assignments}

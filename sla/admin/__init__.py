@@ -1,5 +1,3 @@
-"""The watch's pages in the admin."""
+from sla.admin import escalations, panel
 
-from sla.admin.escalations import EscalationAdmin
-
-__all__ = ["EscalationAdmin"]
+__all__ = ["escalations", "panel"]

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from sla.alerts import Alert, alerts_after, alerts_between
 from sla.feed.login import Credential, NotAllowed, hidden_from
-from sla.services.nudging import CHANNEL
+from sla.services.feed import CHANNEL
 
 log = structlog.get_logger("sla.feed")
 POLL_SECONDS: Final = 2.0  # without a nudge

@@ -28,7 +28,9 @@ class SlaClock(LightlyRead):
     ticket = models.ForeignKey(
         Ticket, on_delete=models.CASCADE, related_name="clocks", db_index=False
     )
-    metric = models.CharField(max_length=14, choices=[(m.value, m.value) for m in Metric])
+    metric = models.CharField(
+        max_length=14, choices=[(m.value, m.value.replace("_", " ").capitalize()) for m in Metric]
+    )
     cycle = models.PositiveSmallIntegerField(default=1)
     version = models.ForeignKey(SlaPolicyVersion, on_delete=models.PROTECT, db_index=False)
     state = models.CharField(max_length=9, choices=ClockState, default=ClockState.RUNNING)
@@ -81,6 +83,11 @@ class SlaClock(LightlyRead):
                 fields=["next_check_at"],
                 name="sla_clock_next_check",
                 condition=Q(next_check_at__isnull=False),
+            ),
+            models.Index(
+                fields=["id"],
+                name="sla_clock_broken",
+                condition=Q(failures__gt=0, next_check_at__isnull=False),
             ),
         ]
 
@@ -141,6 +148,7 @@ class Escalation(models.Model):
     skipped = models.BooleanField(default=False)
     due_at = models.DateTimeField()
     detected_at = models.DateTimeField()
+    lateness = models.DurationField(help_text="For how long it stood due and was not found")
     elapsed_minutes = models.FloatField()
     target_minutes = models.FloatField()
     percent_used = models.FloatField()

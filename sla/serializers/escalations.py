@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from sla.alerts import SLA_TYPES, STATES
+from sla.alerts import STATES
 from sla.models import Escalation
+from sla.reading import sla_type
 
 
 class DetailsSerializer(serializers.Serializer[Any]):
@@ -27,13 +28,13 @@ class EscalationSerializer(serializers.ModelSerializer[Escalation]):
         model = Escalation
         fields = (
             *("id", "ticket_id", "sla_type", "cycle", "state", "details", "timestamp", "level"),
-            *("threshold", "priority", "customer_tier", "department", "due_at", "skipped"),
-            *("actions", "acknowledged_at", "acknowledged_by"),
+            *("threshold", "priority", "customer_tier", "department", "due_at", "lateness"),
+            *("skipped", "actions", "acknowledged_at", "acknowledged_by"),
         )
         read_only_fields = fields
 
     def get_sla_type(self, escalation: Escalation) -> str:
-        return SLA_TYPES[escalation.clock.metric]
+        return sla_type(escalation.clock.metric)
 
     def get_state(self, escalation: Escalation) -> str:
         return STATES[escalation.breach]

@@ -1,5 +1,4 @@
-"""The watch's part of the API."""
-
+from sla.views.clocks import AcknowledgeView, DashboardView, TicketSlaView
 from sla.views.escalations import EscalationViewSet
 
-__all__ = ["EscalationViewSet"]
+__all__ = ["AcknowledgeView", "DashboardView", "EscalationViewSet", "TicketSlaView"]

@@ -29,6 +29,9 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-comments", "post"): WORKERS,
     ("ticket-events", "get"): EVERYONE,
     ("ticket-decisions", "get"): EVERYONE,
+    ("ticket-sla", "get"): EVERYONE,
+    ("ticket-acknowledge", "post"): WORKERS,
+    ("dashboard", "get"): EVERYONE,
     ("analyze", "post"): EVERYONE,
     ("route", "post"): WORKERS,
     ("reroute", "put"): WORKERS,
@@ -71,7 +74,10 @@ def address(name: str) -> str:
 
     if name in ("ticket-detail", "ticket-status", "ticket-comments", "ticket-events"):
         return reverse(name, kwargs={"pk": make_ticket().pk})
-    if name in ("ticket-decisions", "reroute", "routing-history"):
+    if name in (
+        *("ticket-decisions", "ticket-sla", "ticket-acknowledge"),
+        *("reroute", "routing-history"),
+    ):
         return reverse(name, kwargs={"ticket_id": make_ticket().pk})
     if name in ("department-detail", "department-tickets"):
         return reverse(name, kwargs={"name": "Finance"})

@@ -12,10 +12,12 @@ from tickets.models import Category, Department, SupportGroup
 
 @admin.register(Department)
 class DepartmentAdmin(ModelAdmin):
-    list_display = ("name", "description", "restricted")
+    list_display = ("name", "description", "restricted", "lead")
+    list_select_related = ("lead",)
     search_fields = ("name",)
     ordering = ("name",)
     filter_horizontal = ("members",)
+    autocomplete_fields = ("lead",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).visible_to(request.user)
@@ -28,6 +30,7 @@ class SupportGroupAdmin(ModelAdmin):
     list_select_related = ("department",)
     search_fields = ("name",)
     ordering = ("department__name", "name")
+    filter_horizontal = ("members",)
 
 
 @admin.register(Category)

@@ -75,3 +75,6 @@ class CommentForm(forms.Form):
     internal = forms.BooleanField(
         required=False, widget=UnfoldBooleanWidget, label="Internal: the requester does not see it"
     )
+    from_requester = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget, label="The requester said it"
+    )

@@ -7,12 +7,13 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from unfold.decorators import display
 
-from tickets.models import Department, Ticket, TriageStatus
+from tickets.models import Department, SlaState, Ticket, TriageStatus
 from tickets.querysets import TicketQuerySet
 
 COUNTED = 10_000
@@ -54,6 +55,26 @@ class AssigneeFilter(admin.SimpleListFilter):
         if self.value() == "me":
             return queryset.filter(assignee=request.user.pk)
         return queryset.filter(assignee__isnull=True) if self.value() == "nobody" else queryset
+
+
+class SlaFilter(admin.SimpleListFilter):
+    title = "SLA"
+    parameter_name = "sla"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state.value, state.value.capitalize()) for state in SlaState]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        known = value in SlaState.values
+        return queryset.in_sla_states([value], timezone.now()) if known else queryset
+
+
+_DUE_CALM = '<span class="whitespace-nowrap" data-due="{}">{}</span>'
+_DUE = {
+    SlaState.BREACHED: '<span class="whitespace-nowrap text-red-700 dark:text-red-500" data-due="{}">{}</span>',
+    SlaState.WARNING: '<span class="whitespace-nowrap text-orange-700 dark:text-orange-400" data-due="{}">{}</span>',
+}
 
 
 class TicketColumns:
@@ -98,6 +119,15 @@ class TicketColumns:
     def triage_badge(self, ticket: Ticket) -> Any:
         sure = "" if ticket.confidence is None else f" {ticket.confidence:.0%}"
         return ticket.triage_status, f"{ticket.get_triage_status_display()}{sure}"
+
+    @display(description="Due", ordering="due_at")
+    def sla_badge(self, ticket: Ticket) -> Any:
+        """The next deadline as a live countdown, red once one was missed."""
+        state = ticket.sla_state(timezone.now())
+        if ticket.due_at is None:
+            return "" if state is SlaState.NONE else state.value
+        due = ticket.due_at
+        return format_html(_DUE.get(state, _DUE_CALM), due.isoformat(), date_format(due, "j M H:i"))
 
     @display(description="Age", ordering="-opened_at")
     def age(self, ticket: Ticket) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
@@ -19,6 +19,7 @@ from tickets.admin.lists import (
     AssigneeFilter,
     BoundedPaginator,
     DepartmentFilter,
+    SlaFilter,
     TicketColumns,
     search,
 )
@@ -36,12 +37,12 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     change_form_template = "admin/tickets/ticket/change_form.html"
     list_display = (
         *("id", "short_title", "status_badge", "priority_badge", "category", "department", "group"),
-        *("assignee", "triage_badge", "age"),
+        *("assignee", "sla_badge", "triage_badge", "age"),
     )
     list_display_links = ("id", "short_title")
     list_filter = (
         *("status", "priority", DepartmentFilter, "group", "category", "customer_tier"),
-        *("triage_status", AssigneeFilter, "opened_at"),
+        *("triage_status", SlaFilter, AssigneeFilter, "opened_at"),
     )
     list_select_related = ("category", "department", "group", "assignee")
     list_per_page = 50
@@ -76,6 +77,11 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     )
     #: What the page of a ticket shows besides: filled by the apps above (`triage.admin`).
     panels: list[Callable[[HttpRequest, Ticket], dict[str, Any]]] = []
+    #: More buttons of that page, by their name in the address: each does its work and says what it did.
+    steps: dict[str, Callable[[HttpRequest, Ticket], str]] = {}
+
+    class Media:
+        js = ("tickets/countdown.js",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).visible_to(request.user)
@@ -151,8 +157,15 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
             path(
                 "<int:pk>/release/", self._step(self._press_release), name="tickets_ticket_release"
             ),
+            path("<int:pk>/step/<slug:name>/", self._other_step, name="tickets_ticket_step"),
         ]
         return own + super().get_urls()
+
+    def _other_step(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        if name not in self.steps:
+            raise Http404
+        answer: HttpResponse = self._step(self.steps[name])(request, pk)
+        return answer
 
     def _step(self, work: Callable[[HttpRequest, Ticket], str]) -> Any:
         """Wrap one button of the ticket's page: POST only, permission, message, back to the page."""
@@ -184,6 +197,7 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
             ticket=ticket,
             body=form.cleaned_data["body"],
             public=not form.cleaned_data["internal"],
+            from_requester=form.cleaned_data["from_requester"],
             actor=request.user.get_username(),
             now=timezone.now(),
         )

@@ -9,7 +9,7 @@ from tickets.models.history import (
     TicketEvent,
     TicketSearch,
 )
-from tickets.models.ticket import Level, Priority, Ticket, Tier, TriageStatus
+from tickets.models.ticket import Level, Priority, SlaState, Ticket, Tier, TriageStatus
 
 __all__ = [
     "SEARCH_CONFIG",
@@ -20,6 +20,7 @@ __all__ = [
     "IdempotencyKey",
     "Level",
     "Priority",
+    "SlaState",
     "SupportGroup",
     "Ticket",
     "TicketEvent",

@@ -20,6 +20,8 @@ class EventKind(models.TextChoices):
     TRIAGED = "triaged"
     TRIAGE_FAILED = "triage_failed"
     ROUTED = "routed"
+    ESCALATED = "escalated"
+    ACKNOWLEDGED = "acknowledged"
 
 
 class TicketEvent(models.Model):

@@ -1,5 +1,7 @@
 """A ticket: what was asked, how grave it is, and who works on it."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -33,6 +35,16 @@ class Priority(models.IntegerChoices):
     P2 = 2, "P2 high"
     P3 = 3, "P3 medium"
     P4 = 4, "P4 low"
+
+
+class SlaState(models.TextChoices):
+    """How a ticket stands towards its deadlines. A pause hides no breach."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BREACHED = "breached"
+    PAUSED = "paused"
+    NONE = "none", "none: nothing is promised or due any more"
 
 
 class Level(models.IntegerChoices):
@@ -199,6 +211,14 @@ class Ticket(LightlyRead):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.title}"
+
+    def sla_state(self, now: datetime) -> SlaState:
+        if self.sla_breached or (self.due_at is not None and self.due_at <= now):
+            return SlaState.BREACHED
+        if self.due_at is None:
+            return SlaState.PAUSED if self.status == Status.ON_HOLD else SlaState.NONE
+        warned = self.warn_at is not None and self.warn_at <= now
+        return SlaState.WARNING if warned else SlaState.OK
 
     @property
     def priority_locked(self) -> bool:

@@ -1,23 +1,49 @@
-"""Comments. A public one by an agent is the first response."""
+"""Comments. A public one by an agent is the first response; one by the requester ends a wait for him."""
 
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from tickets.lifecycle import Status
 from tickets.models import Comment, EventKind, Ticket
+from tickets.services.changing import moved
 from tickets.services.recording import Change, lock, record_changes
 
 
 @transaction.atomic(durable=True)
-def comment_on(*, ticket: Ticket, body: str, public: bool, actor: str, now: datetime) -> Comment:
-    """Add a comment, its event and its words to the search, and note the first response."""
+def comment_on(
+    *,
+    ticket: Ticket,
+    body: str,
+    public: bool,
+    actor: str,
+    now: datetime,
+    from_requester: bool = False,
+) -> Comment:
+    """Add a comment, its event and its words to the search, and note the first response.
+
+    What the requester says is public. It reopens a ticket that was on hold or resolved: somebody must look at it.
+    """
     [ticket] = lock([ticket.pk])
+    public = public or from_requester
     comment = Comment.objects.create(
-        ticket=ticket, body=body, public=public, author=actor, created_at=now
+        ticket=ticket,
+        body=body,
+        public=public,
+        from_requester=from_requester,
+        author=actor,
+        created_at=now,
     )
-    first = {"first_response_at": now} if public and ticket.first_response_at is None else {}
+    answers = public and not from_requester and ticket.first_response_at is None
     said: dict[str, list[Any]] = {"comment": [None, comment.pk], "public": [None, public]}
-    change = Change(ticket, {}, kind=EventKind.COMMENTED, silent=first, beside=said)
-    record_changes([change], actor=actor, now=now)
+    if from_requester:
+        said["from_requester"] = [None, True]
+    first = {"first_response_at": now} if answers else {}
+    changes = [Change(ticket, {}, kind=EventKind.COMMENTED, silent=first, beside=said)]
+    status = Status(ticket.status)
+    if from_requester and status in (Status.ON_HOLD, Status.RESOLVED):
+        reason = "The requester answered."
+        changes.append(moved(ticket, status, Status.OPEN, now, reason))
+    record_changes(changes, actor=actor, now=now)
     return comment

@@ -22,13 +22,15 @@ from tickets.services.recording import (
     lock,
     record_changes,
 )
-from tickets.signals import tickets_opened
+from tickets.signals import tickets_opened, tickets_opening
 from workers.context import current_request_id
 from workers.sql import insert_rows
 
 _COLUMNS: Final = ["id", *(f.attname for f in Ticket._meta.concrete_fields if f.attname != "id")]
 _DEFAULTS: Final[dict[str, Any]] = {
-    f.attname: None if f.is_relation or f.has_db_default() else f.get_default()
+    f.attname: None
+    if f.is_relation or (f.has_db_default() and not f.has_default())
+    else f.get_default()
     for f in sorted(Ticket._meta.concrete_fields, key=lambda f: _COLUMNS.index(f.attname))
 }
 _RACES: Final = 3  # tries when somebody else sends the same external id at the same moment
@@ -174,6 +176,7 @@ class _Intake:
     def _insert(self, tickets: list[Ticket]) -> None:
         if not tickets:
             return
+        tickets_opening.send(Ticket, tickets=tickets)
         rows = [{column: ticket.__dict__[column] for column in _COLUMNS[1:]} for ticket in tickets]
         for ticket, pk in zip(tickets, insert_rows(Ticket, rows), strict=True):
             ticket.pk = pk

@@ -38,7 +38,11 @@ _WRITTEN: Final = (
         "first_response_at",
     ),
     *("resolved_at", "closed_at", "updated_at", "source_updated_at", "version"),
+    *("due_at", "warn_at", "sla_breached", "escalation_level"),
 )
+#: Columns that receivers of `tickets_changed` may set.
+KEPT_BY_SLA: Final = ("due_at", "warn_at", "sla_breached", "escalation_level")
+_kept = attrgetter(*KEPT_BY_SLA)
 
 
 @dataclass
@@ -96,16 +100,23 @@ def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> l
     for ticket in touched.values():
         ticket.updated_at = now
         ticket.version += 1
+    insert_events(events)
+    if events:
+        columns.update(_announce(events))
     written = ["id", *(name for name in _WRITTEN if name in columns)]
     values_of = attrgetter(*written)
     rows = [dict(zip(written, values_of(t), strict=True)) for t in touched.values()]
     update_rows(Ticket, rows, written[1:])
-    insert_events(events)
     index_for_search([e.ticket.id for e in events if e.changes.keys() & _SEARCHED])
-    if events:
-        tickets = list({e.ticket.id: e.ticket for e in events}.values())
-        tickets_changed.send(Ticket, tickets=tickets, events=events)
     return events
+
+
+def _announce(events: list[NewEvent]) -> tuple[str, ...]:
+    """Tell the receivers, and return the columns that they set."""
+    tickets = list({e.ticket.id: e.ticket for e in events}.values())
+    before = [_kept(ticket) for ticket in tickets]
+    tickets_changed.send(Ticket, tickets=tickets, events=events)
+    return KEPT_BY_SLA if before != [_kept(ticket) for ticket in tickets] else ()
 
 
 def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], bool]:
@@ -157,6 +168,14 @@ def lock(ids: Iterable[int]) -> list[Ticket]:
         "category", "department", "group", "assignee"
     )
     return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
+def lock_free(ids: Iterable[int]) -> list[Ticket]:
+    """Like `lock`, but leave out tickets that somebody else holds: never wait."""
+    tickets = Ticket.objects.filter(pk__in=ids).select_related("department", "group", "assignee")
+    return list(
+        tickets.order_by("pk").select_for_update(of=("self",), no_key=True, skip_locked=True)
+    )
 
 
 def lock_columns(ids: Sequence[int], columns: Sequence[str]) -> list[Ticket]:

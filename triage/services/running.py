@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
-from tickets.services.recording import lock_columns
+from tickets.services.recording import KEPT_BY_SLA, lock_columns
 from triage import knowledge
 from triage.decide import Decision, decide
 from triage.evidence import Given, examine
@@ -113,8 +113,11 @@ def _decide_all(
     return [Decided(work, decision, each) for work, decision in decisions], broken
 
 
-#: What triage may change, or must look at before it does.
-_LOCKED: Final = (*_FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version")
+#: What triage may change or must look at before it does, and what the clocks that follow look at.
+_LOCKED: Final = (
+    *(*_FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version"),
+    *(*KEPT_BY_SLA, "status", "customer_tier", "opened_at", "first_response_at"),
+)
 
 
 @transaction.atomic(durable=True)

@@ -1,0 +1,121 @@
+"""How clocks and their ledgers are read and written: many at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from sla.deadline import Entry, Kind
+from sla.models import ClockEvent, ClockKind, SlaClock
+from workers.sql import insert_rows, update_rows
+
+#: What changes in the life of a clock.
+_MOVING: Final = (
+    *("version_id", "state", "target", "running_since", "counted", "due_at", "breached_at"),
+    *("stopped_at", "level", "acknowledged_until", "acknowledged_by", "next_check_at"),
+)
+_FIXED: Final = ("ticket_id", "metric", "cycle", "started_at")
+_READ: Final = ("id", *_FIXED, *_MOVING)
+#: A clock that changes such that something was due an hour ago is due now: nobody was late. The database's clock.
+_NOT_IN_THE_PAST: Final = (
+    "CASE WHEN {0}next_check_at IS NOT NULL THEN greatest({0}next_check_at, now()) END"
+)
+
+
+class Entered(NamedTuple):
+    """A line for the ledger of `clock`, before it is written."""
+
+    clock: SlaClock
+    kind: ClockKind
+    at: datetime
+    actor: str
+    details: dict[str, Any]
+
+
+def row_of(clock: SlaClock) -> dict[str, Any]:
+    """A new clock as a row; `ticket_id` may be set later."""
+    return {name: clock.__dict__[name] for name in (*_FIXED, *_MOVING)}
+
+
+def insert_clocks(rows: Sequence[dict[str, Any]]) -> list[int]:
+    return insert_rows(SlaClock, rows, computed={"next_check_at": _NOT_IN_THE_PAST.format("")})
+
+
+def read_clocks(ticket_ids: Sequence[int]) -> dict[int, list[SlaClock]]:
+    """All clocks of these tickets, whose locks the caller holds, by ticket, oldest first."""
+    found: dict[int, list[SlaClock]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {", ".join(_READ)} FROM {SlaClock._meta.db_table}
+                 WHERE ticket_id = ANY(%s) ORDER BY id""",
+            [list(ticket_ids)],
+        )
+        for row in cursor.fetchall():
+            clock = SlaClock.from_db(connection.alias, _READ, row)
+            found[clock.ticket_id].append(clock)
+    return found
+
+
+def read_due(limit: int, only: Sequence[int] | None) -> tuple[datetime, list[SlaClock]]:
+    """Lock up to `limit` clocks that are due and that nobody holds, of `only` when given; return the time, too."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT now(), {", ".join(_READ)} FROM {SlaClock._meta.db_table}
+                 WHERE next_check_at <= now() {"AND id = ANY(%(only)s)" if only else ""}
+                 ORDER BY next_check_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED""",
+            {"limit": limit, "only": list(only or ())},
+        )
+        rows = cursor.fetchall()
+    clocks = [SlaClock.from_db(connection.alias, _READ, row[1:]) for row in rows]
+    return (rows[0][0] if rows else datetime.now(UTC)), clocks
+
+
+def write_clocks(clocks: Iterable[SlaClock], entered: Sequence[Entered]) -> None:
+    """Write changed and new clocks, each once, and their ledgers' new lines."""
+    distinct = list({id(clock): clock for clock in clocks}.values())
+    old = [clock for clock in distinct if clock.pk is not None]
+    new = [clock for clock in distinct if clock.pk is None]
+    update_rows(
+        SlaClock,
+        [{"id": clock.pk, **{name: clock.__dict__[name] for name in _MOVING}} for clock in old],
+        (*_MOVING, "failures", "error"),
+        computed={
+            "next_check_at": _NOT_IN_THE_PAST.format("new."),
+            "failures": "0",  # what could not be checked may be well again
+            "error": "''",
+        },
+    )
+    for clock, pk in zip(new, insert_clocks([row_of(clock) for clock in new]), strict=True):
+        clock.pk = pk
+    insert_rows(
+        ClockEvent,
+        [
+            {
+                "clock_id": entry.clock.pk,
+                "kind": entry.kind,
+                "at": entry.at,
+                "actor": entry.actor,
+                "details": entry.details,
+            }
+            for entry in entered
+        ],
+    )
+
+
+def enter_holds(held: Sequence[tuple[int, datetime]]) -> None:
+    """Write the first line of clocks, (id, start), that started on hold."""
+    lines = {"kind": ClockKind.PAUSE, "actor": "sla", "details": {}}
+    insert_rows(ClockEvent, [{"clock_id": pk, "at": at, **lines} for pk, at in held])
+
+
+def read_pauses(clock_ids: Sequence[int]) -> dict[int, list[Entry]]:
+    """Pauses and resumes of these clocks, as the arithmetic reads them."""
+    found: dict[int, list[Entry]] = defaultdict(list)
+    if clock_ids:
+        kinds = (ClockKind.PAUSE, ClockKind.RESUME)
+        events = ClockEvent.objects.filter(clock__in=clock_ids, kind__in=kinds)
+        for clock, kind, at in events.order_by("pk").values_list("clock", "kind", "at"):
+            found[clock].append(Entry(at, Kind(kind)))
+    return found

@@ -1,0 +1,22 @@
+// Every element with data-due counts down to that instant, and up after it.
+(() => {
+  const say = (seconds) => {
+    const s = Math.abs(Math.trunc(seconds));
+    const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, minutes = Math.floor(s / 60) % 60;
+    if (days) return `${days} d ${hours} h`;
+    if (hours) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
+    return minutes >= 10 ? `${minutes} min` : `${minutes} min ${String(s % 60).padStart(2, "0")} s`;
+  };
+  const tick = () => {
+    for (const element of document.querySelectorAll("[data-due]")) {
+      const due = new Date(element.dataset.due);
+      const left = (due - Date.now()) / 1000;
+      element.textContent = left >= 0 ? `due in ${say(left)}` : `overdue for ${say(left)}`;
+      element.title = due.toLocaleString();
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    tick();
+    setInterval(tick, 1000);
+  });
+})();
