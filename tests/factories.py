@@ -62,6 +62,7 @@ def make_escalation(
         "breach": False,
         "due_at": NOON + timedelta(minutes=51),
         "detected_at": NOON + timedelta(minutes=52),
+        "lateness": timedelta(minutes=1),
         "elapsed_minutes": 52.0,
         "target_minutes": 60.0,
         "percent_used": 86.7,

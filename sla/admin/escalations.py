@@ -19,7 +19,6 @@ class EscalationAdmin(ModelAdmin):
         *("detected_at", "acknowledged_by"),
     )
     list_filter = ("breach", "level", "clock__metric", "customer_tier", "skipped", "detected_at")
-    list_select_related = ("clock", "ticket", "department")
     ordering = ("-id",)
     search_fields = ("=ticket__id",)
     search_help_text = "The ticket's number"
@@ -27,7 +26,7 @@ class EscalationAdmin(ModelAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return visible_escalations(request.user)
+        return visible_escalations(request.user).select_related("clock", "ticket", "department")
 
     @display(description="Promise", ordering="clock__metric")
     def metric(self, escalation: Escalation) -> str:

@@ -192,4 +192,6 @@ async def _refuse(scope: Any, send: Send, status: int, detail: str) -> None:
         }
     )
     await send({"type": "websocket.http.response.body", "body": json.dumps(problem).encode()})
+    # Until the line is closed, which happens next, uvicorn takes a refusal for an unfinished handshake.
+    await asyncio.sleep(0)
     return None

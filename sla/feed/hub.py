@@ -158,7 +158,8 @@ class Hub:
 
     async def _listen(self) -> None:
         """Wait for nudges. Without Redis the feed goes on by polling."""
-        while True:
+        here: Any = asyncio.current_task()
+        while not here.cancelling():  # while it connects, the client swallows a cancellation
             try:
                 async with (
                     Redis.from_url(settings.REDIS_URL, health_check_interval=10) as redis,
@@ -166,7 +167,7 @@ class Hub:
                 ):
                     await channel.subscribe(CHANNEL)
                     self._nudged.set()  # for what came in while nobody listened
-                    while True:
+                    while not here.cancelling():
                         if await channel.get_message(timeout=15):
                             self._nudged.set()
             except (RedisError, OSError) as error:

@@ -13,10 +13,25 @@ from tests.live.desk import Desk
 
 _INSERT = """
 INSERT INTO sla_escalation (clock_id, ticket_id, department_id, level, threshold, breach, skipped, due_at,
-    detected_at, elapsed_minutes, target_minutes, percent_used, priority, customer_tier, actions, acknowledged_by)
-SELECT c.id, c.ticket_id, %(department)s, %(level)s + n, '85 %%', n %% 2 = 1, false, now(), now(), 51.5, 60, 85.8, 2, 'gold',
-    '[]', ''
+    detected_at, lateness, elapsed_minutes, target_minutes, percent_used, priority, customer_tier, actions,
+    acknowledged_by)
+SELECT c.id, c.ticket_id, %(department)s, %(level)s + n, '85 %%', n %% 2 = 1, false, now(),
+       now(), interval '0', 51.5, 60, 85.8, 2, 'gold', '[]', ''
   FROM generate_series(0, %(count)s - 1) AS n, sla_slaclock c WHERE c.id = %(clock)s ORDER BY n RETURNING id
+"""
+_POLICY = """
+INSERT INTO sla_slapolicy (name, position, enabled, is_default, source)
+VALUES ('live', 1, false, false, 'admin') ON CONFLICT DO NOTHING
+"""
+_VERSION = """
+INSERT INTO sla_slapolicyversion (policy_id, number, document, created_by)
+SELECT id, 1, '{}', 'test' FROM sla_slapolicy WHERE name = 'live' ON CONFLICT DO NOTHING
+"""
+_CLOCK = """
+INSERT INTO sla_slaclock (ticket_id, metric, cycle, version_id, state, target, started_at, running_since,
+                          counted, due_at, level)
+SELECT %s, 'first_response', 99, v.id, 'running', interval '1h', now(), now(), interval '0', now(), 0
+  FROM sla_slapolicyversion v JOIN sla_slapolicy p ON p.id = v.policy_id AND p.name = 'live' RETURNING id
 """
 
 
@@ -26,21 +41,9 @@ class Watch:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         [self.ticket] = desk.open(1)
-        desk.sql(
-            "INSERT INTO sla_slapolicy (name, position, enabled, is_default, source) VALUES ('live', 1, false, false, 'admin')"
-            " ON CONFLICT DO NOTHING"
-        )
-        desk.sql(
-            "INSERT INTO sla_slapolicyversion (policy_id, number, document, created_by)"
-            " SELECT id, 1, '{}', 'test' FROM sla_slapolicy WHERE name = 'live' ON CONFLICT DO NOTHING"
-        )
-        [(self.clock,)] = desk.sql(
-            """INSERT INTO sla_slaclock (ticket_id, metric, cycle, version_id, state, target, started_at, running_since,
-                                         counted, due_at, level)
-               SELECT %s, 'first_response', 1, v.id, 'running', interval '1h', now(), now(), interval '0', now(), 0
-                 FROM sla_slapolicyversion v JOIN sla_slapolicy p ON p.id = v.policy_id AND p.name = 'live' RETURNING id""",
-            self.ticket,
-        )
+        desk.sql(_POLICY)
+        desk.sql(_VERSION)
+        [(self.clock,)] = desk.sql(_CLOCK, self.ticket)
         self._levels = itertools.count(1)
 
     def escalate(
