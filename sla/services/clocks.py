@@ -9,14 +9,12 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sla import promises
-from sla.models import ClockState
 from sla.promises import Policies
 from sla.services import clockwork
 from sla.services.following import MEASURES, Follower, answered, starting
 from sla.services.writing import (
     Entered,
-    enter_holds,
-    insert_clocks,
+    insert_alike,
     read_clocks,
     read_pauses,
     row_of,
@@ -27,6 +25,8 @@ from tickets.models import EventKind, Ticket
 from tickets.services.recording import NewEvent
 
 _FOLLOWED: Final = MEASURES | {"status"}
+#: Where a ticket carries its plan while it is inserted.
+_PLANNED: Final = "_planned_clocks"
 
 
 class Plan(NamedTuple):
@@ -42,16 +42,17 @@ def set_deadlines(*, tickets: Sequence[Ticket]) -> None:
     for ticket, plan in zip(tickets, _plans(tickets), strict=True):
         if plan is not None:
             ticket.due_at, ticket.warn_at = plan.due_at, plan.warn_at
+            ticket.__dict__[_PLANNED] = plan
 
 
 def start_clocks(*, tickets: Sequence[Ticket]) -> None:
-    """Start the clocks of new tickets, counting from when they were opened. The caller's transaction."""
-    rows: list[dict[str, Any]] = []
-    for ticket, plan in zip(tickets, _plans(tickets), strict=True):
+    """Start the clocks of new tickets that `set_deadlines` planned. The caller's transaction."""
+    by_plan: dict[int, tuple[Plan, list[int]]] = {}
+    for ticket in tickets:
+        plan = ticket.__dict__.pop(_PLANNED, None)
         if plan is not None:
-            rows += [{**row, "ticket_id": ticket.pk} for row in plan.rows]
-    started = zip(insert_clocks(rows), rows, strict=True)
-    enter_holds([(pk, r["started_at"]) for pk, r in started if r["state"] == ClockState.PAUSED])
+            by_plan.setdefault(id(plan), (plan, []))[1].append(ticket.pk)
+    insert_alike([(plan.rows, ids) for plan, ids in by_plan.values()])
 
 
 def follow(*, events: Sequence[NewEvent]) -> None:

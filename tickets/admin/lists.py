@@ -72,8 +72,13 @@ class SlaFilter(admin.SimpleListFilter):
 
 _DUE_CALM = '<span class="whitespace-nowrap" data-due="{}">{}</span>'
 _DUE = {
-    SlaState.BREACHED: '<span class="whitespace-nowrap text-red-700 dark:text-red-500" data-due="{}">{}</span>',
-    SlaState.WARNING: '<span class="whitespace-nowrap text-orange-700 dark:text-orange-400" data-due="{}">{}</span>',
+    SlaState.BREACHED: (
+        '<span class="whitespace-nowrap text-red-700 dark:text-red-500" data-due="{}">{}</span>'
+    ),
+    SlaState.WARNING: (
+        '<span class="whitespace-nowrap text-orange-700 dark:text-orange-400"'
+        ' data-due="{}">{}</span>'
+    ),
 }
 
 

@@ -11,20 +11,17 @@ from django.db import IntegrityError, transaction
 from tickets.directory import LOOKED_UP, Directory
 from tickets.intake import Errors, TicketIn
 from tickets.lifecycle import Status, path
-from tickets.models import EventKind, Ticket
+from tickets.models import Ticket
 from tickets.services.changing import IllegalMove, check_move, moved
 from tickets.services.recording import (
     LOCKABLE,
     Change,
-    NewEvent,
-    index_for_search,
-    insert_events,
+    insert_opened,
     lock,
     record_changes,
 )
 from tickets.signals import tickets_opened, tickets_opening
 from workers.context import current_request_id
-from workers.sql import insert_rows
 
 _COLUMNS: Final = ["id", *(f.attname for f in Ticket._meta.concrete_fields if f.attname != "id")]
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -178,22 +175,9 @@ class _Intake:
             return
         tickets_opening.send(Ticket, tickets=tickets)
         rows = [{column: ticket.__dict__[column] for column in _COLUMNS[1:]} for ticket in tickets]
-        for ticket, pk in zip(tickets, insert_rows(Ticket, rows), strict=True):
+        ids = insert_opened(rows, actor=self.actor, request_id=current_request_id(), now=self.now)
+        for ticket, pk in zip(tickets, ids, strict=True):
             ticket.pk = pk
-        request_id = current_request_id()
-        insert_events(
-            NewEvent(
-                t,
-                EventKind.OPENED,
-                {"status": [None, t.status]},
-                self.actor,
-                "",
-                request_id,
-                self.now,
-            )
-            for t in tickets
-        )
-        index_for_search([ticket.pk for ticket in tickets])
         tickets_opened.send(Ticket, tickets=tickets)
 
     def _news(

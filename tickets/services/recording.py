@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, models
+from pydantic_core import to_json
 
 from tickets.models import SEARCH_CONFIG, Comment, EventKind, Ticket, TicketEvent, TicketSearch
 from tickets.signals import tickets_changed
@@ -143,6 +144,12 @@ def _apply(change: Change, columns: set[str]) -> tuple[dict[str, list[Any]], boo
     return differences, changed or bool(differences)
 
 
+def keep_sla(tickets: Sequence[Ticket]) -> None:
+    """Write what `sla` keeps on tickets, whose locks the caller holds, when nothing happened to them but that."""
+    rows = [{"id": t.pk, **{name: getattr(t, name) for name in KEPT_BY_SLA}} for t in tickets]
+    update_rows(Ticket, rows, KEPT_BY_SLA)
+
+
 def readable(value: Any) -> Any:
     """A value as the history shows it."""
     if value is None or isinstance(value, int | float):
@@ -190,17 +197,55 @@ def lock_columns(ids: Sequence[int], columns: Sequence[str]) -> list[Ticket]:
         return [Ticket.from_db(connection.alias, names, row) for row in cursor.fetchall()]
 
 
+_WEIGHED: Final = "setweight(to_tsvector(%(config)s, {}), '{}')".format
+
+
+def insert_opened(
+    rows: Sequence[dict[str, Any]], *, actor: str, request_id: str, now: datetime
+) -> list[int]:
+    """Insert new tickets with the first line of their histories and their search entries, in one statement.
+
+    `rows` name all columns but the id. Returns the new ids in order.
+    """
+    table, columns = Ticket._meta.db_table, ", ".join(f'"{name}"' for name in rows[0])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH opened AS (
+                INSERT INTO {table} ({columns})
+                SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)
+                RETURNING id, title, description, status
+            ), told AS (
+                INSERT INTO {TicketEvent._meta.db_table} (ticket_id, kind, changes, actor, reason, request_id, at)
+                SELECT id, '{EventKind.OPENED}', jsonb_build_object('status', jsonb_build_array(NULL, status)),
+                       %(actor)s, '', %(request_id)s, %(now)s FROM opened
+            ), found AS (
+                INSERT INTO {TicketSearch._meta.db_table} (ticket_id, vector)
+                SELECT id, {_WEIGHED("title", "A")} || {_WEIGHED("description", "B")} FROM opened
+            )
+            SELECT id FROM opened
+            """,
+            {
+                "rows": to_json(rows).decode(),
+                "config": SEARCH_CONFIG,
+                "actor": actor,
+                "request_id": request_id,
+                "now": now,
+            },
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
 def index_for_search(ids: Sequence[int]) -> None:
     """Write the search entries of these tickets from their title, description and comments."""
     if not ids:
         return
-    part = "setweight(to_tsvector(%(config)s, {}), '{}')".format
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO {TicketSearch._meta.db_table} (ticket_id, vector)
-            SELECT t.id, {part("t.title", "A")} || {part("t.description", "B")}
-                         || {part("coalesce(c.bodies, '')", "C")}
+            SELECT t.id, {_WEIGHED("t.title", "A")} || {_WEIGHED("t.description", "B")}
+                         || {_WEIGHED("coalesce(c.bodies, '')", "C")}
               FROM {Ticket._meta.db_table} t
               LEFT JOIN LATERAL (SELECT string_agg(left(body, 20000), ' ') AS bodies
                                    FROM (SELECT body FROM {Comment._meta.db_table}

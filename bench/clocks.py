@@ -1,0 +1,93 @@
+"""Checking clocks: what a check costs when many run, with nothing due and with much due, and whether it grows."""
+
+import json
+from statistics import median
+
+from bench.results import Result
+from tests.live.desk import Desk
+
+FEW = 10_000
+#: `count` fresh clocks have used 90 % of their targets.
+_FALL_DUE = """
+UPDATE sla_slaclock SET started_at = now() - interval '108 hours', running_since = now() - interval '108 hours',
+       due_at = now() + interval '12 hours', next_check_at = now()
+ WHERE id IN (SELECT id FROM sla_slaclock WHERE level = 0 ORDER BY id LIMIT %s)
+"""
+#: Checks in a warm process like a worker's, timed inside: `count` clocks fall due before each of `rounds`.
+_RUN = """
+import json, time
+from django.db import connection
+from sla.services import check_clocks
+def timed(count):
+    with connection.cursor() as cursor:
+        if count:
+            cursor.execute({fall_due!r}, [count])
+        cursor.execute("CHECKPOINT")
+    started = time.perf_counter()
+    acted = check_clocks()
+    assert acted == count, acted
+    return time.perf_counter() - started
+timed(0)
+print(json.dumps([timed({count}) for _ in range({rounds})]))
+"""
+
+
+def measure(desk: Desk, count: int) -> list[Result]:
+    few, many = _Figures(desk, FEW), _Figures(desk, count)
+    return [
+        Result(f"check, {count:,} clocks, none due", many.idle * 1000, "ms", 10, at_most=True),
+        Result(f"check, {count:,} clocks, 1,000 due", many.due * 1000, "ms", 1000, at_most=True),
+        Result(
+            f"check, growth with clocks, 1,000 due, {count // FEW} times as many",
+            many.due * 1000,
+            "ms",
+            1.5,
+            f"{FEW:,} clocks",
+            few.due * 1000,
+            at_most=True,
+        ),
+        Result(f"10,000 clocks due at once, {count:,} run", many.drain, "s", 15, at_most=True),
+    ]
+
+
+class _Figures:
+    """Medians in seconds: a check with nothing due, with 1,000 due, and the time until 10,000 were escalated."""
+
+    def __init__(self, desk: Desk, count: int) -> None:
+        desk.reset()
+        seed(desk, count)
+        self.idle = _seconds(desk, due=0, rounds=21)
+        self.due = _seconds(desk, due=1000, rounds=3)
+        self.drain = _seconds(desk, due=5000 if count <= FEW else 10_000, rounds=1)
+
+
+def seed(desk: Desk, count: int) -> None:
+    """`count` open tickets, each with a clock for its resolution that is far from due."""
+    desk.sql(
+        """
+        INSERT INTO tickets_ticket (source, external_id, title, description, requester_name, requester_email, customer_tier,
+            tags, server, status, priority, department_id, locked_fields, triage_status, opened_at, due_at, version)
+        SELECT 'bench', n::text, 'Ticket ' || n, '', '', '', 'standard', '{}', '', 'open', 3, d.id, '{}', 'completed',
+               now(), now() + interval '5 days', 1
+          FROM generate_series(1, %s) n CROSS JOIN (SELECT min(id) id FROM tickets_department WHERE NOT restricted) d
+        """,
+        count,
+    )
+    desk.sql(
+        """
+        INSERT INTO sla_slaclock (ticket_id, metric, cycle, version_id, state, target, started_at, running_since, counted,
+                                  due_at, level, next_check_at)
+        SELECT t.id, 'resolution', 1, v.id, 'running', interval '120 hours', now(), now(), interval '0',
+               now() + interval '120 hours', 0, now() + interval '102 hours' + t.id * interval '1 ms'
+          FROM tickets_ticket t CROSS JOIN (SELECT max(id) id FROM sla_slapolicyversion) v
+        """
+    )
+    desk.sql("VACUUM ANALYZE sla_slaclock")
+    desk.sql("VACUUM ANALYZE tickets_ticket")
+    desk.sql("CHECKPOINT")
+
+
+def _seconds(desk: Desk, *, due: int, rounds: int) -> float:
+    done = desk.run_python(_RUN.format(fall_due=_FALL_DUE, count=due, rounds=rounds))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return median(json.loads(done.stdout.strip().splitlines()[-1]))
