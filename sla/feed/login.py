@@ -100,7 +100,8 @@ def _is_own_page(origin: str, host: str) -> bool:
         port = asked.port
     except ValueError:
         return False
-    if asked.scheme not in ("http", "https") or not asked.hostname:
+    schemes = ("https",) if settings.HTTPS else ("http", "https")
+    if asked.scheme not in schemes or not asked.hostname:
         return False
     if asked.netloc.lower() == host.lower():
         return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
