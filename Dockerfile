@@ -7,4 +7,4 @@ COPY . .
 RUN useradd --system smartops && mkdir var && chown smartops var
 USER smartops
 EXPOSE 8000
-CMD ["uvicorn", "smartops.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--lifespan", "off"]
+CMD ["uvicorn", "smartops.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "3", "--ws-per-message-deflate", "false"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import clocks, intake, lists, throughput
+from bench import clocks, feed, intake, lists, throughput
 from bench.results import Result, table, write
 from tests.live.desk import BASE, Desk
 
@@ -18,6 +18,7 @@ SECTIONS: Final[dict[str, Callable[[Desk, int], list[Result]]]] = {
     "intake": lambda desk, _: intake.measure(desk),
     "lists": lists.measure,
     "clocks": clocks.measure,
+    "feed": lambda desk, _: feed.measure(desk),
 }
 
 

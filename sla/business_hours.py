@@ -39,9 +39,8 @@ class BusinessHours:
         self.calendar = calendar
         self.zone = ZoneInfo(calendar.time_zone)
         self.always = not (calendar.hours or calendar.holidays or calendar.country)
-        self._weekly = [tuple(calendar.hours.get(day, [])) for day in DAYS]
-        if not calendar.hours:
-            self._weekly = [((0, 1440),)] * 7
+        slots = {str(day): tuple(slots) for day, slots in calendar.hours.items()}
+        self._weekly = [slots.get(day, ()) if slots else ((0, 1440),) for day in DAYS]
         self._dated = {h.date: h.name for h in calendar.holidays}
         self._day = lru_cache(maxsize=4096)(self._open_parts)
         self._public = lru_cache(maxsize=64)(self._public_holidays)
@@ -53,7 +52,7 @@ class BusinessHours:
         if self.always:
             return end - start
         total = NOTHING
-        for opens, closes in self._parts_from(start):
+        for opens, closes in self._parts_from(start, end):
             if opens >= end:
                 break
             total += max(min(closes, end) - max(opens, start), NOTHING)
@@ -75,7 +74,7 @@ class BusinessHours:
             if closes - begins >= amount:
                 return begins + amount
             amount -= closes - begins
-        raise AssertionError("parts end only by NeverOpen")
+        raise AssertionError("without `until`, parts end only by NeverOpen")
 
     def stretches(self, start: datetime, end: datetime) -> Iterator[Stretch]:
         """Cut the time from `start` to `end` into open and closed stretches, in order, without a gap."""
@@ -86,6 +85,9 @@ class BusinessHours:
         while at < end:
             day = at.astimezone(self.zone).date()
             midnight = self._midnight(day + _DAY)
+            if midnight <= at:  # clocks went back across midnight: the next day has begun already
+                day += _DAY
+                midnight = self._midnight(day + _DAY)
             for opens, closes in self._day(day):
                 opens, closes = max(opens, at), min(closes, end)
                 if closes <= opens:
@@ -106,11 +108,15 @@ class BusinessHours:
             self._dated.get(iso) or self._dated.get(iso[5:]) or self._public(day.year).get(day, "")
         )
 
-    def _parts_from(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The open parts of each day from that of `start` on."""
+    def _parts_from(
+        self, start: datetime, until: datetime | None = None
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """The open parts of each day from that of `start` on; of closed days none is looked at after `until`."""
         day, empty = start.astimezone(self.zone).date(), 0
         while empty < _GIVE_UP_DAYS:
             parts = self._day(day)
+            if not parts and until is not None and self._midnight(day) >= until:
+                return
             yield from parts
             empty = 0 if parts else empty + 1
             day += _DAY

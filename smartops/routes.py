@@ -22,6 +22,7 @@ router.register("channel-routes", sla.ChannelRouteViewSet, basename="channelrout
 router.register("notifications", sla.NotificationViewSet, basename="notification")
 router.register("sla/policies", sla_policies.PolicyViewSet, basename="slapolicy")
 router.register("sla/calendars", sla_calendars.CalendarViewSet, basename="slacalendar")
+router.register("escalations", sla.EscalationViewSet, basename="escalation")
 
 urlpatterns = [
     path("sla/plan/", sla_policies.PlanView.as_view(), name="sla-plan"),

@@ -69,6 +69,7 @@ EMAIL_HOST_PASSWORD = optional_secret("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SmartOps <smartops@localhost>")
+FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600))
 
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [

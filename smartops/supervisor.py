@@ -165,6 +165,8 @@ class Stack:
                 "httptools",
                 "--lifespan",
                 "off",
+                "--ws-per-message-deflate",  # small messages: it costs more than it saves
+                "false",
             ],
         }
         for name, spec in WORKERS.items():

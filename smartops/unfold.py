@@ -123,6 +123,12 @@ UNFOLD: Final[dict[str, Any]] = {
                 "title": "SLA",
                 "separator": True,
                 "items": [
+                    item(
+                        "Escalations",
+                        "notifications_active",
+                        "sla_escalation_changelist",
+                        "sla.view_escalation",
+                    ),
                     item("Policies", "handshake", "sla_slapolicy_changelist", "sla.view_slapolicy"),
                     item(
                         "Calendars",

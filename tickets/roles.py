@@ -25,6 +25,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "sla.view_businesscalendar",
         "sla.view_slapolicy",
         "sla.view_slapolicyversion",
+        "sla.view_escalation",
     ),
     "Agent": (
         "tickets.add_ticket",

@@ -1,3 +1,3 @@
-from sla.admin import calendars, config, notifications, panel, policies
+from sla.admin import calendars, config, escalations, notifications, panel, policies
 
-__all__ = ["calendars", "config", "notifications", "panel", "policies"]
+__all__ = ["calendars", "config", "escalations", "notifications", "panel", "policies"]

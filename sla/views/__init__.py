@@ -1,4 +1,5 @@
 from sla.views.clocks import AcknowledgeView, DashboardView, TicketSlaView
+from sla.views.escalations import EscalationViewSet
 from sla.views.notifications import ChannelRouteViewSet, ChannelViewSet, NotificationViewSet
 
 __all__ = [
@@ -6,6 +7,7 @@ __all__ = [
     "ChannelRouteViewSet",
     "ChannelViewSet",
     "DashboardView",
+    "EscalationViewSet",
     "NotificationViewSet",
     "TicketSlaView",
 ]

@@ -37,6 +37,7 @@ class Desk:
             "NUDGE_SECONDS": "2",
             "SLA_CHECK_SECONDS": "1",
             "SLA_LEASE_SECONDS": str(LEASE_SECONDS),
+            "FEED_RECHECK_SECONDS": "2",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.port = embedded._kept_port(root / "web-port")
@@ -97,6 +98,10 @@ class Desk:
             "warning",
             "--lifespan",
             "off",
+            "--timeout-graceful-shutdown",
+            "3",
+            "--ws-per-message-deflate",
+            "false",
         )
         self.wait_for(lambda: self.get("/health/ready")[0] == 200, 20, "web")
         return process

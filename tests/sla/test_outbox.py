@@ -326,8 +326,8 @@ def test_without_a_callback_nothing_is_asked_of_the_database() -> None:
 
 
 def test_many_tickets_cost_callbacks_a_fixed_number_of_statements() -> None:
-    make_channel(events=["ticket.created"])
     made = [make_ticket(title=f"T{number}") for number in range(40)]
+    make_channel(events=["ticket.created"])
     subscriptions.current()
 
     with CaptureQueriesContext(connection) as captured:

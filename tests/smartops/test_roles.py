@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from sla.models import BusinessCalendar, Channel, ChannelRoute, Notification, SlaPolicy
 from smartops import routes
 from tests.conftest import client_for
-from tests.factories import make_ticket, make_user
+from tests.factories import make_escalation, make_ticket, make_user
 from triage.models import TriageBatch, TriageJob
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +80,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("slacalendar-detail", "delete"): ADMINS,
     ("slacalendar-import", "post"): ADMINS,
     ("sla-plan", "post"): ADMINS,
+    ("escalation-list", "get"): EVERYONE,
+    ("escalation-detail", "get"): EVERYONE,
 }
 
 
@@ -111,6 +113,8 @@ def address(name: str) -> str:
         return reverse(name, kwargs={"ticket_id": make_ticket().pk})
     if name in ("department-detail", "department-tickets"):
         return reverse(name, kwargs={"name": "Finance"})
+    if name == "escalation-detail":
+        return reverse(name, kwargs={"pk": make_escalation().pk})
     if name == "triagejob-detail":
         make_ticket()
         return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})
