@@ -42,16 +42,23 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """Everything that a person should look at, as sentences. 200 even then: this is no probe."""
+    """Everything that a person should look at, as sentences. 503 when deadlines are missed, else 200: no probe."""
     findings: list[str] = []
-    for check in (_database, _cache, _broker, _work, sla.findings, config_findings):
-        try:
+    failing = False
+    try:
+        for check in (_cache, _broker, _database, _work, _notifications, config_findings):
             findings += check()
-        except (DatabaseError, InterfaceError):
-            if check is not _database:
-                break
-            findings.append("The database does not answer.")
-    return JsonResponse({"status": "degraded" if findings else "ok", "findings": findings})
+        missed = sla.findings()
+        failing = bool(missed)
+        findings = missed + findings
+    except (DatabaseError, InterfaceError):
+        findings.append("The database does not answer.")
+    status = "failing" if failing else "degraded" if findings else "ok"
+    return JsonResponse({"status": status, "findings": findings}, status=503 if failing else 200)
+
+
+def _notifications() -> list[str]:
+    return sla.notification_findings(timezone.now())
 
 
 def _database() -> list[str]:

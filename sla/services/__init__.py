@@ -2,7 +2,7 @@
 
 from sla.services.acknowledging import NothingToAcknowledge, acknowledge
 from sla.services.auditing import audit, findings
-from sla.services.channels import forget_old_notifications
+from sla.services.channels import forget_old_notifications, notification_findings
 from sla.services.checking import check_clocks
 from sla.services.clocks import follow, set_deadlines, start_clocks
 from sla.services.outbox import announce_changes, announce_opened
@@ -17,6 +17,7 @@ __all__ = [
     "findings",
     "follow",
     "forget_old_notifications",
+    "notification_findings",
     "set_deadlines",
     "start_clocks",
 ]

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -200,7 +201,9 @@ def test_tls_checks_the_name_and_not_the_address(
         context.load_cert_chain(certificate)
         context.sni_callback = lambda _, name, __: asked.append(name)
         with context.wrap_socket(link, server_side=True) as secure:
-            secure.recv(65536)
+            got = b""
+            while not got.endswith(b"\r\n\r\n{}"):  # closing with unread bytes would reset the link
+                got += secure.recv(65536)
             secure.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     def call(host: str) -> int:
@@ -245,9 +248,16 @@ def self_signed(folder: Path, name: str) -> Path:
 
 
 def test_a_look_up_that_hangs_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(5))
+    over = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        over.wait(30)
+        return []
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
 
     started = time.monotonic()
     with pytest.raises(Unreachable):
         outgoing.resolve_within(0.2)("slow.example", 443)
     assert time.monotonic() - started < 2
+    over.set()  # the thread that was left behind ends with its test
