@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
+from sla import promises
 from tests.factories import make_user
 from triage.models import TriageJob
 from triage.services import run_jobs
@@ -17,6 +18,12 @@ settings.register_profile("smartops", deadline=None, suppress_health_check=[Heal
 settings.load_profile("smartops")
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _policies_of_this_test() -> None:
+    """What a process remembers of policies ends with the test that wrote them."""
+    promises.forget()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """An agent's day in the admin."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import connections
 from playwright.sync_api import Page, expect
 
 from tests.factories import make_ticket, make_user
+from tests.sla.policies import publish_policy
 from tickets.models import Ticket
 from triage.models import TriageJob
 from triage.services import run_jobs
@@ -104,3 +106,30 @@ def test_the_api_documentation_works_without_the_internet(page: Page, desk: str)
     page.goto(f"{desk}/api/docs/")
 
     expect(page.get_by_text("/api/v1/tickets/batch/").first).to_be_visible(timeout=20_000)
+
+
+def test_an_agent_sees_a_deadline_count_down_learns_why_and_acknowledges_it(
+    page: Page, desk: str
+) -> None:
+    publish_policy(tiers={"standard": {p: {"resolution": "2h"} for p in ("P1", "P2", "P3", "P4")}})
+    now = datetime.now(UTC)
+    ticket = make_ticket(
+        title="Lift is stuck", priority=2, at=now, opened_at=now - timedelta(hours=1)
+    )
+    sign_in(page, desk)
+    page.goto(f"{desk}/admin/tickets/ticket/?sla=ok&o=-8")
+    due = page.locator("[data-due]").first
+    expect(due).to_have_text(re.compile(r"due in (59|60) min|due in 1 h"))
+
+    page.goto(f"{desk}/admin/tickets/ticket/{ticket.pk}/change/")
+    clock = page.locator("[data-clock=resolution]")
+    expect(clock.get_by_text("2h by Test, 24x7")).to_be_visible()
+    before = clock.locator("[data-due]").text_content()
+    clock.get_by_text("Why: every interval that counted or not").click()
+    expect(clock.get_by_text("counted 1h")).to_be_visible()
+    page.fill("[name=lasting]", "45m")
+    page.get_by_role("button", name="Acknowledge").click()
+
+    expect(page.get_by_text("Acknowledged until").first).to_be_visible()
+    assert before is not None
+    assert before.startswith("due in")

@@ -7,7 +7,6 @@ import pytest
 import time_machine
 from rest_framework.test import APIClient
 
-from sla import promises
 from sla.services import check_clocks
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
@@ -19,13 +18,6 @@ TICKETS = "/api/v1/tickets/"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 FRIDAY = datetime(2026, 10, 2, 14, 40, tzinfo=UTC)  # 16:40 in Berlin
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Any:
-    promises.forget()
-    yield
-    promises.forget()
 
 
 def test_a_deadline_is_explained_to_the_minute(api: APIClient) -> None:

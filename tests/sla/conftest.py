@@ -1,18 +1,7 @@
-from collections.abc import Iterator
-
 import pytest
 
-from sla import promises
 from sla.models import SlaPolicyVersion
 from tests.sla.policies import publish_policy
-
-
-@pytest.fixture(autouse=True)
-def _policies_of_this_test() -> Iterator[None]:
-    """What a process remembers of policies ends with the test that wrote them."""
-    promises.forget()
-    yield
-    promises.forget()
 
 
 @pytest.fixture
