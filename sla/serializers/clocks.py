@@ -114,7 +114,7 @@ class DashboardSerializer(serializers.Serializer[Any]):
 def show_clock(reading: ClockReading) -> dict[str, Any]:
     """A clock as the API shows it."""
     clock, promise = reading.clock, reading.promise
-    overdue = -min(reading.remaining.total_seconds(), 0.0)
+    overdue = max(-reading.remaining.total_seconds(), 0.0)
     return {
         "id": clock.pk,
         "metric": clock.metric,

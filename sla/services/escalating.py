@@ -92,7 +92,7 @@ def _act(
     for one in acting:
         values, silent = _wanted(one, groups, done[one.clock.pk])
         ticket = one.ticket
-        said = f"{one.clock.metric} level {one.number}: {one.level.threshold}"
+        said = f"{one.clock.metric.replace('_', ' ')} level {one.number}: {one.level.threshold}"
         silent["escalation_level"] = max(ticket.escalation_level, highest[ticket.pk])
         changes.append(
             Change(

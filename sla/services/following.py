@@ -33,6 +33,10 @@ def answered(ticket: Ticket) -> bool:
     return ticket.status == Status.IN_PROGRESS or ticket.first_response_at is not None
 
 
+def _said(name: str, value: Any) -> str:
+    return "not set" if value is None else f"P{value}" if name == "priority" else str(value)
+
+
 class Follower:
     """A ticket with its clocks, to which events are applied in their order."""
 
@@ -53,7 +57,7 @@ class Follower:
         """Let the clocks follow one event: attributes first, because a move may start new clocks."""
         if event.changes.keys() & MEASURES:
             why = ", ".join(
-                f"{name} {old or 'not set'} → {new or 'not set'}"
+                f"{name.replace('_', ' ')} {_said(name, old)} → {_said(name, new)}"
                 for name, (old, new) in event.changes.items()
                 if name in MEASURES
             )

@@ -222,6 +222,7 @@ def test_a_higher_priority_is_counted_from_the_beginning() -> None:
     assert entry.kind == "retarget"
     assert entry.details["from"] == "48h"
     assert entry.details["to"] == "8h"
+    assert entry.details["why"] == "priority P4 → P2"
 
 
 def test_a_change_of_tier_or_department_asks_for_other_targets() -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 from unfold.decorators import display
 
@@ -70,16 +71,13 @@ class SlaFilter(admin.SimpleListFilter):
         return queryset.in_sla_states([value], timezone.now()) if known else queryset
 
 
-_DUE_CALM = '<span class="whitespace-nowrap" data-due="{}">{}</span>'
-_DUE = {
-    SlaState.BREACHED: (
-        '<span class="whitespace-nowrap text-red-700 dark:text-red-500" data-due="{}">{}</span>'
-    ),
-    SlaState.WARNING: (
-        '<span class="whitespace-nowrap text-orange-700 dark:text-orange-400"'
-        ' data-due="{}">{}</span>'
-    ),
-}
+_DUE = '<span class="whitespace-nowrap" data-due="{}" data-short>{}</span>'
+_DUE_SOON = (
+    '<span class="whitespace-nowrap text-orange-700 dark:text-orange-400"'
+    ' data-due="{}" data-short>{}</span>'
+)
+_OVERDUE = '<span class="whitespace-nowrap text-red-700 dark:text-red-500" data-due="{}" data-short>{}</span>'
+_MISSED = '<span class="block text-xs text-red-700 dark:text-red-500">missed one</span>'
 
 
 class TicketColumns:
@@ -127,12 +125,16 @@ class TicketColumns:
 
     @display(description="Due", ordering="due_at")
     def sla_badge(self, ticket: Ticket) -> Any:
-        """The next deadline as a live countdown, red once one was missed."""
-        state = ticket.sla_state(timezone.now())
-        if ticket.due_at is None:
-            return "" if state is SlaState.NONE else state.value
-        due = ticket.due_at
-        return format_html(_DUE.get(state, _DUE_CALM), due.isoformat(), date_format(due, "j M H:i"))
+        """The next deadline as a live countdown, and whether one was missed already."""
+        now, due = timezone.now(), ticket.due_at
+        missed = mark_safe(_MISSED) if ticket.sla_breached else ""
+        if due is None:
+            return missed or ("paused" if ticket.sla_state(now) is SlaState.PAUSED else "")
+        said = due.isoformat(), date_format(due, "j M H:i")
+        if due <= now:
+            return format_html(_OVERDUE, *said)
+        soon = ticket.warn_at is not None and ticket.warn_at <= now
+        return format_html("{}{}", format_html(_DUE_SOON if soon else _DUE, *said), missed)
 
     @display(description="Age", ordering="-opened_at")
     def age(self, ticket: Ticket) -> str:

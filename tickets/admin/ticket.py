@@ -36,8 +36,8 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     form = TicketForm
     change_form_template = "admin/tickets/ticket/change_form.html"
     list_display = (
-        *("id", "short_title", "status_badge", "priority_badge", "category", "department", "group"),
-        *("assignee", "sla_badge", "triage_badge", "age"),
+        *("id", "short_title", "status_badge", "priority_badge", "sla_badge", "category"),
+        *("department", "group", "assignee", "triage_badge", "age"),
     )
     list_display_links = ("id", "short_title")
     list_filter = (

@@ -1,4 +1,4 @@
-// Every element with data-due counts down to that instant, and up after it.
+// Every element with data-due counts down to that instant, and up after it; with data-short, in fewer words.
 (() => {
   const say = (seconds) => {
     const s = Math.abs(Math.trunc(seconds));
@@ -11,7 +11,9 @@
     for (const element of document.querySelectorAll("[data-due]")) {
       const due = new Date(element.dataset.due);
       const left = (due - Date.now()) / 1000;
-      element.textContent = left >= 0 ? `due in ${say(left)}` : `overdue for ${say(left)}`;
+      const short = "short" in element.dataset;
+      const words = left >= 0 ? (short ? "" : "due in ") : short ? "late " : "overdue for ";
+      element.textContent = words + say(left);
       element.title = due.toLocaleString();
     }
   };
