@@ -2,6 +2,7 @@
 
 import json
 from statistics import median
+from typing import Any
 
 from bench.results import Result
 from tests.live.desk import Desk
@@ -32,9 +33,42 @@ print(json.dumps([timed({count}) for _ in range({rounds})]))
 """
 
 
+#: The same batch with and without policies, in turns; the intake is otherwise the same.
+_OPEN = """
+import json, time
+from django.utils import timezone
+from sla import promises
+from sla.services import clocks
+from tickets.intake import TicketIn
+from tickets.services import open_tickets
+current, nothing = promises.current, promises.Policies([])
+def opened(policies):
+    now = timezone.now()
+    items = [TicketIn.model_validate({{"title": f"Printer {{n}} is on strike", "description": "Paper jam. " * 20}},
+                                     context={{"now": now}}) for n in range({count})]
+    clocks.promises.current = policies
+    started = time.perf_counter()
+    open_tickets(items=items, actor="bench", now=now)
+    return time.perf_counter() - started
+without = lambda: nothing
+opened(current), opened(without)
+print(json.dumps([(opened(current), opened(without)) for _ in range({rounds})]))
+"""
+
+
 def measure(desk: Desk, count: int) -> list[Result]:
+    pairs = _run(desk, _OPEN.format(count=5000, rounds=5))
     few, many = _Figures(desk, FEW), _Figures(desk, count)
     return [
+        Result(
+            "opening 5,000 tickets with their clocks",
+            median(with_clocks for with_clocks, _ in pairs) * 1000,
+            "ms",
+            1.3,
+            "without clocks",
+            median(without for _, without in pairs) * 1000,
+            at_most=True,
+        ),
         Result(f"check, {count:,} clocks, none due", many.idle * 1000, "ms", 10, at_most=True),
         Result(f"check, {count:,} clocks, 1,000 due", many.due * 1000, "ms", 1000, at_most=True),
         Result(
@@ -88,6 +122,12 @@ def seed(desk: Desk, count: int) -> None:
 
 
 def _seconds(desk: Desk, *, due: int, rounds: int) -> float:
-    done = desk.run_python(_RUN.format(fall_due=_FALL_DUE, count=due, rounds=rounds))
+    return median(_run(desk, _RUN.format(fall_due=_FALL_DUE, count=due, rounds=rounds)))
+
+
+def _run(desk: Desk, code: str) -> list[Any]:
+    """Run code in a process of its own; its last line is its answer."""
+    done = desk.run_python(code)
     assert done.returncode == 0, done.stderr[-2000:]
-    return median(json.loads(done.stdout.strip().splitlines()[-1]))
+    answer: list[Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return answer

@@ -12,6 +12,10 @@ PATHS = {
     "ticket list, status and priority": ("/api/v1/tickets/?status=open&priority=1", 50),
     "ticket list, a rare category": ("/api/v1/tickets/?category=hr&status=on_hold", 50),
     "ticket list, far behind": ("/api/v1/tickets/?opened_before=2026-02-01T00:00:00Z", 50),
+    "ticket list by deadline": ("/api/v1/tickets/?ordering=due_at", 50),
+    "ticket list, breached": ("/api/v1/tickets/?sla_state=breached", 50),
+    "ticket list, a warning of P1": ("/api/v1/tickets/?sla_state=warning&priority=1", 50),
+    "dashboard, state=alert": ("/api/v1/dashboard/?state=alert", 100),
     "search, a common word": ("/api/v1/tickets/?q=printer", 150),
     "search, a rare word": ("/api/v1/tickets/?q=zanzibar", 150),
     "search, the beginning of a word": ("/api/v1/tickets/?q=offl", 150),
@@ -26,14 +30,16 @@ def seed(desk: Desk, count: int) -> None:
         """
         INSERT INTO tickets_ticket (source, external_id, title, description, requester_name, requester_email, customer_tier,
             tags, server, status, impact, urgency, priority, category_id, department_id, group_id, locked_fields,
-            triage_status, confidence, opened_at, resolved_at, closed_at, version)
+            triage_status, confidence, opened_at, resolved_at, closed_at, version, due_at, warn_at, sla_breached)
         SELECT 'bench', n::text, w[1 + n %% 12] || ' ' || w[1 + (n / 12) %% 12] || ' number ' || n,
             'Since this morning the ' || w[1 + (n / 7) %% 12] || ' is ' || w[1 + (n / 5) %% 12] ||
             CASE WHEN n %% 50000 = 0 THEN ' in zanzibar' ELSE '' END || '. Please help, ' || md5(n::text),
             'Person ' || n %% 5000, '', 'standard', '{}', '',
             CASE WHEN n %% 20 = 0 THEN 'open' WHEN n %% 31 = 0 THEN 'on_hold' ELSE 'closed' END,
             1 + n %% 3, 1 + (n / 3) %% 3, 1 + n %% 4, c.ids[1 + n %% array_length(c.ids, 1)], d.ids[1 + n %% array_length(d.ids, 1)],
-            NULL, '{}', 'completed', 0.9, t.at, t.at, t.at, 1
+            NULL, '{}', 'completed', 0.9, t.at, t.at, t.at, 1,
+            CASE WHEN n %% 20 = 0 THEN now() + (n %% 977 - 100) * interval '10 minutes' END,
+            CASE WHEN n %% 20 = 0 THEN now() + (n %% 977 - 200) * interval '10 minutes' END, n %% 29 = 0
         FROM generate_series(1, %s) n
         CROSS JOIN (SELECT array_agg(id) ids FROM tickets_category) c
         CROSS JOIN (SELECT array_agg(id) ids FROM tickets_department WHERE NOT restricted) d

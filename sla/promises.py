@@ -5,11 +5,15 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import structlog
 from django.db import connection
+from pydantic import ValidationError
 
 from sla.business_hours import BusinessHours
 from sla.document import PolicyDocument, Targets
 from sla.models import SlaPolicy, SlaPolicyVersion
+
+log = structlog.get_logger("sla.promises")
 
 #: How long a process goes on with what it knows before it looks whether anything was published.
 FRESH_SECONDS: Final = 1.0
@@ -102,7 +106,13 @@ def _newest() -> list[Promise]:
         .distinct("policy")
     )
     ordered = sorted(rows, key=lambda v: (v.policy.is_default, v.policy.position, v.policy_id))
-    return [ready(row, row.policy.name) for row in ordered]
+    found = []
+    for row in ordered:
+        try:
+            found.append(ready(row, row.policy.name))
+        except ValidationError as error:  # one policy must not stop the intake of tickets
+            log.error("policy cannot be read", policy=row.policy.name, error=str(error)[:500])
+    return found
 
 
 def _read_stamp() -> str:

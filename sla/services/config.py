@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.db import transaction
+from pydantic import ValidationError
 
 from sla.catalog import Catalog, Change, differences
 from sla.configfile import FileConfig, read_config
@@ -175,7 +176,11 @@ def config_findings() -> list[str]:
         others = f" And {len(more)} more." if more else ""
         findings.append(f"{row.path} is not applied: {first}{others} What was before holds.")
     known = KnownNames()
-    for entry in read_catalog().in_order():
+    try:
+        entries = read_catalog().in_order()
+    except ValidationError as error:
+        return [*findings, f"A stored policy cannot be read: {error.errors()[0]['msg']}."]
+    for entry in entries:
         for _, message in known.problems(entry.document):
             findings.append(f"Policy {entry.name!r}: {message}")
     return findings

@@ -25,7 +25,8 @@ VALUES ('live', 1, false, false, 'admin') ON CONFLICT DO NOTHING
 """
 _VERSION = """
 INSERT INTO sla_slapolicyversion (policy_id, number, document, created_by)
-SELECT id, 1, '{}', 'test' FROM sla_slapolicy WHERE name = 'live' ON CONFLICT DO NOTHING
+SELECT id, 1, '{"tiers": {"gold": {"P1": {"resolution": "4h"}}}}', 'test'
+  FROM sla_slapolicy WHERE name = 'live' ON CONFLICT DO NOTHING
 """
 _CLOCK = """
 INSERT INTO sla_slaclock (ticket_id, metric, cycle, version_id, state, target, started_at, running_since,

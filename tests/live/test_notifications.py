@@ -3,7 +3,8 @@
 import subprocess
 
 from tests.live.desk import Desk
-from tests.sla.receivers import receiver
+from tests.live.test_sla_faults import publish
+from tests.sla.receivers import hang, raw_server, receiver
 
 ALLOWED = {"OUTGOING_ALLOW": "127.0.0.0/8", "NOTIFY_SWEEP_SECONDS": "1"}
 
@@ -72,3 +73,84 @@ def test_a_message_whose_worker_was_killed_leaves_again_under_the_same_id(desk: 
         desk.wait_for(lambda: state(desk, pk) == ("sent", 2), 30, "the second attempt")
 
     assert [r.headers["webhook-id"] for r in there.requests] == [f"msg_{pk}"] * 2
+
+
+def make_channels(desk: Desk, addresses: dict[str, str]) -> None:
+    """Webhooks that get every alert."""
+    desk.environment |= ALLOWED
+    done = desk.run_python(
+        f"""
+from sla.models import ChannelRoute
+from sla.services.channels import create_channel
+for name, address in {addresses!r}.items():
+    channel, _ = create_channel(values={{"name": name, "kind": "webhook", "address": address}})
+    ChannelRoute.objects.create(channel=channel)
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_bad_receivers_and_dying_workers_delay_no_good_receiver_and_every_message_ends_once(
+    desk: Desk,
+) -> None:
+    publish(desk, "2s", [{"at": 50}, {"at": 100}])
+    error, again = (500, {}, b"no"), (429, {"Retry-After": "1"}, b"later")
+    with (
+        receiver() as good,
+        receiver(error, error, (200, {}, b"")) as ill,
+        receiver(again, (200, {}, b"")) as busy,
+        receiver((404, {}, b"")) as gone,
+        raw_server(hang) as hanging,
+        raw_server(lambda link: link.sendall(b"what?")) as babbling,
+    ):
+        addresses = {"ill": ill.url, "busy": busy.url, "gone": gone.url, "good": good.url}
+        make_channels(desk, {**addresses, "hanging": hanging, "babbling": babbling})
+        desk.start_web()
+        desk.start_beat()
+        desk.start_worker()
+        worker = start_io(desk)
+        ids = desk.open(12)
+        desk.wait_for(lambda: len(good.requests) > 3, 30, "the first alerts")
+        desk.kill_tree(worker)
+        start_io(desk)
+        desk.wait_for(lambda: _hurry(desk, "good") == 0, 40, "the good receiver's alerts")
+        desk.wait_for(lambda: _hurry(desk, "ill") + _hurry(desk, "busy") == 0, 40, "the others'")
+        desk.wait_for(lambda: _age(desk) == 0, 60, "every end")
+
+        told = {request.headers["webhook-id"] for request in good.requests}
+
+    alerts = desk.count("SELECT count(*) FROM sla_escalation WHERE NOT skipped")
+    assert alerts >= len(ids)
+    assert len(told) == alerts  # a repetition has the same id
+    rows = desk.sql(
+        """SELECT c.name, n.state, n.outcome, count(*), count(DISTINCT n.escalation_id)
+             FROM sla_notification n JOIN sla_channel c ON c.id = n.channel_id GROUP BY 1, 2, 3"""
+    )
+    ends = {(name, state, outcome) for name, state, outcome, *_ in rows}
+    assert {(name, "sent", "") for name in ("good", "ill", "busy")} <= ends
+    assert ends & {("hanging", "sent", ""), ("babbling", "sent", ""), ("gone", "sent", "")} == set()
+    assert all(count == distinct for *_, count, distinct in rows)
+    assert desk.sql("SELECT name FROM sla_channel WHERE NOT enabled") == [("gone",)]
+
+
+def _hurry(desk: Desk, channel: str) -> int:
+    """As if pauses were over and dead workers' leases, too; return how many of its messages have not ended."""
+    desk.sql("UPDATE sla_channel SET next_attempt_at = NULL")
+    desk.sql("UPDATE sla_notification SET next_attempt_at = now() WHERE state = 'retrying'")
+    for table in ("sla_channel", "sla_notification"):
+        desk.sql(
+            f"UPDATE {table} SET lease_until = now() WHERE lease_until < now() + interval '75 seconds'"
+        )
+    return desk.count(
+        """SELECT count(*) FROM sla_notification n JOIN sla_channel c ON c.id = n.channel_id
+            WHERE n.state IN ('queued', 'sending', 'retrying') AND c.name = %s""",
+        channel,
+    )
+
+
+def _age(desk: Desk) -> int:
+    """As if a day had passed for what waits; return how many messages have not ended."""
+    desk.sql("UPDATE sla_notification SET give_up_at = now() WHERE state IN ('queued', 'retrying')")
+    return desk.count(
+        "SELECT count(*) FROM sla_notification WHERE state IN ('queued', 'sending', 'retrying')"
+    )

@@ -130,6 +130,7 @@ def test_after_ten_minutes_without_beat_late_levels_collapse_into_the_highest(de
     desk.start_web()
     desk.start_worker()
     ids = desk.open(100)
+    desk.wait_until_triaged()  # a new priority would make them due now, not ten minutes ago
     # As if ten minutes had passed.
     desk.sql(
         """UPDATE sla_slaclock SET started_at = started_at - interval '10 min',
