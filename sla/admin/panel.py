@@ -55,7 +55,6 @@ def clocks_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
             (until for r in readings if (until := _held_until(r, now))), default=None
         ),
         "can_acknowledge": any(r.running for r in readings),
-        "sla_now": now,
     }
 
 

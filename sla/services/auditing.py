@@ -77,11 +77,18 @@ def findings(now: datetime | None = None) -> list[str]:
             f"{found.lateness.total_seconds():.0f} s: is a worker of queue sla running?"
         )
     if found.broken:
-        sentences.append(f"{found.broken} SLA clocks cannot be checked (admin, SLA clocks).")
+        sentences.append(
+            f"{found.broken} SLA clocks cannot be checked, such as that of {_example()}."
+        )
     ran = Heartbeat.objects.filter(name=RAN).values_list("beat_at", flat=True).first()
     if ran is not None and now - ran > AUDIT_LATE:
         sentences.append(f"The SLA auditor has not run since {ran:%Y-%m-%d %H:%M:%S} UTC.")
     return sentences
+
+
+def _example() -> str:
+    clock = SlaClock.objects.filter(failures__gt=0, next_check_at__isnull=False).first()
+    return f"ticket #{clock.ticket_id}: {clock.error[:200]}" if clock else "a ticket that has ended"
 
 
 def limit_of_lateness() -> timedelta:

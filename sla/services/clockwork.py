@@ -147,8 +147,3 @@ def next_check(clock: SlaClock, promise: Promise) -> datetime | None:
     if clock.acknowledged_until is not None:
         when = max(when, clock.acknowledged_until)
     return when if due is None else min(due, when)
-
-
-def describe(clock: SlaClock) -> dict[str, Any]:
-    """The clock's target as its ledger tells it."""
-    return {"seconds": clock.target.total_seconds(), "version": clock.version_id}

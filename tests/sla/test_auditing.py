@@ -83,10 +83,12 @@ def test_a_missed_clock_makes_health_fail(client: Client) -> None:
 def test_a_clock_that_cannot_be_checked_is_said() -> None:
     clock = make_missed()
     SlaClock.objects.filter(pk=clock.pk).update(
-        failures=2, next_check_at=timezone.now() + timedelta(minutes=4)
+        failures=2, error="ValueError: no", next_check_at=timezone.now() + timedelta(minutes=4)
     )
 
-    assert any("1 SLA clocks cannot be checked" in said for said in findings())
+    [said] = findings()
+    assert said.startswith("1 SLA clocks cannot be checked, such as that of ticket #")
+    assert "ValueError: no" in said
 
 
 def test_an_auditor_that_stopped_is_said() -> None:
