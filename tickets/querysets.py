@@ -60,7 +60,7 @@ class TicketQuerySet(QuerySet["Ticket"]):
 
     def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
         """Tickets whose `sla_state` at `now` is one of `states`."""
-        due = Q(due_at__gt=now, sla_breached=False)
+        due = Q(due_at__isnull=False, due_at__gt=now, sla_breached=False)
         held = Q(due_at=None, sla_breached=False)
         conditions = {
             "breached": Q(sla_breached=True) | Q(due_at__lte=now),

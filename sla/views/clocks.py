@@ -84,7 +84,7 @@ class DashboardView(APIView):
         ],
     )
     def get(self, request: Request) -> Response:
-        """Tickets with a running clock or a missed deadline, the most pressing first."""
+        """Tickets with a running clock, the most pressing first; those on hold are in the list by `sla_state`."""
         state = request.query_params.get("state")
         if state is not None and state not in _STATES:
             raise ValidationError(
@@ -95,6 +95,7 @@ class DashboardView(APIView):
         wanted = _STATES[state] if state else [SlaState.OK, SlaState.WARNING, SlaState.BREACHED]
         tickets = (
             Ticket.objects.visible_to(request.user)
+            .filter(due_at__isnull=False)
             .in_sla_states(wanted, timezone.now())
             .with_names()
             .order_by("due_at", "id")[offset : offset + limit]
