@@ -44,12 +44,11 @@ class Feed:
         except DatabaseError:
             return await _refuse(scope, send, 503, "The database is briefly away; try again.")
         socket = _Socket(self.hub, follower, send)
+        chosen = PROTOCOL if PROTOCOL in scope.get("subprotocols", ()) else None
         try:
-            chosen = PROTOCOL if PROTOCOL in scope.get("subprotocols", ()) else None
-            await socket.send({"type": "websocket.accept", "subprotocol": chosen})
-            await socket.serve(receive, after)
-        except OSError:
-            pass  # the client has gone
+            with suppress(OSError):  # a client may go at any moment
+                await socket.send({"type": "websocket.accept", "subprotocol": chosen})
+                await socket.serve(receive, after)
         finally:
             self.hub.leave(follower)
 

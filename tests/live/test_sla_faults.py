@@ -109,7 +109,7 @@ def test_a_frozen_check_is_thrown_out_and_changes_nothing_when_it_wakes_up(desk:
     assert frozen != []
     for pid in frozen:
         os.kill(pid, signal.SIGCONT)
-    time.sleep(2)
+    time.sleep(2)  # for it to do harm, if it can
 
     assert_each_level_once(desk, ids)
 
