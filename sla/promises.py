@@ -110,6 +110,7 @@ def _newest() -> list[Promise]:
     for row in ordered:
         try:
             found.append(ready(row, row.policy.name))
+            _versions[row.pk] = found[-1]
         except ValidationError as error:  # one policy must not stop the intake of tickets
             log.error("policy cannot be read", policy=row.policy.name, error=str(error)[:500])
     return found

@@ -60,12 +60,11 @@ class TicketQuerySet(QuerySet["Ticket"]):
 
     def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
         """Tickets whose `sla_state` at `now` is one of `states`."""
-        due = Q(due_at__isnull=False, due_at__gt=now, sla_breached=False)
         held = Q(due_at=None, sla_breached=False)
         conditions = {
             "breached": Q(sla_breached=True) | Q(due_at__lte=now),
-            "warning": due & Q(warn_at__lte=now),
-            "ok": due & (Q(warn_at=None) | Q(warn_at__gt=now)),
+            "warning": Q(warn_at__lte=now, due_at__gt=now, sla_breached=False),
+            "ok": Q(warn_at__gt=now, sla_breached=False),
             "paused": held & Q(status="on_hold"),
             "none": held & ~Q(status="on_hold"),
         }

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sla import promises
+from sla.models import ClockState
 from sla.promises import Policies
 from sla.services import clockwork
 from sla.services.following import MEASURES, Follower, answered, starting
@@ -122,10 +123,5 @@ def _plan(ticket: Ticket, department: str, policies: Policies) -> Plan | None:
         )
         for metric, target in starting(targets, answered=answered(ticket))
     ]
-    due = [clock.due_at for clock in clocks if clock.due_at]
-    warn = [w for c in clocks if c.due_at and (w := clockwork.warning_at(c, promise))]
-    return Plan(
-        tuple(row_of(clock) for clock in clocks),
-        min(due, default=None),
-        min(warn, default=None),
-    )
+    running = [clock for clock in clocks if clock.state == ClockState.RUNNING]
+    return Plan(tuple(row_of(clock) for clock in clocks), *clockwork.next_deadline(running))

@@ -4,15 +4,16 @@ Business hours and levels come from the promise that the clock is measured by. N
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sla.business_hours import NOTHING
 from sla.deadline import Entry, Kind, counted, reaches
 from sla.document import Level, Metric
 from sla.models import ClockState, SlaClock
-from sla.promises import Promise
+from sla.promises import Promise, promise_of
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 LIVE: Final = (ClockState.RUNNING, ClockState.PAUSED)
 #: A model's constructor would take longer than the rest of opening a ticket.
 _BLANK: Final[dict[str, Any]] = {
@@ -129,12 +130,21 @@ def reached_at(clock: SlaClock, promise: Promise, level: Level) -> datetime:
     return promise.hours.add(since, level.offset(clock.target) - clock.counted)
 
 
-def warning_at(clock: SlaClock, promise: Promise) -> datetime | None:
-    """When the first level before the deadline is or was reached."""
+def next_deadline(running: Sequence[SlaClock]) -> tuple[datetime | None, datetime | None]:
+    """The earliest deadline of running clocks, and when the first of them warns: at the deadline if none does."""
+    due = min((clock.due_at for clock in running if clock.due_at), default=None)
+    if due is None:
+        return None, None
+    return due, min(due, *(_warning_at(clock) for clock in running))
+
+
+def _warning_at(clock: SlaClock) -> datetime:
+    """When the first level before the deadline is or was reached; the far future when there is none."""
+    promise = promise_of(clock.version_id)
     for level in promise.document.levels:
         if not level.breach and (not level.metrics or clock.metric in level.metrics):
             return reached_at(clock, promise, level)
-    return None
+    return _NEVER
 
 
 def next_check(clock: SlaClock, promise: Promise) -> datetime | None:

@@ -139,10 +139,8 @@ class Follower:
         )
         now = [clock for clock in self.clocks if clock.started_at >= since or clock.state in LIVE]
         running = [clock for clock in now if clock.state == ClockState.RUNNING]
-        warn = [clockwork.warning_at(clock, promise_of(clock.version_id)) for clock in running]
         ticket = self.ticket
-        ticket.due_at = min((c.due_at for c in running if c.due_at), default=None)
-        ticket.warn_at = min((at for at in warn if at), default=None)
+        ticket.due_at, ticket.warn_at = clockwork.next_deadline(running)
         ticket.sla_breached = any(clock.breached_at is not None for clock in now)
         ticket.escalation_level = max((c.level for c in now if c.state in LIVE), default=0)
 

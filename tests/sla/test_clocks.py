@@ -55,6 +55,23 @@ def test_the_ticket_itself_knows_its_first_deadline_and_warning() -> None:
     assert ticket.warn_at == NOON + 51 * MINUTE
 
 
+def test_a_ticket_of_a_policy_without_warnings_is_ok_until_its_deadline() -> None:
+    publish_policy(levels=[])
+
+    ticket = Ticket.objects.get(pk=make_ticket(priority=3).pk)
+
+    assert ticket.warn_at == ticket.due_at
+    assert list(Ticket.objects.in_sla_states(["ok"], NOON)) == [ticket]
+
+
+def test_a_warning_of_the_resolution_is_no_warning_of_an_answer_that_is_due_before() -> None:
+    publish_policy(levels=[{"name": "Soon", "at": "50%", "metrics": ["resolution"]}])
+
+    ticket = Ticket.objects.get(pk=make_ticket(priority=3).pk)
+
+    assert ticket.warn_at == ticket.due_at == NOON + HOUR
+
+
 def test_a_clock_counts_from_when_the_ticket_was_opened_elsewhere() -> None:
     ticket = make_ticket(priority=1, opened_at=NOON - timedelta(days=3))
 

@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
             model_name="ticket",
             index=models.Index(
                 condition=models.Q(("due_at__isnull", False)),
-                fields=["due_at", "id"],
+                fields=["due_at", "id", "warn_at"],
                 name="tickets_ticket_due",
             ),
         ),

@@ -118,8 +118,9 @@ class Ticket(LightlyRead):
 
     opened_at = models.DateTimeField()
     first_response_at = models.DateTimeField(null=True, blank=True)
-    #: What the list needs of its SLA clocks: the earliest deadline and warning of those that run, whether one was
-    #: missed since the ticket (re)opened, and the highest level of escalation. Kept by `sla`.
+    #: What the list needs of its SLA clocks, kept by `sla`: the earliest deadline of those that run; the earliest
+    #: warning, or that deadline when nothing warns before; whether one was missed since the ticket (re)opened; the
+    #: highest level of escalation.
     due_at = models.DateTimeField(null=True, editable=False)
     warn_at = models.DateTimeField(null=True, editable=False)
     sla_breached = models.BooleanField(default=False, db_default=False, editable=False)
@@ -197,7 +198,7 @@ class Ticket(LightlyRead):
                 condition=~Q(triage_status=TriageStatus.COMPLETED),
             ),
             models.Index(
-                fields=["due_at", "id"],
+                fields=["due_at", "id", "warn_at"],
                 name="tickets_ticket_due",
                 condition=Q(due_at__isnull=False),
             ),
@@ -217,8 +218,7 @@ class Ticket(LightlyRead):
             return SlaState.BREACHED
         if self.due_at is None:
             return SlaState.PAUSED if self.status == Status.ON_HOLD else SlaState.NONE
-        warned = self.warn_at is not None and self.warn_at <= now
-        return SlaState.WARNING if warned else SlaState.OK
+        return SlaState.OK if self.warn_at is None or self.warn_at > now else SlaState.WARNING
 
     @property
     def priority_locked(self) -> bool:
