@@ -200,8 +200,8 @@ class TriageDecision(models.Model):
     """What triage decided about a ticket, and why. Immutable: the database refuses updates."""
 
     job = models.OneToOneField(TriageJob, on_delete=models.CASCADE, related_name="decision")
-    ticket = models.ForeignKey(
-        Ticket, on_delete=models.CASCADE, related_name="decisions", db_index=False
+    ticket = models.ForeignKey(  # not checked by the database: ADR 0016
+        Ticket, models.CASCADE, related_name="decisions", db_index=False, db_constraint=False
     )
     category = models.CharField(max_length=50)
     impact = models.PositiveSmallIntegerField()

@@ -22,19 +22,18 @@ class SlaClock(LightlyRead):
 
     A clock that is overdue still runs, with `breached_at` set; `breached` is how it ends. `due_at` is there
     while it runs and after it ended; a paused clock has none. What was counted before `running_since` is in
-    `counted`.
+    `counted`. The database does not check its keys (ADR 0016).
     """
 
     ticket = models.ForeignKey(
-        Ticket, on_delete=models.CASCADE, related_name="clocks", db_index=False
+        Ticket, models.CASCADE, related_name="clocks", db_index=False, db_constraint=False
     )
     metric = models.CharField(
         max_length=14, choices=[(m.value, m.value.replace("_", " ").capitalize()) for m in Metric]
     )
     cycle = models.PositiveSmallIntegerField(default=1)
-    # Versions are never deleted, so the database need not look for them at each of a million clocks.
     version = models.ForeignKey(
-        SlaPolicyVersion, on_delete=models.PROTECT, db_index=False, db_constraint=False
+        SlaPolicyVersion, models.PROTECT, db_index=False, db_constraint=False
     )
     state = models.CharField(max_length=9, choices=ClockState, default=ClockState.RUNNING)
     target = models.DurationField(help_text="Of business time")
@@ -113,7 +112,7 @@ class ClockEvent(models.Model):
     """One line of a clock's ledger. Append-only: the database refuses updates."""
 
     clock = models.ForeignKey(
-        SlaClock, on_delete=models.CASCADE, related_name="events", db_index=False
+        SlaClock, models.CASCADE, related_name="events", db_index=False, db_constraint=False
     )
     kind = models.CharField(max_length=11, choices=ClockKind)
     at = models.DateTimeField()

@@ -269,6 +269,20 @@ def test_a_wrong_term_is_told_by_its_line() -> None:
     assert "Line 2 holds no word" in answer.content.decode()
 
 
+def test_an_admin_deletes_tickets_alone_and_together_and_an_agent_may_not() -> None:
+    first, *others = (make_ticket() for _ in range(3))
+    url = reverse("admin:tickets_ticket_delete", args=[first.pk])
+    chosen = {"action": "delete_selected", "_selected_action": [t.pk for t in others]}
+
+    boss = signed_in("Admin", "boss")
+
+    assert signed_in("Agent").post(url, {"post": "yes"}).status_code == 403
+    assert boss.post(url, {"post": "yes"}).status_code == 302
+    assert set(Ticket.objects.all()) == set(others)
+    boss.post(reverse("admin:tickets_ticket_changelist"), {**chosen, "post": "yes"})
+    assert not Ticket.objects.exists()
+
+
 def test_the_default_route_cannot_be_deleted() -> None:
     route, client = RoutingRule.objects.get(is_default=True), signed_in("Admin")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -118,7 +119,17 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
         """The ticket's form has no relations that the services did not write."""
 
     def delete_model(self, request: HttpRequest, obj: Ticket) -> None:
-        obj.delete()
+        services.delete_tickets(ids=[obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        services.delete_tickets(ids=list(queryset.values_list("pk", flat=True)))
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Who may delete a ticket may delete what belongs to it, whose own pages allow no deletion."""
+        shown, counts, _, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
