@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from django.db import connection, transaction
 
 from sla import outgoing, subscriptions
-from sla.encryption import encrypt
+from sla.encryption import Unreadable, decrypt, encrypt
 from sla.messages import message
 from sla.models import Channel, ChannelKind, MessageKind, Notification, NotificationState, Outcome
 from sla.retrying import GIVE_UP_HOURS
@@ -93,11 +93,16 @@ def create_channel(*, values: dict[str, Any]) -> tuple[Channel, str]:
 
 @transaction.atomic
 def change_channel(*, channel: Channel, values: dict[str, Any]) -> Channel:
-    """Change values without `problems`. A new address, or `enabled`, gives the channel a fresh start."""
+    """Change values without `problems`. A new address, or `enabled`, gives the channel a fresh start.
+
+    A new address switches a channel on again that delivery switched off.
+    """
     columns = dict(values)
     address = columns.pop("address", "") or ""
     if address:
         columns |= _address(address)
+        if channel.disabled_reason:
+            columns.setdefault("enabled", True)
     if not columns.get("rate_per_minute", 1):
         columns["rate_per_minute"] = RATES[ChannelKind(channel.kind)]
     if address or columns.get("enabled"):
@@ -120,15 +125,21 @@ def delete_channel(*, channel: Channel) -> None:
 
 @transaction.atomic
 def rotate_secret(*, channel: Channel, now: datetime) -> str:
-    """Give a webhook a new secret and return it; it is shown this once. The old one signs too for a day.
+    """Give a webhook a new secret and return it; it is shown this once. The old one, if it can be read, signs too
+    for a day.
 
     :raises PermanentError: it is no webhook.
     """
     if channel.kind != ChannelKind.WEBHOOK:
         raise PermanentError("Only webhooks have a secret.")
     secret = new_secret()
-    channel.encrypted_previous_secret = channel.encrypted_secret
-    channel.previous_secret_until = now + timedelta(hours=ROTATION_HOURS)
+    try:
+        decrypt(channel.encrypted_secret)
+    except Unreadable:
+        channel.encrypted_previous_secret, channel.previous_secret_until = "", None
+    else:
+        channel.encrypted_previous_secret = channel.encrypted_secret
+        channel.previous_secret_until = now + timedelta(hours=ROTATION_HOURS)
     channel.encrypted_secret = encrypt(secret)
     names = ["encrypted_previous_secret", "previous_secret_until", "encrypted_secret"]
     channel.save(update_fields=names)
