@@ -43,7 +43,8 @@ def test_a_button_acknowledges(page: Client) -> None:
         f"/admin/tickets/ticket/{ticket.pk}/step/acknowledge/", {"lasting": "2h"}, follow=True
     )
 
-    assert "Acknowledged until" in answer.content.decode()
+    until = SlaClock.objects.filter(acknowledged_until__isnull=False)[0].acknowledged_until
+    assert f"Acknowledged until {until:%-d %b %H:%M} UTC" in answer.content.decode()
     assert {c.acknowledged_by for c in SlaClock.objects.all()} == {"ana"}
 
 
