@@ -35,6 +35,7 @@ def test_an_escalation_has_the_fields_of_the_live_feed(api: APIClient) -> None:
         "percent_used": 86.7,
     }
     assert row["timestamp"] == "2026-03-03T12:52:00Z"
+    assert row["lateness_seconds"] == 60.0
     assert row["actions"] == ["Priority raised to P1."]
 
 
