@@ -127,6 +127,10 @@ class ChannelAdmin(ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Channel) -> None:
         channels.delete_channel(channel=obj)
 
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        for channel in queryset:
+            channels.delete_channel(channel=channel)
+
     @admin.action(description="Switch on again", permissions=["change"])
     def enable_again(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         count = channels.enable_channels(ids=list(queryset.values_list("pk", flat=True)))

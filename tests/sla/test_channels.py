@@ -196,6 +196,10 @@ def test_the_admin_deletes_a_channel_with_its_messages(desk: Client) -> None:
     page = reverse("admin:sla_channel_delete", args=[channel.pk])
     assert "ops" in desk.get(page).content.decode()
     desk.post(page, {"post": "yes"})
+    other = make_channel("other")
+    tell(other)
+    chosen = {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"}
+    desk.post(reverse("admin:sla_channel_changelist"), chosen)
 
     assert (Channel.objects.count(), Notification.objects.count()) == (0, 0)
 
@@ -453,6 +457,20 @@ def test_what_waited_leaves_when_the_channel_is_switched_on(
         assert enable_channels(ids=[channel.pk]) == 1
 
     assert len(asked) == 2  # the nudge, and the callbacks to be read again
+
+
+def test_removing_many_messages_costs_no_more_statements_than_removing_few(
+    django_assert_max_num_queries: Any,
+) -> None:
+    row = make_channel()
+    for message in tell(row, 30):
+        DeliveryAttempt.objects.create(notification=message, milliseconds=1)
+    Notification.objects.update(state="sent", ended_at=Now() - timedelta(days=91))
+
+    with django_assert_max_num_queries(2):
+        assert forget_old_notifications(datetime.now(UTC)) == 30
+
+    assert not DeliveryAttempt.objects.exists()
 
 
 def test_the_delivery_log_cannot_be_rewritten() -> None:
