@@ -21,7 +21,7 @@ from sla.models import Channel, ChannelRoute, DeliveryAttempt, Notification, Not
 from sla.models.notification import EVENTS
 from sla.services import channels
 from tickets.admin.fields import LISTS_ON_ONE_LINE
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
 from tickets.models import Department, SupportGroup
 from tickets.querysets import hidden_department_ids
 from workers.errors import PermanentError
@@ -214,7 +214,7 @@ class DeliveryInline(TabularInline):
 
 
 @admin.register(Notification)
-class NotificationAdmin(ModelAdmin):
+class NotificationAdmin(TicketNumberSearch, ModelAdmin):
     list_display = (
         *("id", "what", "channel", "recipient", "state_badge", "attempts", "short_error"),
         *("created_at", "ended_at"),

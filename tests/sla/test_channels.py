@@ -396,6 +396,14 @@ def test_the_page_of_a_message_shows_its_attempts_and_changes_nothing(desk: Clie
     assert desk.post(page, {}).status_code == 403
 
 
+def test_the_messages_of_a_ticket_are_found_by_its_number(desk: Client) -> None:
+    [row, _] = tell(make_channel(), 2)
+
+    page = desk.get(reverse("admin:sla_notification_changelist"), {"q": f"#{row.ticket_id}"})
+
+    assert [found.pk for found in page.context["cl"].result_list] == [row.pk]
+
+
 def test_a_viewer_sees_messages_in_the_admin_and_may_not_press_anything() -> None:
     [row] = tell(make_channel())
     Notification.objects.update(state="dead", outcome="rejected", ended_at=Now())
