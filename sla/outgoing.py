@@ -128,6 +128,8 @@ def is_public(address: Address) -> bool:
     inner = _embedded(address)
     if inner is not None:
         return is_public(inner)
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False  # fec0::/10, private once and still routed in some networks
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified
     )

@@ -132,4 +132,4 @@ class PlanSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(), help_text="Open tickets on each policy now"
     )
     moves = MovesSerializer()
-    summary = serializers.CharField()
+    summary = serializers.CharField(source="moves", help_text="The moves in words")

@@ -2,14 +2,29 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as NoSuchValue
 from django.db.models import QuerySet
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 
-class TicketCursor(CursorPagination):
+class Cursor(CursorPagination):
+    """Pages whose cursor anybody may type: one that no page gave out is an error of the asker, not of ours."""
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, NoSuchValue):
+            if self.cursor is None or self.cursor.position is None:
+                raise
+            raise NotFound(self.invalid_cursor_message) from None
+
+
+class TicketCursor(Cursor):
     page_size = 50
     max_page_size = 500
     page_size_query_param = "page_size"
@@ -48,7 +63,7 @@ class TicketCursor(CursorPagination):
         return self.orderings[wanted]
 
 
-class HistoryCursor(CursorPagination):
+class HistoryCursor(Cursor):
     """Oldest first, as histories are read."""
 
     page_size = 100

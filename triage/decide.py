@@ -140,9 +140,10 @@ def _by_model(
     who = knowledge.model_name
     if knowledge.rule_weight and vote.category == guess.label:
         who += " with " + ", ".join(f"“{term}”" for term in vote.terms)
+    alone = f"acts alone from {threshold:.0%}" if threshold <= 1 else "never acts alone here"
     return {
         "by": "model",
-        "why": f"{who} is {guess.confidence:.0%} sure; it acts alone from {threshold:.0%}.",
+        "why": f"{who} is {guess.confidence:.0%} sure; it {alone}.",
         "threshold": round(threshold, 4),
     }
 

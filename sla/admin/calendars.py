@@ -25,8 +25,13 @@ from sla.configfile import ALWAYS
 from sla.document import DAYS, Calendar
 from sla.ical import MOST_BYTES, Imported
 from sla.models import BusinessCalendar, Source
-from sla.problems import problems_of
-from sla.services.calendars import delete_calendar, save_calendar, with_calendar, with_holidays
+from sla.services.calendars import (
+    calendar_problems,
+    delete_calendar,
+    save_calendar,
+    with_calendar,
+    with_holidays,
+)
 from sla.services.planning import Plan, plan
 from sla.services.storing import WrongFields, read_catalog
 from workers.errors import PermanentError
@@ -162,7 +167,7 @@ class CalendarForm(forms.ModelForm):
         try:
             calendar = Calendar.model_validate(given)
         except WrongCalendar as error:
-            for path, message in problems_of(error, {}):
+            for path, message in calendar_problems(error):
                 self._show(path, message, [number for number, _ in lines])
             return data
         try:
@@ -187,16 +192,10 @@ class CalendarForm(forms.ModelForm):
         first = str(path[0]) if path else ""
         if first == "hours" and len(path) > 1:
             self.add_error(str(path[1]), message)
-        elif first == "hours":  # the message begins with the day
-            day, _, text = message.partition(": ")
-            self.add_error(day if day in DAYS else "mon", text or message)
         elif first == "holidays" and len(path) > 1:
             self.add_error("holidays", f"Line {numbers[path[1]]}: {message}")
         else:
-            field, _, text = message.partition(": ")
-            known = field in self.fields
-            name = first if first in self.fields else field if known else None
-            self.add_error(name, text if known and not first else message)
+            self.add_error(first if first in self.fields else None, message)
 
 
 @admin.register(BusinessCalendar)

@@ -9,19 +9,17 @@ from unfold.decorators import display
 
 from sla.alerts import visible_escalations
 from sla.models import Escalation
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
 
 
 @admin.register(Escalation)
-class EscalationAdmin(ModelAdmin):
+class EscalationAdmin(TicketNumberSearch, ModelAdmin):
     list_display = (
         *("id", "ticket", "metric", "state", "level", "threshold", "used", "department"),
         *("detected_at", "acknowledged_by"),
     )
     list_filter = ("breach", "level", "clock__metric", "customer_tier", "skipped", "detected_at")
     ordering = ("-id",)
-    search_fields = ("=ticket__id",)
-    search_help_text = "The ticket's number"
     paginator = BoundedPaginator
     show_full_result_count = False
 

@@ -21,7 +21,8 @@ from sla.models import Channel, ChannelRoute, DeliveryAttempt, Notification, Not
 from sla.models.notification import EVENTS
 from sla.services import channels
 from tickets.admin.fields import LISTS_ON_ONE_LINE
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
+from tickets.models import Department, SupportGroup
 from tickets.querysets import hidden_department_ids
 from workers.errors import PermanentError
 
@@ -119,8 +120,16 @@ class ChannelAdmin(ModelAdmin):
     def save_related(self, *args: Any, **kwargs: Any) -> None:
         """The form has no relations."""
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        # Its messages, which nobody deletes by hand, go with it; there may be a million of them.
+        return [str(obj) for obj in objs], {"channels": len(objs)}, set(), []
+
     def delete_model(self, request: HttpRequest, obj: Channel) -> None:
         channels.delete_channel(channel=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        for channel in queryset:
+            channels.delete_channel(channel=channel)
 
     @admin.action(description="Switch on again", permissions=["change"])
     def enable_again(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
@@ -172,6 +181,15 @@ class ChannelRouteAdmin(ModelAdmin):
     list_filter = ("channel",)
     ordering = ("channel__name", "id")
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # A route lets the titles of a restricted department through: its members alone make one.
+        hidden = hidden_department_ids(request.user)
+        if db_field.name == "department":
+            kwargs["queryset"] = Department.objects.exclude(pk__in=hidden)
+        elif db_field.name == "group":
+            kwargs["queryset"] = SupportGroup.objects.exclude(department__in=hidden)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def get_queryset(self, request: HttpRequest) -> Any:
         hidden = hidden_department_ids(request.user)
         routes = super().get_queryset(request).exclude(department__in=hidden)
@@ -196,7 +214,7 @@ class DeliveryInline(TabularInline):
 
 
 @admin.register(Notification)
-class NotificationAdmin(ModelAdmin):
+class NotificationAdmin(TicketNumberSearch, ModelAdmin):
     list_display = (
         *("id", "what", "channel", "recipient", "state_badge", "attempts", "short_error"),
         *("created_at", "ended_at"),
@@ -223,6 +241,10 @@ class NotificationAdmin(ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # For the list's action. The page is to read: saving it would write over what a worker does.
+        return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -89,7 +89,7 @@ def press_acknowledge(request: HttpRequest, ticket: Ticket) -> str:
     until = services.acknowledge(
         ids=[ticket.pk], actor=request.user.get_username(), lasting=lasting
     )
-    return f"Acknowledged until {until:%H:%M} UTC: the next levels wait."
+    return f"Acknowledged until {until:%-d %b %H:%M} UTC: the next levels wait."
 
 
 @admin.action(description="Acknowledge", permissions=["change"])

@@ -110,9 +110,10 @@ class _Socket:
 
     async def _begin(self, after: int | None) -> int:
         """Say hello, and send what came since `after`. Returns the id up to which everything was sent."""
-        if after is not None and after > self.hub.last_id:
+        while after is not None and after > self.hub.last_id:
             # Another web process told the client of it before this one has looked.
-            await self.hub.read()
+            if not await self.hub.read():
+                break
         last_id = self.hub.last_id
         await self._say({"type": "hello", "last_id": last_id})
         if after is None or after >= last_id:

@@ -23,18 +23,25 @@ class EscalationSerializer(serializers.ModelSerializer[Escalation]):
     timestamp = serializers.DateTimeField(source="detected_at", read_only=True)
     department = serializers.SlugRelatedField(slug_field="name", read_only=True)
     cycle = serializers.IntegerField(source="clock.cycle", read_only=True)
+    lateness_seconds = serializers.SerializerMethodField(
+        help_text="For how long it stood due and was not found"
+    )
 
     class Meta:
         model = Escalation
         fields = (
             *("id", "ticket_id", "sla_type", "cycle", "state", "details", "timestamp", "level"),
-            *("threshold", "priority", "customer_tier", "department", "due_at", "lateness"),
+            *("threshold", "priority", "customer_tier", "department", "due_at"),
+            "lateness_seconds",
             *("skipped", "actions", "acknowledged_at", "acknowledged_by"),
         )
         read_only_fields = fields
 
     def get_sla_type(self, escalation: Escalation) -> str:
         return sla_type(escalation.clock.metric)
+
+    def get_lateness_seconds(self, escalation: Escalation) -> float:
+        return escalation.lateness.total_seconds()
 
     def get_state(self, escalation: Escalation) -> str:
         return STATES[escalation.breach]

@@ -8,6 +8,7 @@ from sla.models import Channel, ChannelRoute, DeliveryAttempt, Notification
 from sla.models.notification import EVENTS
 from sla.services.channels import problems
 from tickets.models import Department, SupportGroup
+from tickets.querysets import hidden_department_ids
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
@@ -74,23 +75,33 @@ class NewChannelSerializer(ChannelSerializer):
 
 class SecretSerializer(serializers.Serializer[Any]):
     secret = serializers.CharField(help_text="Shown this once.")
-    previous_secret_until = serializers.DateTimeField(help_text="Until then the old one signs too.")
+    previous_secret_until = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Until then the old one signs too; null when it cannot be read any more.",
+    )
+
+
+class NameField(serializers.SlugRelatedField[Any]):
+    """A row by its name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(slug_field="name", **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or "\0" in data:
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class ChannelRouteSerializer(serializers.ModelSerializer[ChannelRoute]):
-    channel: Any = serializers.SlugRelatedField(
-        slug_field="name", queryset=Channel.objects.order_by("name")
-    )
-
-    department: Any = serializers.SlugRelatedField(
-        slug_field="name",
+    channel: Any = NameField(queryset=Channel.objects.order_by("name"))
+    department: Any = NameField(
         queryset=Department.objects.order_by("name"),
         required=False,
         allow_null=True,
         help_text="Name. Empty: any.",
     )
-    group: Any = serializers.SlugRelatedField(
-        slug_field="name",
+    group: Any = NameField(
         queryset=SupportGroup.objects.order_by("name"),
         required=False,
         allow_null=True,
@@ -104,6 +115,16 @@ class ChannelRouteSerializer(serializers.ModelSerializer[ChannelRoute]):
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         group = data.get("group", getattr(self.instance, "group", None))
         department = data.get("department", getattr(self.instance, "department", None))
+        hidden = hidden_department_ids(self.context["request"].user)
+        for field, place in (("department", department), ("group", group and group.department)):
+            if place and place.pk in hidden:
+                raise serializers.ValidationError(
+                    {
+                        field: [
+                            f"{place} is restricted: its members choose who hears of its tickets."
+                        ]
+                    }
+                )
         if group and department and group.department_id != department.pk:
             raise serializers.ValidationError(
                 {"group": [f"{group} belongs to {group.department}, not {department}."]}

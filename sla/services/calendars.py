@@ -1,14 +1,17 @@
 """Changing calendars. The policies that use one get a new version with it, and open clocks move along."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
+from pydantic import ValidationError
 
 from sla.catalog import FILE, CalendarEntry, Catalog
 from sla.configfile import ALWAYS
-from sla.document import Calendar
+from sla.document import DAYS, Calendar
 from sla.ical import MOST_DAYS, Imported, NotACalendar, read_holidays
 from sla.models import BusinessCalendar
+from sla.problems import Path, Problem, problems_of
 from sla.services.policies import KeptByFile, StaysAsItIs
 from sla.services.retargeting import move_open_clocks
 from sla.services.storing import WrongFields, in_force, lock_catalog, read_catalog, store
@@ -17,6 +20,17 @@ from workers.errors import PermanentError
 
 class CalendarInUse(PermanentError):
     """Policies use it."""
+
+
+def calendar_problems(error: ValidationError) -> list[Problem]:
+    """What is wrong with a calendar; a message that names its field or day stands there."""
+    found: list[Problem] = []
+    names: dict[Path, Collection[str]] = {(): Calendar.model_fields, ("hours",): DAYS}
+    for path, message in problems_of(error, {"": Calendar}):
+        field, _, text = message.partition(": ")
+        known = field in names.get(path, ())
+        found.append(((*path, field), text) if known else (path, message))
+    return found
 
 
 @transaction.atomic

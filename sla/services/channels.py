@@ -10,9 +10,17 @@ from django.core.validators import validate_email
 from django.db import connection, transaction
 
 from sla import outgoing, subscriptions
-from sla.encryption import encrypt
+from sla.encryption import Unreadable, decrypt, encrypt
 from sla.messages import message
-from sla.models import Channel, ChannelKind, MessageKind, Notification, NotificationState, Outcome
+from sla.models import (
+    Channel,
+    ChannelKind,
+    DeliveryAttempt,
+    MessageKind,
+    Notification,
+    NotificationState,
+    Outcome,
+)
 from sla.retrying import GIVE_UP_HOURS
 from sla.services.outbox import insert
 from sla.signing import new_secret
@@ -26,7 +34,6 @@ ROTATION_HOURS: Final = 24
 RATES: Final = {ChannelKind.SLACK: 60, ChannelKind.WEBHOOK: 600, ChannelKind.EMAIL: 60}
 #: A message that is due for so long is worth a look.
 LATE: Final = timedelta(minutes=5)
-_ENDED: Final = [NotificationState.SENT, NotificationState.DEAD]
 
 
 def problems(values: dict[str, Any], *, channel: Channel | None = None) -> dict[str, list[str]]:
@@ -93,11 +100,16 @@ def create_channel(*, values: dict[str, Any]) -> tuple[Channel, str]:
 
 @transaction.atomic
 def change_channel(*, channel: Channel, values: dict[str, Any]) -> Channel:
-    """Change values without `problems`. A new address, or `enabled`, gives the channel a fresh start."""
+    """Change values without `problems`. A new address, or `enabled`, gives the channel a fresh start.
+
+    A new address switches a channel on again that delivery switched off.
+    """
     columns = dict(values)
     address = columns.pop("address", "") or ""
     if address:
         columns |= _address(address)
+        if channel.disabled_reason:
+            columns.setdefault("enabled", True)
     if not columns.get("rate_per_minute", 1):
         columns["rate_per_minute"] = RATES[ChannelKind(channel.kind)]
     if address or columns.get("enabled"):
@@ -114,21 +126,28 @@ def change_channel(*, channel: Channel, values: dict[str, Any]) -> Channel:
 @transaction.atomic
 def delete_channel(*, channel: Channel) -> None:
     """Remove a channel with its routes and its messages."""
+    _remove("n.channel_id = %s", [channel.pk])
     channel.delete()
     _changed()
 
 
 @transaction.atomic
 def rotate_secret(*, channel: Channel, now: datetime) -> str:
-    """Give a webhook a new secret and return it; it is shown this once. The old one signs too for a day.
+    """Give a webhook a new secret and return it; it is shown this once. The old one, if it can be read, signs too
+    for a day.
 
     :raises PermanentError: it is no webhook.
     """
     if channel.kind != ChannelKind.WEBHOOK:
         raise PermanentError("Only webhooks have a secret.")
     secret = new_secret()
-    channel.encrypted_previous_secret = channel.encrypted_secret
-    channel.previous_secret_until = now + timedelta(hours=ROTATION_HOURS)
+    try:
+        decrypt(channel.encrypted_secret)
+    except Unreadable:
+        channel.encrypted_previous_secret, channel.previous_secret_until = "", None
+    else:
+        channel.encrypted_previous_secret = channel.encrypted_secret
+        channel.previous_secret_until = now + timedelta(hours=ROTATION_HOURS)
     channel.encrypted_secret = encrypt(secret)
     names = ["encrypted_previous_secret", "previous_secret_until", "encrypted_secret"]
     channel.save(update_fields=names)
@@ -186,9 +205,19 @@ def forget_old_notifications(now: datetime) -> int:
 
     Joins the caller's transaction.
     """
-    before = now - timedelta(days=settings.NOTIFICATION_DAYS)
-    ended = Notification.objects.filter(state__in=_ENDED, ended_at__lt=before)
-    return ended.delete()[1].get(Notification._meta.label, 0)
+    return _remove("n.ended_at < %s", [now - timedelta(days=settings.NOTIFICATION_DAYS)])
+
+
+def _remove(condition: str, parameters: list[Any]) -> int:
+    """Remove messages with their attempts, which the ORM would load one by one. Returns how many messages."""
+    messages, attempts = Notification._meta.db_table, DeliveryAttempt._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {attempts} a USING {messages} n WHERE n.id = a.notification_id AND {condition}",
+            parameters,
+        )
+        cursor.execute(f"DELETE FROM {messages} n WHERE {condition}", parameters)
+        return int(cursor.rowcount)
 
 
 def notification_findings(now: datetime) -> list[str]:

@@ -103,7 +103,7 @@ def _nudge(pk: int) -> None:
 def _take(channel: Channel, token: uuid.UUID) -> list[Notification]:
     """Take the next message, or the parts of the next digest. Empty: none is due or may leave now, or we lost the
     channel."""
-    left = _renew(channel.pk, token)
+    left = _renew(channel, token)
     if left is None:
         return []
     if channel.kind != ChannelKind.WEBHOOK:
@@ -128,8 +128,9 @@ def _take(channel: Channel, token: uuid.UUID) -> list[Notification]:
     return list(Notification.objects.filter(pk__in=taken).order_by("pk"))
 
 
-def _renew(pk: int, token: uuid.UUID) -> float | None:
-    """Hold the channel for longer and refill its bucket. Returns what is in it; None when we lost the channel."""
+def _renew(channel: Channel, token: uuid.UUID) -> float | None:
+    """Hold the channel for longer and refill its bucket. Returns what is in it; None when we lost the channel, or
+    its address is a new one."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {_CHANNEL}
@@ -138,8 +139,9 @@ def _renew(pk: int, token: uuid.UUID) -> float | None:
                        allowance = least(greatest(1, rate_per_minute * {BURST_SECONDS} / 60.0),
                            allowance + rate_per_minute / 60.0
                                * extract(epoch FROM statement_timestamp() - allowance_at))
-                 WHERE id = %s AND lease_token = %s AND enabled RETURNING allowance""",
-            [pk, token],
+                 WHERE id = %s AND lease_token = %s AND enabled AND encrypted_address = %s
+             RETURNING allowance""",
+            [channel.pk, token, channel.encrypted_address],
         )
         row = cursor.fetchone()
         return float(row[0]) if row else None
@@ -261,7 +263,12 @@ def _judge_channel(channel: Channel, token: uuid.UUID, result: Result) -> bool:
     """Let the channel rest or switch it off if that is what the attempt says. Returns whether it may go on."""
     mine = Channel.objects.filter(pk=channel.pk, lease_token=token)
     if result.verdict is Verdict.GONE:
-        _disable(channel, result.error)
+        # Unless somebody has entered another address while this one was tried.
+        if mine.filter(encrypted_address=channel.encrypted_address).update(
+            enabled=False, disabled_reason=result.error[:500]
+        ):
+            transaction.on_commit(subscriptions.forget)
+            log.error("channel switched off", channel=channel.name, reason=result.error)
         return False
     if result.verdict in (Verdict.SENT, Verdict.REJECTED):
         if channel.failures:
@@ -276,10 +283,3 @@ def _judge_channel(channel: Channel, token: uuid.UUID, result: Result) -> bool:
         log.warning("channel rests", channel=channel.name, seconds=round(rest), error=result.error)
         return False
     return True
-
-
-def _disable(channel: Channel, reason: str) -> None:
-    """Switch the channel off, for everybody to see. What waits for it waits for whoever switches it on again."""
-    Channel.objects.filter(pk=channel.pk).update(enabled=False, disabled_reason=reason[:500])
-    transaction.on_commit(subscriptions.forget)
-    log.error("channel switched off", channel=channel.name, reason=reason)

@@ -154,7 +154,7 @@ def with_policy(
     if position is not None and not 0 <= position <= MOST_POSITION:
         raise WrongFields({"position": [f"Use 0 to {MOST_POSITION}."]})
     # What it says already may name a department that was renamed since; it can be disabled all the same.
-    known = old is not None and old.version and document == old.document
+    known = entry.version and document == entry.document
     if not known and (problems := KnownNames().problems(document)):
         raise WrongFields(by_field(problems, "document"))
     return catalog.put_policy(
@@ -169,7 +169,7 @@ def with_policy(
 
 
 @transaction.atomic
-def disable_policy(*, policy_id: int, actor: str, now: datetime, move_open: bool = False) -> None:
+def disable_policy(*, policy_id: int, actor: str, now: datetime) -> None:
     """Let a policy hold for no more tickets. It is never deleted: clocks refer to what it said.
 
     :raises: as `publish`.
@@ -181,7 +181,6 @@ def disable_policy(*, policy_id: int, actor: str, now: datetime, move_open: bool
             document=None,
             policy_id=policy_id,
             enabled=False,
-            move_open=move_open,
             actor=actor,
             now=now,
         )

@@ -72,7 +72,12 @@ class Recipients:
         return found
 
     def _routed(self, found: Found, ticket: Ticket, reached: int) -> None:
-        matching = [route for route in self.routes if _matches(route, ticket, reached)]
+        matching = [
+            route
+            for route in self.routes
+            # A channel that was made after the others were read is not known yet.
+            if route.channel_id in self.channels and _matches(route, ticket, reached)
+        ]
         if not matching:
             found.sentences.append("No route leads to a channel.")
         # Routes that name the department first: they let the title through.

@@ -31,7 +31,8 @@ def send(channel: Channel, batch: Sequence[Notification], *, now: datetime) -> R
     except outgoing.Unreachable as error:
         return Result(Verdict.PAUSE, None, str(error))
     except Unreadable as error:
-        return Result(Verdict.GONE, None, f"{error} Enter the channel's address again.")
+        what = "Enter the channel's address again; a webhook needs a new secret too."
+        return Result(Verdict.GONE, None, f"{error} {what}")
     except Exception as error:  # a message that cannot be made must not stop those behind it
         return Result(Verdict.RETRY, None, f"It could not be made: {type(error).__name__}.")
 

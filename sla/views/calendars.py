@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from sla.document import Calendar
 from sla.models import BusinessCalendar
-from sla.problems import by_field, problems_of
+from sla.problems import by_field
 from sla.schema import (
     CalendarInSchema,
     CalendarSerializer,
@@ -23,7 +23,12 @@ from sla.schema import (
     MoveOpenSerializer,
     show_calendar,
 )
-from sla.services.calendars import delete_calendar, import_holidays, save_calendar
+from sla.services.calendars import (
+    calendar_problems,
+    delete_calendar,
+    import_holidays,
+    save_calendar,
+)
 from sla.services.storing import read_catalog
 from sla.views.parsers import ICalendarParser, StrictParser
 from tickets.schema import DeletedSerializer
@@ -123,7 +128,7 @@ class CalendarViewSet(viewsets.GenericViewSet[BusinessCalendar]):
         try:
             calendar = Calendar.model_validate({**base, **given})
         except WrongCalendar as error:
-            raise ValidationError(by_field(problems_of(error, {"": Calendar}))) from None
+            raise ValidationError(by_field(calendar_problems(error))) from None
         return save_calendar(
             calendar=calendar,
             calendar_id=pk,

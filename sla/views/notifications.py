@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -178,8 +177,7 @@ class NotificationViewSet(
     def resend(self, request: Request, pk: str) -> Response:
         """Send a message again that was sent or is dead: the same content under the same id."""
         notification = self.get_object()
-        with transaction.atomic():
-            if not channels.resend(ids=[notification.pk]):
-                raise PermanentError("It waits to be sent already.")
+        if not channels.resend(ids=[notification.pk]):
+            raise PermanentError("It waits to be sent already.")
         notification.refresh_from_db()
         return Response(NotificationSerializer(notification).data, status=202)

@@ -51,20 +51,20 @@ class PolicyViewSet(
     @extend_schema(request=PolicyInSchema, responses={201: PolicySerializer})
     def create(self, request: Request) -> Response:
         """Publish a new policy."""
-        name = _checked(request).get("name")
-        if SlaPolicy.objects.filter(name=name).exists():
-            raise ValidationError({"name": [f"Another policy is named {name!r}."]})
-        return self._publish(request, None, 201)
+        given = _checked(request)
+        if SlaPolicy.objects.filter(name=given["name"]).exists():
+            raise ValidationError({"name": [f"Another policy is named {given['name']!r}."]})
+        return self._publish(request, given, None, 201)
 
     @extend_schema(request=PolicyInSchema, responses=PolicySerializer)
     def update(self, request: Request, pk: str) -> Response:
         """Publish a new version, unless it says the same as the newest one."""
-        return self._publish(request, self.get_object(), 200)
+        return self._publish(request, _checked(request), self.get_object())
 
     @extend_schema(request=PolicyInSchema, responses=PolicySerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what is given; a `document` is given whole."""
-        return self._publish(request, self.get_object(), 200, partial=True)
+        return self._publish(request, _checked(request, partial=True), self.get_object())
 
     @extend_schema(responses={200: DeletedSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -82,9 +82,8 @@ class PolicyViewSet(
         return self.get_paginated_response(VersionSerializer(page, many=True).data)
 
     def _publish(
-        self, request: Request, policy: SlaPolicy | None, status: int, *, partial: bool = False
+        self, request: Request, given: dict[str, Any], policy: SlaPolicy | None, status: int = 200
     ) -> Response:
-        given = _checked(request, partial=partial)
         version = publish(
             name=given.get("name") or (policy.name if policy else ""),
             document=read_document(given["document"]) if "document" in given else None,
@@ -132,17 +131,4 @@ class PlanView(APIView):
                 field = wrong.path or "non_field_errors"
                 errors.setdefault(field, []).append(f"{line}{wrong.message}")
             raise ValidationError(errors) from None
-        return Response(PlanSerializer(_shown(plan)).data)
-
-
-def _shown(plan: Any) -> dict[str, Any]:
-    changes = [
-        {"kind": c.kind, "name": c.name, "action": c.action, "fields": c.fields}
-        for c in plan.changes
-    ]
-    return {
-        "changes": changes,
-        "open_tickets": plan.open_tickets,
-        "moves": plan.moves,
-        "summary": str(plan.moves),
-    }
+        return Response(PlanSerializer(plan).data)

@@ -1,5 +1,6 @@
 """How the API answers when things go wrong, come twice, or come late."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -183,6 +184,20 @@ def test_a_filter_that_names_nothing_is_an_error_not_an_empty_list(
 
     is_problem(answer, 400)
     assert list(answer.json()["errors"]) == [query.split("=")[0]]
+
+
+@pytest.mark.parametrize("where", ["tickets", "escalations", "notifications", "channels"])
+@pytest.mark.parametrize("position", ["1", "x", "9999999999999999999999"])
+def test_a_cursor_that_no_page_gave_out_is_not_found(
+    api: APIClient, where: str, position: str
+) -> None:
+    make_ticket()
+    cursor = base64.b64encode(f"p={position}".encode()).decode()
+
+    answer = api.get(f"/api/v1/{where}/", {"cursor": cursor})
+
+    if answer.status_code != 200:  # a number may be the place of a row
+        is_problem(answer, 404)
 
 
 def test_a_restricted_department_shows_nothing_to_outsiders(api: APIClient) -> None:

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from sla.models import SlaClock
-from tests.factories import make_ticket
-from tickets.services import move_tickets
+from tests.factories import NOON, make_ticket
+from tests.sla.policies import publish_policy
+from tickets.services import change_tickets, move_tickets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("policy")]
 HOUR = timedelta(hours=1)
@@ -36,6 +37,19 @@ def test_the_page_shows_each_clock_with_its_reasons(page: Client) -> None:
     assert "missed by 1h" in text  # the answer came after two hours, an hour was promised
 
 
+def test_every_time_of_a_clock_is_told_in_its_calendars_time_zone(page: Client) -> None:
+    publish_policy("Berlin", position=0, calendar={"name": "B", "time_zone": "Europe/Berlin"})
+    ticket = make_ticket(priority=3, at=NOON)
+    later = NOON + HOUR / 2
+    change_tickets(ids=[ticket.pk], values={"priority": 1}, actor="ana", now=later)
+
+    text = page.get(f"/admin/tickets/ticket/{ticket.pk}/change/").content.decode()
+
+    assert "Tue 3 Mar 13:00" in text  # an interval that counted
+    assert "3 Mar 13:30 target 24h → 4h" in text
+    assert "due 3 Mar 17:00" in text
+
+
 def test_a_button_acknowledges(page: Client) -> None:
     ticket = make_ticket(priority=3, at=timezone.now())
 
@@ -43,7 +57,8 @@ def test_a_button_acknowledges(page: Client) -> None:
         f"/admin/tickets/ticket/{ticket.pk}/step/acknowledge/", {"lasting": "2h"}, follow=True
     )
 
-    assert "Acknowledged until" in answer.content.decode()
+    until = SlaClock.objects.filter(acknowledged_until__isnull=False)[0].acknowledged_until
+    assert f"Acknowledged until {until:%-d %b %H:%M} UTC" in answer.content.decode()
     assert {c.acknowledged_by for c in SlaClock.objects.all()} == {"ana"}
 
 

@@ -18,7 +18,7 @@ from sla.services.channels import enable_channels, notification_findings
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tests.sla.alerts import make_channel, tell
-from tickets.models import Department
+from tickets.models import Department, SupportGroup
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "https://hooks.example/services/T0/B0/verysecret"
@@ -136,6 +136,27 @@ def test_switching_a_channel_on_again_clears_the_reason(boss: APIClient) -> None
     assert (answer["enabled"], answer["disabled_reason"], answer["failures"]) == (True, "", 0)
 
 
+def test_a_new_address_switches_on_what_delivery_switched_off_and_nothing_else(
+    boss: APIClient, desk: Client
+) -> None:
+    new = {"address": "https://hooks.example/new"}
+    gone, also_gone, put_off = make_channel("gone"), make_channel("also gone"), make_channel("off")
+    Channel.objects.update(enabled=False, disabled_reason="It answered 404.")
+    Channel.objects.filter(pk=put_off.pk).update(disabled_reason="")
+
+    boss.patch(f"{CHANNELS}{gone.pk}/", new, format="json")
+    boss.patch(f"{CHANNELS}{put_off.pk}/", new, format="json")
+    page = reverse("admin:sla_channel_change", args=[also_gone.pk])
+    given = {"name": "also gone", "rate_per_minute": 600, "digest_above": 10, **new}
+    assert desk.post(page, given).status_code == 302
+
+    assert set(Channel.objects.values_list("name", "enabled", "disabled_reason")) == {
+        ("gone", True, ""),
+        ("also gone", True, ""),
+        ("off", False, ""),
+    }
+
+
 def test_rotation_shows_the_new_secret_once_and_only_webhooks_have_one(boss: APIClient) -> None:
     first = made(boss).json()
     slack = made(boss, name="slack", kind="slack").json()
@@ -168,6 +189,21 @@ def test_a_channel_is_deleted_with_its_routes_and_messages(boss: APIClient) -> N
     assert Notification.objects.count() == 0
 
 
+def test_the_admin_deletes_a_channel_with_its_messages(desk: Client) -> None:
+    channel = make_channel()
+    tell(channel)
+
+    page = reverse("admin:sla_channel_delete", args=[channel.pk])
+    assert "ops" in desk.get(page).content.decode()
+    desk.post(page, {"post": "yes"})
+    other = make_channel("other")
+    tell(other)
+    chosen = {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"}
+    desk.post(reverse("admin:sla_channel_changelist"), chosen)
+
+    assert (Channel.objects.count(), Notification.objects.count()) == (0, 0)
+
+
 def test_routes_speak_in_names(boss: APIClient) -> None:
     made(boss)
     given = {"channel": "ops", "department": "IT Support", "group": "Network", "max_priority": 2}
@@ -180,6 +216,14 @@ def test_routes_speak_in_names(boss: APIClient) -> None:
         "/api/v1/channel-routes/", {**given, "department": "Finance"}, format="json"
     ).json()
     assert "belongs to IT Support" in str(wrong["errors"]["group"])
+
+
+@pytest.mark.parametrize("name", ["nobody", "a\0b", 5, ["ops"], {"name": "ops"}])
+def test_a_route_to_a_channel_that_nobody_has_is_refused(boss: APIClient, name: Any) -> None:
+    answer = boss.post("/api/v1/channel-routes/", {"channel": name}, format="json")
+
+    assert answer.status_code == 400
+    assert "channel" in answer.json()["errors"]
 
 
 def test_messages_are_listed_filtered_and_shown_with_their_attempts(boss: APIClient) -> None:
@@ -228,6 +272,32 @@ def test_messages_and_routes_of_a_restricted_department_are_for_its_members() ->
         assert len(client.get("/api/v1/channel-routes/").json()["results"]) == count
         assert client.get(f"/api/v1/notifications/{row.pk}/").status_code == (200 if count else 404)
     assert client_for(outsider).post(f"/api/v1/notifications/{row.pk}/resend/").status_code == 404
+
+
+@pytest.mark.parametrize("names", ["department", "group"])
+def test_only_members_route_the_alerts_of_a_restricted_department(
+    boss: APIClient, desk: Client, admin_person: User, names: str
+) -> None:
+    channel, hr = make_channel(), Department.objects.get(name="HR")
+    group = SupportGroup.objects.create(name="Payroll", department=hr)
+    place: Any = {"department": hr, "group": group}[names]
+    given = {"channel": "ops", names: place.name}
+    typed = {"channel": channel.pk, names: place.pk, "min_level": 1}
+    form = reverse("admin:sla_channelroute_add")
+    other = ChannelRoute.objects.create(channel=channel)
+
+    for answer in (
+        boss.post("/api/v1/channel-routes/", given, format="json"),
+        boss.patch(f"/api/v1/channel-routes/{other.pk}/", given, format="json"),
+    ):
+        assert answer.status_code == 400
+        assert "HR is restricted" in str(answer.json()["errors"][names])
+    assert names in desk.post(form, typed).context["adminform"].form.errors
+
+    hr.members.add(admin_person)
+    member = client_for(User.objects.get(pk=admin_person.pk))
+    assert member.post("/api/v1/channel-routes/", given, format="json").status_code == 201
+    assert desk.post(form, typed).status_code == 302
 
 
 def test_the_number_of_statements_of_the_list_does_not_grow(boss: APIClient) -> None:
@@ -320,9 +390,18 @@ def test_the_page_of_a_message_shows_its_attempts_and_changes_nothing(desk: Clie
     [row] = tell(make_channel())
     DeliveryAttempt.objects.create(notification=row, status=500, error="oh dear", milliseconds=3)
 
-    page = desk.get(reverse("admin:sla_notification_change", args=[row.pk])).content.decode()
+    page = reverse("admin:sla_notification_change", args=[row.pk])
 
-    assert "oh dear" in page
+    assert "oh dear" in desk.get(page).content.decode()
+    assert desk.post(page, {}).status_code == 403
+
+
+def test_the_messages_of_a_ticket_are_found_by_its_number(desk: Client) -> None:
+    [row, _] = tell(make_channel(), 2)
+
+    page = desk.get(reverse("admin:sla_notification_changelist"), {"q": f"#{row.ticket_id}"})
+
+    assert [found.pk for found in page.context["cl"].result_list] == [row.pk]
 
 
 def test_a_viewer_sees_messages_in_the_admin_and_may_not_press_anything() -> None:
@@ -386,6 +465,20 @@ def test_what_waited_leaves_when_the_channel_is_switched_on(
         assert enable_channels(ids=[channel.pk]) == 1
 
     assert len(asked) == 2  # the nudge, and the callbacks to be read again
+
+
+def test_removing_many_messages_costs_no_more_statements_than_removing_few(
+    django_assert_max_num_queries: Any,
+) -> None:
+    row = make_channel()
+    for message in tell(row, 30):
+        DeliveryAttempt.objects.create(notification=message, milliseconds=1)
+    Notification.objects.update(state="sent", ended_at=Now() - timedelta(days=91))
+
+    with django_assert_max_num_queries(2):
+        assert forget_old_notifications(datetime.now(UTC)) == 30
+
+    assert not DeliveryAttempt.objects.exists()
 
 
 def test_the_delivery_log_cannot_be_rewritten() -> None:

@@ -15,8 +15,14 @@ from standardwebhooks import Webhook
 from sla import outgoing, subscriptions
 from sla.models import Channel, ClockEvent, DeliveryAttempt, Escalation, Notification, SlaClock
 from sla.retrying import Result, Verdict
-from sla.services import delivery
-from sla.services.channels import create_channel, resend, rotate_secret, send_test
+from sla.services import delivery, sending
+from sla.services.channels import (
+    change_channel,
+    create_channel,
+    resend,
+    rotate_secret,
+    send_test,
+)
 from sla.services.delivery import deliver, record
 from sla.services.outbox import announce_opened
 from sla.services.sweeping import requeue_stale_notifications
@@ -233,6 +239,40 @@ def test_after_a_change_of_the_key_a_channel_says_that_it_cannot_be_read(setting
     deliver(ids=[channel.pk])
 
     assert "SECRET_KEY" in fresh(channel).disabled_reason
+
+
+def test_after_a_change_of_the_key_a_new_address_and_a_new_secret_are_enough(settings: Any) -> None:
+    with receiver() as there:
+        channel, _ = create_channel(values={"name": "x", "kind": "webhook", "address": there.url})
+        settings.SECRET_KEY = "another key of more than thirty characters"
+        tell(channel)
+
+        channel = change_channel(channel=channel, values={"address": there.url})
+        secret = rotate_secret(channel=channel, now=datetime.now(UTC))
+
+        assert deliver(ids=[channel.pk]) == 1
+    Webhook(secret).verify(there.requests[0].body, there.requests[0].headers)
+
+
+def test_an_address_that_was_replaced_while_it_was_tried_switches_nothing_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with receiver((404, {}, b"gone")) as old, receiver() as new:
+        channel, _ = create_channel(values={"name": "x", "kind": "webhook", "address": old.url})
+        tell(channel, 2)
+        real = sending.send
+
+        def send(*args: Any, **kwargs: Any) -> Result:
+            result = real(*args, **kwargs)
+            if not new.requests:
+                change_channel(channel=fresh(channel), values={"address": new.url})
+            return result
+
+        monkeypatch.setattr(sending, "send", send)
+        deliver(ids=[channel.pk])
+
+        assert fresh(channel).enabled
+        assert (len(old.requests), len(new.requests)) == (1, 1)
 
 
 def test_a_message_older_than_a_day_is_given_up() -> None:

@@ -35,6 +35,7 @@ def test_an_escalation_has_the_fields_of_the_live_feed(api: APIClient) -> None:
         "percent_used": 86.7,
     }
     assert row["timestamp"] == "2026-03-03T12:52:00Z"
+    assert row["lateness_seconds"] == 60.0
     assert row["actions"] == ["Priority raised to P1."]
 
 
@@ -109,8 +110,14 @@ def test_the_admin_lists_them_finds_a_ticket_and_lets_nobody_write() -> None:
             admin_list(boss)
         counts.append(len(queries))
     assert counts[0] == counts[1]
-    page = admin_list(boss, q=str(found.ticket_id))
-    assert [row.pk for row in page.context["cl"].result_list] == [found.pk]
+    for words, rows in (
+        (str(found.ticket_id), [found.pk]),
+        (f" #{found.ticket_id}", [found.pk]),
+        ("printer", []),
+        ("9" * 30, []),
+    ):
+        page = admin_list(boss, q=words)
+        assert [row.pk for row in page.context["cl"].result_list] == rows
     client = Client()
     client.force_login(boss)
     assert client.get(reverse("admin:sla_escalation_add")).status_code == 403

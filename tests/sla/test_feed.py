@@ -1,6 +1,7 @@
 """The hub of the live feed, and the nudge, with a real database and a real Redis."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,6 +11,7 @@ from django.conf import settings
 from redis import Redis
 
 from sla.feed import hub as hubs
+from sla.feed.application import _Socket
 from sla.feed.hub import AT_ONCE, KEPT, Behind, Follower, Hub
 from sla.feed.login import Credential
 from sla.services import feed
@@ -140,6 +142,29 @@ def test_who_falls_out_of_memory_is_dropped_and_others_are_not() -> None:
         patch.setattr(hubs, "KEPT", 60)
         play(scene)
     assert KEPT == 1000
+
+
+def test_an_after_that_is_pages_ahead_of_this_process_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hubs, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(hubs, "PAGE", 2)
+
+    async def scene(hub: Hub) -> None:
+        follower = Follower(NOBODY, frozenset())
+        await hub.join(follower)
+        await until(lambda: listeners() == 1)
+        await asyncio.sleep(0.2)
+        made = await in_thread(lambda: [make_escalation().pk for _ in range(5)])
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(json.loads(message["text"]))
+
+        assert await _Socket(hub, follower, send)._begin(made[-1]) == made[-1]
+        assert sent == [{"type": "hello", "last_id": made[-1]}]
+
+    play(scene)
 
 
 def test_alerts_name_the_departments_of_then_and_of_now() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from sla import subscriptions
 from sla.models import Channel, ChannelRoute, Notification
 from sla.services.outbox import announce_changes, announce_opened, queue_alerts
+from sla.services.recipients import Recipients
 from tests.factories import NOON, make_ticket, make_user
 from tests.sla.alerts import make_alert, make_channel
 from tickets.models import Department, EventKind, SupportGroup, Ticket
@@ -83,6 +85,18 @@ def test_two_routes_to_one_channel_and_its_name_tell_it_once() -> None:
 
     assert told(channels=["OPS"]) == ["Channel ops will be told."]
     assert names() == [("ops", "")]
+
+
+def test_a_route_to_a_channel_that_was_made_meanwhile_is_left_out() -> None:
+    alert = make_alert()
+    read_before = Recipients.load([(alert.ticket, alert.level)])
+    route = ChannelRoute.objects.create(channel=make_channel())
+
+    found = replace(read_before, routes=[route]).of(
+        alert.ticket, alert.level, reached=1, breach=True
+    )
+
+    assert found.receivers == []
 
 
 def test_the_same_alerts_again_write_nothing_new() -> None:

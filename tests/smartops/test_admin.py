@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.factories import make_ticket, make_user
+from tests.factories import make_escalation, make_ticket, make_user
 from tickets.models import Comment, Ticket, TicketEvent
 from triage.models import RoutingRule, Rule, TriageJob
 from triage.services import run_jobs
@@ -172,6 +172,17 @@ def test_script_in_a_ticket_is_shown_and_not_run() -> None:
     for page in (client.get(change_url(ticket)), open_page(client, "tickets_ticket_changelist")):
         assert evil not in page.content.decode()
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.content.decode()
+
+
+def test_a_ticket_that_was_escalated_can_be_deleted() -> None:
+    first, second = make_escalation().ticket, make_escalation().ticket
+    boss = signed_in("Admin", "ada")
+
+    boss.post(reverse("admin:tickets_ticket_delete", args=[first.pk]), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [second.pk], "post": "yes"}
+    boss.post(reverse("admin:tickets_ticket_changelist"), chosen)
+
+    assert not Ticket.objects.exists()
 
 
 def test_bulk_moves_report_which_could_not() -> None:

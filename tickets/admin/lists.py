@@ -30,6 +30,22 @@ class BoundedPaginator(Paginator):
         return len(rows.order_by().values_list("pk", flat=True)[:COUNTED])
 
 
+class TicketNumberSearch:
+    """Search of a list of things that belong to tickets."""
+
+    search_fields = ("ticket__id",)
+    search_help_text = "The ticket's number"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        number = search_term.strip().removeprefix("#")
+        if not number:
+            return queryset, False
+        known = number.isdecimal() and len(number) < 19
+        return queryset.filter(ticket=int(number)) if known else queryset.none(), False
+
+
 class DepartmentFilter(admin.SimpleListFilter):
     title = "department"
     parameter_name = "department"

@@ -118,6 +118,10 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     def save_related(self, *args: Any, **kwargs: Any) -> None:
         """The ticket's form has no relations that the services did not write."""
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        # What belongs to a ticket, which nobody deletes by hand, goes with it.
+        return [str(obj) for obj in objs], {"tickets": len(objs)}, set(), []
+
     def delete_model(self, request: HttpRequest, obj: Ticket) -> None:
         services.delete_tickets(ids=[obj.pk])
 
