@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
 
+from sla.messages import sla_type
 from sla.models import Escalation
-from sla.reading import sla_type
 from tickets.querysets import hidden_department_ids
 
 STATES: Final = {False: "alert", True: "breach"}

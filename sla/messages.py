@@ -99,6 +99,11 @@ def headline(payload: Payload) -> str:
     return f"{name}: {what} – {ticket['title']}"
 
 
+def sla_type(metric: str) -> str:
+    """The metric's name in messages: older receivers know `response` and `resolution`."""
+    return "response" if metric == "first_response" else metric
+
+
 def fields(payload: Payload) -> list[tuple[str, str]]:
     """What an alert tells, name by name, in the order in which people read it."""
     data = payload["data"]
@@ -111,7 +116,7 @@ def fields(payload: Payload) -> list[tuple[str, str]]:
         ("Ticket ID", str(ticket["id"])),
         ("Priority", ticket["priority"] or "none yet"),
         ("Customer Tier", ticket["customer_tier"]),
-        ("SLA Type", sla["metric"]),
+        ("SLA Type", sla_type(sla["metric"])),
         ("State", sla["state"]),
         ("Escalation Lv.", str(sla["level"])),
         ("Elapsed (min)", f"{sla['elapsed_minutes']:.1f}"),

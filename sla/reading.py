@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sla.deadline import Entry, Kind
 from sla.durations import show_duration
 from sla.explaining import Line, lines
+from sla.messages import sla_type
 from sla.models import ClockEvent, ClockKind, ClockState, Escalation, SlaClock
 from sla.promises import Promise, promise_of
 from tickets.models import Ticket
@@ -96,8 +97,3 @@ def alerts(readings: list[ClockReading]) -> list[dict[str, Any]]:
         if not escalation.skipped
     ]
     return sorted(rows, key=lambda row: row["created_at"])
-
-
-def sla_type(metric: str) -> str:
-    """The metric's name in messages: older receivers know `response` and `resolution`."""
-    return "response" if metric == "first_response" else metric

@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from sla.alerts import STATES
+from sla.messages import sla_type
 from sla.models import Escalation
-from sla.reading import sla_type
 
 
 class DetailsSerializer(serializers.Serializer[Any]):

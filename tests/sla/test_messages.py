@@ -57,7 +57,7 @@ def test_slack_gets_the_fields_that_alert_tools_know_and_a_link() -> None:
         "Ticket ID": "7",
         "Priority": "P1",
         "Customer Tier": "gold",
-        "SLA Type": "first_response",
+        "SLA Type": "response",
         "State": "breach",
         "Escalation Lv.": "2",
         "Elapsed (min)": "61.2",

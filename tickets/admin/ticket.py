@@ -128,13 +128,6 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
         services.delete_tickets(ids=list(queryset.values_list("pk", flat=True)))
 
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Who may delete a ticket may delete what belongs to it, whose own pages allow no deletion."""
-        shown, counts, _, protected = super().get_deleted_objects(objs, request)
-        return shown, counts, set(), protected
-
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
