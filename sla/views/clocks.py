@@ -39,7 +39,7 @@ class TicketSlaView(APIView):
         """Every clock of the ticket: state, deadline, and each counted or skipped interval with its reason."""
         ticket = get_object_or_404(Ticket.objects.visible_to(request.user), pk=ticket_id)
         now = timezone.now()
-        clocks = reading.read_clocks(ticket, now)
+        clocks = reading.clock_readings(ticket, now)
         return Response(
             {
                 "ticket_id": ticket.pk,
