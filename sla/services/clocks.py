@@ -73,7 +73,7 @@ def follow(*, events: Sequence[NewEvent]) -> None:
         for ticket, happened in news.items()
         if any(event.changes.keys() & MEASURES for event in happened)
         for clock in clocks[ticket]
-        if clock.state in clockwork.LIVE and clock.running_since != clock.started_at
+        if clock.state in clockwork.RETARGETED and clock.running_since != clock.started_at
     ]
     pauses = read_pauses(remeasured)
     followers = [

@@ -14,6 +14,8 @@ from sla.models import ClockState, SlaClock
 from sla.promises import Promise
 
 LIVE: Final = (ClockState.RUNNING, ClockState.PAUSED)
+#: Those whose pauses a retarget asks for: what was cancelled may be promised again.
+RETARGETED: Final = (*LIVE, ClockState.CANCELLED)
 #: A model's constructor would take longer than the rest of opening a ticket.
 _BLANK: Final[dict[str, Any]] = {
     **dict.fromkeys(
