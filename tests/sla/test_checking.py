@@ -173,6 +173,26 @@ def test_a_level_raises_the_priority_hands_over_and_tags() -> None:
     assert said[:3] == ["Priority raised to P2.", "Handed to Network.", "Tagged hot."]
 
 
+def test_levels_of_two_clocks_that_act_on_one_ticket_at_once_all_stay_done() -> None:
+    targets = {"first_response": 30, "resolution": 60}
+    publish_policy(
+        tiers={"standard": {"P2": targets, "P3": targets}},
+        levels=[
+            {"at": 50, "metrics": ["resolution"], "assign_group": "Network", "add_tag": "late"},
+            {"at": 60, "metrics": ["first_response"], "raise_priority": True, "add_tag": "waits"},
+        ],
+    )
+    ticket = opened(35 * MINUTE)
+    change_tickets(ids=[ticket.pk], values={"priority": None}, actor="ana", now=timezone.now())
+    Ticket.objects.filter(pk=ticket.pk).update(priority=3)  # as triage ranks: not locked
+
+    check_clocks()
+
+    changed = Ticket.objects.get(pk=ticket.pk)
+    assert (changed.priority, set(changed.tags)) == (2, {"late", "waits"})
+    assert changed.locked_fields == ["department", "group", "priority"]
+
+
 def test_a_level_for_one_metric_leaves_the_others_alone() -> None:
     publish_policy(
         tiers={"standard": {"P3": {"first_response": 30, "resolution": 60}}},
