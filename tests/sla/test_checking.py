@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from sla.models import ClockEvent, Escalation, SlaClock
@@ -298,6 +298,45 @@ def test_a_clock_that_cannot_be_checked_stops_no_other(monkeypatch: pytest.Monke
     assert (broken.failures, broken.error) == (1, "ValueError: cannot be read")
     assert broken.next_check_at is not None
     assert broken.next_check_at > timezone.now() + MINUTE
+
+
+def test_an_escalation_that_cannot_be_carried_out_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sla.services import escalating
+
+    good, bad = opened(35 * MINUTE), opened(35 * MINUTE)
+    record_changes = escalating.record_changes
+
+    def stumble(changes: Any, **rest: Any) -> Any:
+        if any(change.ticket.pk == bad.pk for change in changes):
+            raise ValueError("cannot be read")
+        return record_changes(changes, **rest)
+
+    monkeypatch.setattr(escalating, "record_changes", stumble)
+
+    assert check_clocks() == 1
+    assert levels(good) == [(1, False)]
+    assert levels(bad) == []
+    assert SlaClock.objects.get(ticket=bad).error == "ValueError: cannot be read"
+
+
+def test_a_database_that_goes_away_is_no_clocks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sla.services import checking
+
+    ticket = opened(35 * MINUTE)
+    failures = iter([ValueError("in one of them"), OperationalError("connection lost")])
+    cut_off = iter([False, True])
+
+    def fail(**_: Any) -> Any:
+        raise next(failures)
+
+    monkeypatch.setattr(checking, "check_chunk", fail)
+    monkeypatch.setattr(checking, "_cut_off", lambda: next(cut_off))
+
+    with pytest.raises(OperationalError):
+        check_clocks()
+    assert SlaClock.objects.get(ticket=ticket).failures == 0
 
 
 def test_a_clock_is_whole_again_after_a_good_check() -> None:
