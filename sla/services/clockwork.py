@@ -105,7 +105,7 @@ def retarget(
     due = reaches(ledger, promise.hours, target)
     clock.breached_at = due if due is not None and due < at and clock.breached_at else None
     if clock.state == ClockState.PAUSED:
-        clock.counted = counted(ledger, promise.hours, at)
+        clock.counted = counted(ledger, promise.hours, max(ledger).at)  # that is its pause
         if due is not None:
             clock.breached_at = due
         return

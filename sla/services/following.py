@@ -108,13 +108,21 @@ class Follower:
         elif before is Category.OPEN and after is Category.PAUSED:
             for clock in self._live():
                 if clock.state == ClockState.RUNNING:
-                    clockwork.pause(clock, promise_of(clock.version_id), event.at)
-                    self._enter(clock, ClockKind.PAUSE, event.at, event.actor)
+                    at = self._in_order(clock, event.at)
+                    clockwork.pause(clock, promise_of(clock.version_id), at)
+                    self._enter(clock, ClockKind.PAUSE, at, event.actor)
         elif before is Category.PAUSED and after is Category.OPEN:
             for clock in self._live():
                 if clock.state == ClockState.PAUSED:
-                    clockwork.run(clock, promise_of(clock.version_id), event.at)
-                    self._enter(clock, ClockKind.RESUME, event.at, event.actor)
+                    at = self._in_order(clock, event.at)
+                    clockwork.run(clock, promise_of(clock.version_id), at)
+                    self._enter(clock, ClockKind.RESUME, at, event.actor)
+
+    def _in_order(self, clock: SlaClock, at: datetime) -> datetime:
+        """`at`, but no earlier than the last pause or resume: it was read before the ticket's lock was got."""
+        if clock.running_since is not None:
+            return max(at, clock.running_since)
+        return max((at, *(entry.at for entry in self.pauses.get(id(clock), ()))))
 
     def _reopened(self, event: NewEvent) -> None:
         """A new cycle: the old one stays as it ended."""
@@ -207,6 +215,7 @@ class Follower:
     def _stop(
         self, clock: SlaClock, at: datetime, actor: str, why: str, *, cancelled: bool = False
     ) -> None:
+        at = self._in_order(clock, at)
         clockwork.stop(clock, promise_of(clock.version_id), at, cancelled=cancelled)
         self._enter(clock, ClockKind.STOP, at, actor, {"why": why})
 

@@ -182,6 +182,28 @@ def test_pain_2_a_change_of_priority_while_on_hold_keeps_the_pause() -> None:
     assert clock(ticket, "first_response").due_at == NOON + 120 * MINUTE
 
 
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        [("on_hold", 10), ("open", 9)],
+        [("on_hold", 5), ("open", 20), ("on_hold", 19), ("open", 21)],
+    ],
+)
+def test_a_move_that_waited_for_another_ones_lock_counts_from_that_one_on(
+    minutes: list[tuple[str, int]],
+) -> None:
+    """Its time was read before it got the lock."""
+    ticket = make_ticket(priority=3)
+    for status, minute in minutes:
+        move(ticket, Status(status), NOON + minute * MINUTE)
+    kept = clock(ticket, "first_response").due_at
+
+    change(ticket, NOON + 40 * MINUTE, priority=1)  # computed from the ledger
+
+    assert kept is not None
+    assert clock(ticket, "first_response").due_at == kept - 45 * MINUTE
+
+
 def test_a_pause_does_not_hide_a_breach() -> None:
     ticket = make_ticket(priority=3)
 
