@@ -1,9 +1,8 @@
 """The catalog and its tables: reading it whole, writing what changed. Every change of a policy passes here."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
@@ -12,7 +11,7 @@ from sla import promises
 from sla.business_hours import BusinessHours
 from sla.catalog import CalendarEntry, Catalog, PolicyEntry
 from sla.document import PolicyTerms
-from sla.models import BusinessCalendar, SlaPolicy, SlaPolicyVersion
+from sla.models import BusinessCalendar, Channel, SlaPolicy, SlaPolicyVersion
 from sla.problems import Problem
 from sla.promises import Policies, Promise
 from tickets.models import Department, SupportGroup
@@ -135,10 +134,7 @@ class KnownNames:
     def __init__(self) -> None:
         self.departments = set(Department.objects.values_list("name", flat=True))
         self.groups = set(SupportGroup.objects.values_list("name", flat=True))
-        self.channels: set[str] | None = None
-        if "channel" in apps.all_models["sla"]:
-            channel: Any = apps.all_models["sla"]["channel"]
-            self.channels = set(channel.objects.values_list("name", flat=True))
+        self.channels = set(Channel.objects.values_list("name", flat=True))
 
     def problems(self, terms: PolicyTerms) -> list[Problem]:
         """Every name in `terms` that nobody has, with its place."""
@@ -153,7 +149,7 @@ class KnownNames:
                 message = _unknown("group", level.assign_group, self.groups)
                 problems.append((("levels", i, "assign_group"), message))
             for j, name in enumerate(level.notify.channels):
-                if self.channels is not None and name not in self.channels:
+                if name not in self.channels:
                     path = ("levels", i, "notify", "channels", j)
                     problems.append((path, _unknown("channel", name, self.channels)))
         return problems
