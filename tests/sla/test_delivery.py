@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from sla import outgoing, subscriptions
 from sla.models import Channel, ClockEvent, DeliveryAttempt, Escalation, Notification, SlaClock
 from sla.retrying import Result, Verdict
-from sla.services import delivery
+from sla.services import delivery, sweeping
 from sla.services.channels import create_channel, resend, rotate_secret, send_test
 from sla.services.delivery import deliver, record
 from sla.services.outbox import announce_opened
@@ -412,8 +412,10 @@ def test_a_worker_that_lost_its_lease_records_nothing() -> None:
 
 
 def test_the_sweep_nudges_channels_that_have_something_due_and_no_others(
-    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    nudged: list[int] = []
+    monkeypatch.setattr(sweeping, "enqueue_each", lambda name, ids: nudged.extend(ids))
     waiting, resting = make_channel("waiting"), make_channel("resting")
     make_channel("empty")
     tell(waiting)
@@ -421,6 +423,7 @@ def test_the_sweep_nudges_channels_that_have_something_due_and_no_others(
     Channel.objects.filter(pk=resting.pk).update(next_attempt_at=Now() + timedelta(minutes=1))
 
     assert requeue_stale_notifications() == 1
+    assert nudged == [waiting.pk]
 
 
 def test_a_message_is_sent_again_under_its_old_id() -> None:
