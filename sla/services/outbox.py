@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
@@ -27,7 +27,7 @@ TOLD: Final = (
     *("assignee", "customer_tier", "tags"),
 )
 _COLUMNS: Final = frozenset(
-    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id", "version"}
+    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id"}
 )
 _RELATIONS: Final[dict[str, Any]] = {
     name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
@@ -126,20 +126,13 @@ def _queue(facts: Sequence[_Fact]) -> None:
     facts = [fact for fact in facts if fact.kind in wanted]
     tickets = _read(fact.ticket for fact in facts)
     rows = []
-    for number, fact in enumerate(facts):
-        ticket = tickets[fact.ticket.pk]
+    for fact in facts:
+        ticket, once = tickets[fact.ticket.pk], uuid4()
         payload = message(fact.kind, fact.at, {"ticket": facts_of(ticket).data(), **fact.extra})
         for channel, owner in wanted[fact.kind]:
             if may_hear(owner, ticket):
-                rows.append(
-                    _row(
-                        channel,
-                        fact.kind,
-                        payload,
-                        f"{fact.kind}:{ticket.pk}:{ticket.version}:{number}:{channel}",
-                        ticket=ticket.pk,
-                    )
-                )
+                key = f"{fact.kind}:{once}:{channel}"
+                rows.append(_row(channel, fact.kind, payload, key, ticket=ticket.pk))
     _write(rows)
 
 

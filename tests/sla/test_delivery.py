@@ -18,7 +18,6 @@ from sla.retrying import Result, Verdict
 from sla.services import delivery, sweeping
 from sla.services.channels import create_channel, resend, rotate_secret, send_test
 from sla.services.delivery import deliver, record
-from sla.services.outbox import announce_opened
 from sla.services.sweeping import requeue_stale_notifications
 from tests.factories import make_ticket
 from tests.sla.alerts import due_now, make_channel, tell
@@ -370,7 +369,6 @@ def test_a_message_that_fails_again_and_again_holds_its_ticket_up_no_longer() ->
     with receiver() as there:
         channel = make_channel(address=there.url, events=["ticket.created"])
         ticket = make_ticket()
-        announce_opened(tickets=[ticket])
         Notification.objects.update(
             state="retrying", attempts=9, next_attempt_at=Now() + timedelta(hours=1)
         )
