@@ -182,10 +182,7 @@ def resend(*, ids: Sequence[int]) -> list[int]:
 
 
 def forget_old_notifications(now: datetime) -> int:
-    """Remove messages that ended more than NOTIFICATION_DAYS ago, with their attempts. Returns how many.
-
-    Joins the caller's transaction.
-    """
+    """Remove messages that ended more than NOTIFICATION_DAYS ago, with their attempts. Returns how many."""
     before = now - timedelta(days=settings.NOTIFICATION_DAYS)
     ended = Notification.objects.filter(state__in=_ENDED, ended_at__lt=before)
     return ended.delete()[1].get(Notification._meta.label, 0)
