@@ -108,6 +108,6 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     text = request.query_params.get(name)
     if text is None or text == "":
         return default
-    if not text.isdecimal() or not least <= int(text[:9]) <= most:
+    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
         raise ValidationError({name: [f"Use a number from {least} to {most}."]})
     return int(text)
