@@ -157,6 +157,14 @@ class Calendar(Part):
             raise ValueError("At least one day must have a slot.")
         return {day: hours[day] for day in DAYS if hours.get(day)}
 
+    @field_validator("holidays")
+    @classmethod
+    def _some_day_is_left(cls, holidays: list[Holiday]) -> list[Holiday]:
+        # A ticket measured by it would have no deadline, and could not be opened.
+        if len({"02-29", *(day.date for day in holidays if len(day.date) == 5)}) == 366:
+            raise ValueError("Every day of the year is a holiday: it would never open.")
+        return holidays
+
     @model_validator(mode="after")
     def _known_country(self) -> Self:
         if self.country:

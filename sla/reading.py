@@ -49,7 +49,7 @@ class ClockReading(NamedTuple):
         }
 
 
-def read_clocks(ticket: Ticket, now: datetime) -> list[ClockReading]:
+def clock_readings(ticket: Ticket, now: datetime) -> list[ClockReading]:
     """All clocks of `ticket`, the newest cycle first, computed from their ledgers. Four queries."""
     clocks = list(SlaClock.objects.filter(ticket=ticket).order_by("-started_at", "metric", "-pk"))
     ledgers: dict[int, list[ClockEvent]] = defaultdict(list)

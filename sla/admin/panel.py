@@ -12,7 +12,7 @@ from sla import services
 from sla.durations import parse_duration
 from sla.explaining import Line
 from sla.models import ClockState
-from sla.reading import ClockReading, read_clocks
+from sla.reading import ClockReading, clock_readings
 from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from workers.errors import PermanentError
@@ -42,7 +42,7 @@ class Shown(NamedTuple):
 
 def clocks_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
     now = timezone.now()
-    readings = read_clocks(ticket, now)
+    readings = clock_readings(ticket, now)
     shown = [
         Shown(r, timeline(r, now), r.clock.state in (ClockState.RUNNING, ClockState.PAUSED))
         for r in readings

@@ -57,7 +57,7 @@ def audit() -> float:
     work.beat(name=RAN)
     if not found.clean:
         log.error(
-            "due clocks were not checked in time",
+            "clocks were not checked in time, or cannot be",
             missed=found.missed,
             broken=found.broken,
             seconds=found.lateness.total_seconds(),
@@ -100,5 +100,5 @@ def _ping(url: str) -> None:
     """The address may hold a secret: it is in no log."""
     try:
         httpx.get(url, timeout=_PING_SECONDS, follow_redirects=False).raise_for_status()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         log.warning("the heartbeat address did not answer", error=type(error).__name__)

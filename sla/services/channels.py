@@ -201,10 +201,7 @@ def resend(*, ids: Sequence[int]) -> list[int]:
 
 
 def forget_old_notifications(now: datetime) -> int:
-    """Remove messages that ended more than NOTIFICATION_DAYS ago, with their attempts. Returns how many.
-
-    Joins the caller's transaction.
-    """
+    """Remove messages that ended more than NOTIFICATION_DAYS ago, with their attempts. Returns how many."""
     return _remove("n.ended_at < %s", [now - timedelta(days=settings.NOTIFICATION_DAYS)])
 
 

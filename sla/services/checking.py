@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from sla.models import ClockKind, ClockState, SlaClock
 from sla.promises import promise_of
@@ -39,31 +39,40 @@ class Checked(NamedTuple):
 
 def check_clocks() -> int:
     """Escalate whatever is due. Returns how many levels were acted on. Any number may run at once."""
-    started, reached = time.monotonic(), 0
+    end, reached = time.monotonic() + RUN_SECONDS, 0
     while True:
-        checked = _check_safely()
+        checked = _check_safely(end)
         reached += checked.reached
-        if not checked.found or time.monotonic() - started > RUN_SECONDS:
+        if not checked.found or time.monotonic() > end:
             break
     return reached
 
 
-def _check_safely() -> Checked:
+def _check_safely(end: float) -> Checked:
     try:
         return check_chunk(limit=CHUNK)
-    except DatabaseError as error:
-        if connection.connection is None or connection.connection.closed:
-            raise  # thrown out, or the server went away: the next tick goes on
+    except Exception as error:
+        if _cut_off():
+            raise  # the next tick goes on
         log.warning("a chunk of clocks failed; one by one", error=type(error).__name__)
-    # One clock spoils the statement for all: take them alone, so that only that one is set aside.
+    # One clock spoils the work for all: take them alone, so that only that one is set aside.
     found = reached = 0
     for pk in _due_ids(CHUNK):
+        if time.monotonic() > end:
+            break
         found += 1
         try:
             reached += check_chunk(limit=1, only=[pk]).reached
-        except DatabaseError as error:
+        except Exception as error:
+            if _cut_off():
+                raise
             _set_aside([(pk, f"{type(error).__name__}: {error}")])
     return Checked(found, reached)
+
+
+def _cut_off() -> bool:
+    """Whether the database threw us out or went away: then no clock is to blame."""
+    return connection.connection is None or connection.connection.closed
 
 
 @transaction.atomic(durable=True)

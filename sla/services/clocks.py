@@ -4,7 +4,7 @@ Whoever writes a clock holds the lock of its ticket.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -69,14 +69,21 @@ def follow(*, events: Sequence[NewEvent]) -> None:
         return
     policies = promises.current()
     clocks = read_clocks(list(news))
-    remeasured = [
-        clock.pk
-        for ticket, happened in news.items()
-        if any(event.changes.keys() & MEASURES for event in happened)
-        for clock in clocks[ticket]
-        if clock.state in clockwork.LIVE and clock.running_since != clock.started_at
-    ]
-    pauses = read_pauses(remeasured)
+    asked: list[int] = []
+    for ticket, happened in news.items():
+        names = {name for event in happened for name in event.changes}
+        if names & MEASURES:
+            states: Collection[str] = clockwork.RETARGETED
+        elif "status" in names:
+            states = (ClockState.PAUSED,)
+        else:
+            continue
+        asked += [
+            clock.pk
+            for clock in clocks[ticket]
+            if clock.state in states and clock.running_since != clock.started_at
+        ]
+    pauses = read_pauses(asked)
     followers = [
         Follower(happened[0].ticket, clocks[ticket], pauses, policies)
         for ticket, happened in news.items()

@@ -15,6 +15,8 @@ from sla.promises import Promise, promise_of
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 LIVE: Final = (ClockState.RUNNING, ClockState.PAUSED)
+#: Those whose pauses a retarget asks for: what was cancelled may be promised again.
+RETARGETED: Final = (*LIVE, ClockState.CANCELLED)
 #: A model's constructor would take longer than the rest of opening a ticket.
 _BLANK: Final[dict[str, Any]] = {
     **dict.fromkeys(
@@ -104,7 +106,7 @@ def retarget(
     due = reaches(ledger, promise.hours, target)
     clock.breached_at = due if due is not None and due < at and clock.breached_at else None
     if clock.state == ClockState.PAUSED:
-        clock.counted = counted(ledger, promise.hours, at)
+        clock.counted = counted(ledger, promise.hours, max(ledger).at)  # that is its pause
         if due is not None:
             clock.breached_at = due
         return

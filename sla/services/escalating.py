@@ -13,6 +13,7 @@ from sla.promises import Promise
 from sla.services.outbox import Alert, queue_alerts
 from tickets.models import EventKind, SupportGroup, Ticket
 from tickets.services import Change, record_changes
+from tickets.services.recording import LOCKABLE
 from workers.sql import insert_rows, update_rows
 
 ACTOR: Final = "sla"
@@ -87,20 +88,26 @@ def _act(
     highest: dict[int, int] = defaultdict(int)
     for one in acting:
         highest[one.ticket.pk] = max(highest[one.ticket.pk], one.number)
+    # Several clocks of one ticket may act at once: what one adds, the next one keeps.
+    tags = {one.ticket.pk: list(one.ticket.tags) for one in acting}
+    locked = {one.ticket.pk: set(one.ticket.locked_fields) for one in acting}
     done: dict[int, list[str]] = defaultdict(list)
     changes: list[Change] = []
     for one in acting:
-        values, silent = _wanted(one, groups, done[one.clock.pk])
         ticket = one.ticket
+        values = _wanted(one, groups, tags[ticket.pk], done[one.clock.pk])
+        locked[ticket.pk] |= values.keys() & LOCKABLE
         said = f"{one.clock.metric.replace('_', ' ')} level {one.number}: {one.level.threshold}"
-        silent["escalation_level"] = max(ticket.escalation_level, highest[ticket.pk])
         changes.append(
             Change(
                 ticket,
                 values,
                 kind=EventKind.ESCALATED,
                 reason=" ".join(done[one.clock.pk])[:300],
-                silent=silent,
+                silent={
+                    "escalation_level": max(ticket.escalation_level, highest[ticket.pk]),
+                    "locked_fields": sorted(locked[ticket.pk]),
+                },
                 beside={"escalation": [None, said]},
             )
         )
@@ -115,16 +122,14 @@ def _act(
 
 
 def _wanted(
-    one: Reached, groups: Mapping[str, SupportGroup], done: list[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The values and silent columns that a level asks for; adds what it does to `done`."""
+    one: Reached, groups: Mapping[str, SupportGroup], tags: list[str], done: list[str]
+) -> dict[str, Any]:
+    """The values that a level asks for; adds its tag to `tags` and what it does to `done`."""
     ticket, level = one.ticket, one.level
     values: dict[str, Any] = {}
-    locked = set(ticket.locked_fields)
     if level.raise_priority:
         if ticket.priority is not None and ticket.priority > 1:
             values["priority"] = ticket.priority - 1
-            locked.add("priority")
             done.append(f"Priority raised to P{ticket.priority - 1}.")
         else:
             done.append("The priority could not be raised.")
@@ -134,12 +139,12 @@ def _wanted(
             done.append(f"There is no group {level.assign_group!r}.")
         elif group.pk != ticket.group_id:
             values |= {"department": group.department, "group": group}
-            locked |= {"department", "group"}
             done.append(f"Handed to {group.name}.")
-    if level.add_tag and level.add_tag not in ticket.tags:
-        values["tags"] = [*ticket.tags, level.add_tag]
+    if level.add_tag and level.add_tag not in tags:
+        tags.append(level.add_tag)
+        values["tags"] = list(tags)
         done.append(f"Tagged {level.add_tag}.")
-    return values, ({"locked_fields": sorted(locked)} if values else {})
+    return values
 
 
 def _row(one: Reached, now: datetime, *, skipped: bool) -> dict[str, Any]:

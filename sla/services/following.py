@@ -1,10 +1,10 @@
 """What happens to the clocks of one ticket when something happens to the ticket. In memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sla.deadline import Entry, Kind
+from sla.deadline import Entry, Kind, spans
 from sla.document import Metric, Targets
 from sla.durations import show_duration
 from sla.models import ClockKind, ClockState, SlaClock
@@ -49,7 +49,7 @@ class Follower:
     ) -> None:
         self.ticket, self.clocks = ticket, clocks
         self.policies = policies
-        self.pauses = {clock.pk: list(pauses.get(clock.pk, ())) for clock in clocks}
+        self.pauses = {id(clock): list(pauses.get(clock.pk, ())) for clock in clocks}
         self.changed: list[SlaClock] = []
         self.entered: list[Entered] = []
 
@@ -84,15 +84,15 @@ class Follower:
                     "why": why,
                     "policy": held[0].policy,
                 }
-                clockwork.retarget(clock, held[0], target, self.pauses.get(clock.pk, ()), at)
+                clockwork.retarget(clock, held[0], target, self.pauses.get(id(clock), ()), at)
                 self._enter(clock, ClockKind.RETARGET, at, actor, details)
-        known = {clock.metric for clock in self.clocks}
-        ended = CATEGORY[self._status()] is Category.RESOLVED
-        if held is None or ended or known >= {Metric.FIRST_RESPONSE, Metric.RESOLUTION}:
+        if held is None or CATEGORY[self._status()] is Category.RESOLVED:
             return
+        newest = {clock.metric: clock for clock in self.clocks}
         for metric, target in starting(targets, answered=answered(self.ticket)):
-            if metric not in known:
-                self._start(metric, held[0], target, self._opened_at())
+            old = newest.get(metric)
+            if old is None or old.state == ClockState.CANCELLED:
+                self._start_late(metric, old, held[0], target, at)
 
     def _moved(self, old: Status, new: Status, event: NewEvent) -> None:
         before, after = CATEGORY[old], CATEGORY[new]
@@ -108,13 +108,21 @@ class Follower:
         elif before is Category.OPEN and after is Category.PAUSED:
             for clock in self._live():
                 if clock.state == ClockState.RUNNING:
-                    clockwork.pause(clock, promise_of(clock.version_id), event.at)
-                    self._enter(clock, ClockKind.PAUSE, event.at, event.actor)
+                    at = self._in_order(clock, event.at)
+                    clockwork.pause(clock, promise_of(clock.version_id), at)
+                    self._enter(clock, ClockKind.PAUSE, at, event.actor)
         elif before is Category.PAUSED and after is Category.OPEN:
             for clock in self._live():
                 if clock.state == ClockState.PAUSED:
-                    clockwork.run(clock, promise_of(clock.version_id), event.at)
-                    self._enter(clock, ClockKind.RESUME, event.at, event.actor)
+                    at = self._in_order(clock, event.at)
+                    clockwork.run(clock, promise_of(clock.version_id), at)
+                    self._enter(clock, ClockKind.RESUME, at, event.actor)
+
+    def _in_order(self, clock: SlaClock, at: datetime) -> datetime:
+        """`at`, but no earlier than the last pause or resume: it was read before the ticket's lock was got."""
+        if clock.running_since is not None:
+            return max(at, clock.running_since)
+        return max((at, *(entry.at for entry in self.pauses.get(id(clock), ()))))
 
     def _reopened(self, event: NewEvent) -> None:
         """A new cycle: the old one stays as it ended."""
@@ -133,10 +141,7 @@ class Follower:
 
     def summarise(self) -> None:
         """Set what the ticket keeps of its clocks: those of the time since it was (re)opened."""
-        since = max(
-            (c.started_at for c in self.clocks if c.metric == Metric.RESOLUTION),
-            default=datetime.min.replace(tzinfo=self._opened_at().tzinfo),
-        )
+        since = self._round_began()
         now = [clock for clock in self.clocks if clock.started_at >= since or clock.state in LIVE]
         running = [clock for clock in now if clock.state == ClockState.RUNNING]
         ticket = self.ticket
@@ -151,6 +156,11 @@ class Follower:
 
     def _status(self) -> Status:
         return Status(self.ticket.status)
+
+    def _round_began(self) -> datetime:
+        """When the ticket was opened, or reopened for the last time."""
+        starts = (c.started_at for c in self.clocks if c.metric == Metric.RESOLUTION)
+        return max(starts, default=datetime.min.replace(tzinfo=UTC))
 
     def _opened_at(self) -> datetime:
         return min((c.started_at for c in self.clocks), default=None) or self.ticket.opened_at
@@ -167,11 +177,43 @@ class Follower:
         self.clocks.append(clock)
         self.changed.append(clock)
         if paused:
-            self.entered.append(Entered(clock, ClockKind.PAUSE, at, "sla", {}))
+            self._enter(clock, ClockKind.PAUSE, at, "sla")
+
+    def _start_late(
+        self,
+        metric: Metric,
+        old: SlaClock | None,
+        promise: Promise,
+        target: timedelta,
+        at: datetime,
+    ) -> None:
+        """Measure what was not promised so far, or not since `old` was cancelled, as if it always had been."""
+        began = old.started_at if old else self._opened_at()
+        known_until = old.stopped_at if old and old.stopped_at else began
+        if known_until < self._round_began():
+            return  # the ticket was reopened since
+        paused = CATEGORY[self._status()] is Category.PAUSED
+        start = Entry(began, Kind.START)
+        pauses = sorted({e for known in self.pauses.values() for e in known if e.at >= began})
+        if spans([start, *pauses])[-1].running == paused:  # no clock ran to tell what happened
+            pauses.append(Entry(known_until, Kind.PAUSE if paused else Kind.RESUME))
+        cycle = old.cycle + 1 if old else 1
+        clock = clockwork.new_clock(
+            self.ticket.pk, metric, cycle, promise, target, began, paused=paused
+        )
+        clock.level = old.level if old else 0  # nobody is told twice
+        if not paused:
+            clock.running_since = spans([start, *pauses])[-1].start
+        clockwork.retarget(clock, promise, target, pauses, at)
+        self.clocks.append(clock)
+        self.changed.append(clock)
+        for entry in pauses:
+            self._enter(clock, ClockKind(entry.kind), entry.at, "sla")
 
     def _stop(
         self, clock: SlaClock, at: datetime, actor: str, why: str, *, cancelled: bool = False
     ) -> None:
+        at = self._in_order(clock, at)
         clockwork.stop(clock, promise_of(clock.version_id), at, cancelled=cancelled)
         self._enter(clock, ClockKind.STOP, at, actor, {"why": why})
 
@@ -186,4 +228,4 @@ class Follower:
         self.changed.append(clock)
         self.entered.append(Entered(clock, kind, at, actor, details or {}))
         if kind in (ClockKind.PAUSE, ClockKind.RESUME):
-            self.pauses.setdefault(clock.pk, []).append(Entry(at, Kind(kind)))
+            self.pauses.setdefault(id(clock), []).append(Entry(at, Kind(kind)))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
@@ -27,7 +27,7 @@ TOLD: Final = (
     *("assignee", "customer_tier", "tags"),
 )
 _COLUMNS: Final = frozenset(
-    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id", "version"}
+    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id"}
 )
 _RELATIONS: Final[dict[str, Any]] = {
     name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
@@ -57,24 +57,18 @@ class _Fact:
 def queue_alerts(*, alerts: Sequence[Alert]) -> list[list[str]]:
     """Write a message for everybody whom an alert is for, in the caller's transaction.
 
-    The number of statements does not grow with the alerts. Returns for each alert sentences that say who will be
-    told, and who not and why.
+    The number of statements does not grow with the alerts, whose tickets are loaded with their names. Returns for
+    each alert sentences that say who will be told, and who not and why.
     """
-    tickets = _read(alert.ticket for alert in alerts)
-    recipients = Recipients.load(
-        [(tickets[a.ticket.pk], a.level) for a in alerts if a.ticket.pk in tickets]
-    )
+    recipients = Recipients.load([(alert.ticket, alert.level) for alert in alerts])
     rows: list[dict[str, Any]] = []
     told: list[list[str]] = []
     for alert in alerts:
-        ticket = tickets.get(alert.ticket.pk)
-        if ticket is None:
-            told.append(["The ticket was deleted."])
-            continue
+        reached = alert.escalation
         found = recipients.of(
-            ticket, alert.level, reached=alert.escalation.level, breach=alert.escalation.breach
+            alert.ticket, alert.level, reached=reached.level, breach=reached.breach
         )
-        rows += [_alert_row(alert, ticket, *receiver) for receiver in found.receivers]
+        rows += [_alert_row(alert, *receiver) for receiver in found.receivers]
         told.append(found.sentences)
     _write(rows)
     return told
@@ -132,20 +126,13 @@ def _queue(facts: Sequence[_Fact]) -> None:
     facts = [fact for fact in facts if fact.kind in wanted]
     tickets = _read(fact.ticket for fact in facts)
     rows = []
-    for number, fact in enumerate(facts):
-        ticket = tickets[fact.ticket.pk]
+    for fact in facts:
+        ticket, once = tickets[fact.ticket.pk], uuid4()
         payload = message(fact.kind, fact.at, {"ticket": facts_of(ticket).data(), **fact.extra})
         for channel, owner in wanted[fact.kind]:
             if may_hear(owner, ticket):
-                rows.append(
-                    _row(
-                        channel,
-                        fact.kind,
-                        payload,
-                        f"{fact.kind}:{ticket.pk}:{ticket.version}:{number}:{channel}",
-                        ticket=ticket.pk,
-                    )
-                )
+                key = f"{fact.kind}:{once}:{channel}"
+                rows.append(_row(channel, fact.kind, payload, key, ticket=ticket.pk))
     _write(rows)
 
 
@@ -168,9 +155,7 @@ def facts_of(ticket: Ticket) -> TicketFacts:
     )
 
 
-def _alert_row(
-    alert: Alert, ticket: Ticket, channel: int, recipient: str, conceal: bool
-) -> dict[str, Any]:
+def _alert_row(alert: Alert, channel: int, recipient: str, conceal: bool) -> dict[str, Any]:
     escalation = alert.escalation
     kind = MessageKind.SLA_BREACHED if escalation.breach else MessageKind.SLA_WARNING
     facts = AlertFacts(
@@ -186,7 +171,7 @@ def _alert_row(
         target_minutes=escalation.target_minutes,
         percent_used=escalation.percent_used,
     )
-    data = {"ticket": facts_of(ticket).data(conceal=conceal), "sla": facts.data()}
+    data = {"ticket": facts_of(alert.ticket).data(conceal=conceal), "sla": facts.data()}
     payload = message(kind, escalation.detected_at, data)
     key = f"escalation:{escalation.pk}:{channel}:{recipient.casefold()}"
     return _row(
@@ -195,7 +180,7 @@ def _alert_row(
         payload,
         key,
         escalation=escalation.pk,
-        ticket=ticket.pk,
+        ticket=alert.ticket.pk,
         recipient=recipient,
     )
 

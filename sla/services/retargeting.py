@@ -83,5 +83,7 @@ def _chunks() -> Iterator[Sequence[int]]:
 
 def _followers(tickets: Sequence[Ticket], policies: Policies) -> list[Follower]:
     clocks = read_clocks([ticket.pk for ticket in tickets])
-    pauses = read_pauses([c.pk for of in clocks.values() for c in of if c.state in clockwork.LIVE])
+    pauses = read_pauses(
+        [c.pk for of in clocks.values() for c in of if c.state in clockwork.RETARGETED]
+    )
     return [Follower(ticket, clocks[ticket.pk], pauses, policies) for ticket in tickets]

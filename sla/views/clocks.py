@@ -39,7 +39,7 @@ class TicketSlaView(APIView):
         """Every clock of the ticket: state, deadline, and each counted or skipped interval with its reason."""
         ticket = get_object_or_404(Ticket.objects.visible_to(request.user), pk=ticket_id)
         now = timezone.now()
-        clocks = reading.read_clocks(ticket, now)
+        clocks = reading.clock_readings(ticket, now)
         return Response(
             {
                 "ticket_id": ticket.pk,
@@ -108,6 +108,6 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     text = request.query_params.get(name)
     if text is None or text == "":
         return default
-    if not text.isdecimal() or not least <= int(text[:9]) <= most:
+    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
         raise ValidationError({name: [f"Use a number from {least} to {most}."]})
     return int(text)

@@ -105,7 +105,12 @@ def test_the_dashboard_lists_tickets_by_their_state(api: APIClient) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [({"state": "late"}, "state"), ({"limit": "0"}, "limit"), ({"offset": "x"}, "offset")],
+    [
+        ({"state": "late"}, "state"),
+        ({"limit": "0"}, "limit"),
+        ({"offset": "x"}, "offset"),
+        ({"offset": "000000001" + "9" * 20}, "offset"),
+    ],
 )
 def test_the_dashboard_names_what_is_wrong(api: APIClient, query: Any, field: str) -> None:
     answer = api.get("/api/v1/dashboard/", query)

@@ -98,8 +98,11 @@ def test_an_auditor_that_stopped_is_said() -> None:
     assert any("The SLA auditor has not run since" in said for said in findings())
 
 
-def test_a_heartbeat_address_that_is_away_fails_nothing(settings: Any) -> None:
-    settings.SLA_HEARTBEAT_URL = "http://127.0.0.1:9/secret"
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/secret", "http://desk:port/secret"])
+def test_a_heartbeat_address_that_is_away_or_wrong_fails_nothing(
+    address: str, settings: Any
+) -> None:
+    settings.SLA_HEARTBEAT_URL = address
 
     assert audit() == 0
 

@@ -185,8 +185,8 @@ def test_a_calendar_whose_holidays_cover_everything_never_opens() -> None:
     mondays = hours(
         days=("mon",),
         holidays=[
-            Holiday(date=f"{day:%m-%d}")
-            for day in (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(n) for n in range(366))
+            Holiday(date=f"{day:%Y-%m-%d}")
+            for day in (datetime(2026, 3, 2, tzinfo=UTC) + timedelta(7 * n) for n in range(530))
         ],
     )
     start = berlin("2026-03-02 10:00")

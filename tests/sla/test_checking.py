@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from sla.models import ClockEvent, Escalation, SlaClock
@@ -173,6 +173,26 @@ def test_a_level_raises_the_priority_hands_over_and_tags() -> None:
     assert said[:3] == ["Priority raised to P2.", "Handed to Network.", "Tagged hot."]
 
 
+def test_levels_of_two_clocks_that_act_on_one_ticket_at_once_all_stay_done() -> None:
+    targets = {"first_response": 30, "resolution": 60}
+    publish_policy(
+        tiers={"standard": {"P2": targets, "P3": targets}},
+        levels=[
+            {"at": 50, "metrics": ["resolution"], "assign_group": "Network", "add_tag": "late"},
+            {"at": 60, "metrics": ["first_response"], "raise_priority": True, "add_tag": "waits"},
+        ],
+    )
+    ticket = opened(35 * MINUTE)
+    change_tickets(ids=[ticket.pk], values={"priority": None}, actor="ana", now=timezone.now())
+    Ticket.objects.filter(pk=ticket.pk).update(priority=3)  # as triage ranks: not locked
+
+    check_clocks()
+
+    changed = Ticket.objects.get(pk=ticket.pk)
+    assert (changed.priority, set(changed.tags)) == (2, {"late", "waits"})
+    assert changed.locked_fields == ["department", "group", "priority"]
+
+
 def test_a_level_for_one_metric_leaves_the_others_alone() -> None:
     publish_policy(
         tiers={"standard": {"P3": {"first_response": 30, "resolution": 60}}},
@@ -278,6 +298,45 @@ def test_a_clock_that_cannot_be_checked_stops_no_other(monkeypatch: pytest.Monke
     assert (broken.failures, broken.error) == (1, "ValueError: cannot be read")
     assert broken.next_check_at is not None
     assert broken.next_check_at > timezone.now() + MINUTE
+
+
+def test_an_escalation_that_cannot_be_carried_out_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sla.services import escalating
+
+    good, bad = opened(35 * MINUTE), opened(35 * MINUTE)
+    record_changes = escalating.record_changes
+
+    def stumble(changes: Any, **rest: Any) -> Any:
+        if any(change.ticket.pk == bad.pk for change in changes):
+            raise ValueError("cannot be read")
+        return record_changes(changes, **rest)
+
+    monkeypatch.setattr(escalating, "record_changes", stumble)
+
+    assert check_clocks() == 1
+    assert levels(good) == [(1, False)]
+    assert levels(bad) == []
+    assert SlaClock.objects.get(ticket=bad).error == "ValueError: cannot be read"
+
+
+def test_a_database_that_goes_away_is_no_clocks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sla.services import checking
+
+    ticket = opened(35 * MINUTE)
+    failures = iter([ValueError("in one of them"), OperationalError("connection lost")])
+    cut_off = iter([False, True])
+
+    def fail(**_: Any) -> Any:
+        raise next(failures)
+
+    monkeypatch.setattr(checking, "check_chunk", fail)
+    monkeypatch.setattr(checking, "_cut_off", lambda: next(cut_off))
+
+    with pytest.raises(OperationalError):
+        check_clocks()
+    assert SlaClock.objects.get(ticket=ticket).failures == 0
 
 
 def test_a_clock_is_whole_again_after_a_good_check() -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from sla.models import ClockEvent, ClockState, SlaClock, SlaPolicyVersion
+from sla.reading import clock_readings
 from tests.factories import NOON, make_ticket
 from tests.sla.policies import OFFICE, publish_policy
 from tickets.lifecycle import Status
@@ -198,6 +199,28 @@ def test_pain_2_a_change_of_priority_while_on_hold_keeps_the_pause() -> None:
     assert clock(ticket, "first_response").due_at == NOON + 120 * MINUTE
 
 
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        [("on_hold", 10), ("open", 9)],
+        [("on_hold", 5), ("open", 20), ("on_hold", 19), ("open", 21)],
+    ],
+)
+def test_a_move_that_waited_for_another_ones_lock_counts_from_that_one_on(
+    minutes: list[tuple[str, int]],
+) -> None:
+    """Its time was read before it got the lock."""
+    ticket = make_ticket(priority=3)
+    for status, minute in minutes:
+        move(ticket, Status(status), NOON + minute * MINUTE)
+    kept = clock(ticket, "first_response").due_at
+
+    change(ticket, NOON + 40 * MINUTE, priority=1)  # computed from the ledger
+
+    assert kept is not None
+    assert clock(ticket, "first_response").due_at == kept - 45 * MINUTE
+
+
 def test_a_pause_does_not_hide_a_breach() -> None:
     ticket = make_ticket(priority=3)
 
@@ -255,6 +278,69 @@ def test_a_change_of_tier_or_department_asks_for_other_targets() -> None:
     assert clock(gold, "resolution").target == HOUR
     assert clock(gold, "first_response").state == ClockState.CANCELLED  # no such promise any more
     assert clock(hr, "resolution").target == 30 * MINUTE
+
+
+def test_a_promise_that_comes_back_is_measured_from_the_beginning_with_all_pauses() -> None:
+    publish_policy(
+        tiers={"standard": {"P1": {"resolution": 60}, "P3": {"first_response": 600}}},
+        levels=[{"at": 50}, {"at": 100}],
+    )
+    ticket = make_ticket(priority=1)
+    move(ticket, Status.ON_HOLD, NOON + 10 * MINUTE)
+    move(ticket, Status.OPEN, NOON + 20 * MINUTE)
+    SlaClock.objects.update(level=1)
+
+    change(ticket, NOON + 25 * MINUTE, priority=3)
+    assert clock(ticket, "resolution").state == ClockState.CANCELLED
+    move(ticket, Status.ON_HOLD, NOON + 30 * MINUTE)
+    move(ticket, Status.OPEN, NOON + 50 * MINUTE)
+    change(ticket, NOON + HOUR, priority=1)
+
+    again = clock(ticket, "resolution", 2)
+    assert (again.started_at, again.due_at) == (NOON, NOON + 90 * MINUTE)
+    assert again.level == 1  # who was warned is not warned again
+    assert Ticket.objects.get(pk=ticket.pk).due_at == again.due_at
+    move(ticket, Status.RESOLVED, NOON + 80 * MINUTE)
+    assert clock(ticket, "resolution", 2).counted == 50 * MINUTE
+    [reading] = [r for r in clock_readings(ticket, NOON) if r.clock.cycle == 2]
+    assert reading.elapsed == 50 * MINUTE
+
+
+def test_a_promise_that_comes_back_while_on_hold_is_on_hold() -> None:
+    publish_policy(tiers={"standard": {"P1": {"resolution": 60}, "P3": {"first_response": 600}}})
+    ticket = make_ticket(priority=1)
+    change(ticket, NOON + 10 * MINUTE, priority=3)
+    move(ticket, Status.ON_HOLD, NOON + 20 * MINUTE)
+
+    change(ticket, NOON + 30 * MINUTE, priority=1)
+    assert clock(ticket, "resolution", 2).counted == 20 * MINUTE
+
+    move(ticket, Status.OPEN, NOON + 50 * MINUTE)
+    assert clock(ticket, "resolution", 2).due_at == NOON + 90 * MINUTE
+
+
+def test_a_promise_that_comes_later_is_measured_with_the_pauses_that_others_had() -> None:
+    publish_policy(
+        tiers={"standard": {"P1": {"resolution": 60}, "P3": {"first_response": 600}}},
+    )
+    ticket = make_ticket(priority=3)
+    move(ticket, Status.ON_HOLD, NOON + 10 * MINUTE)
+    move(ticket, Status.OPEN, NOON + 30 * MINUTE)
+
+    change(ticket, NOON + 40 * MINUTE, priority=1)
+
+    assert clock(ticket, "resolution").due_at == NOON + 80 * MINUTE
+
+
+def test_what_was_cancelled_with_its_ticket_does_not_come_back() -> None:
+    ticket = make_ticket(priority=3)
+    move(ticket, Status.CANCELLED, NOON + 10 * MINUTE)
+    move(ticket, Status.OPEN, NOON + 20 * MINUTE)
+
+    change(ticket, NOON + 30 * MINUTE, priority=1)
+
+    live = SlaClock.objects.filter(ticket=ticket, state=ClockState.RUNNING)
+    assert list(live.values_list("metric", "cycle")) == [("resolution", 2)]
 
 
 def test_another_calendar_recounts_what_was_counted() -> None:

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from sla import outgoing, subscriptions
 from sla.models import Channel, ClockEvent, DeliveryAttempt, Escalation, Notification, SlaClock
 from sla.retrying import Result, Verdict
-from sla.services import delivery, sending
+from sla.services import delivery, sending, sweeping
 from sla.services.channels import (
     change_channel,
     create_channel,
@@ -24,7 +24,6 @@ from sla.services.channels import (
     send_test,
 )
 from sla.services.delivery import deliver, record
-from sla.services.outbox import announce_opened
 from sla.services.sweeping import requeue_stale_notifications
 from tests.factories import make_ticket
 from tests.sla.alerts import due_now, make_channel, tell
@@ -410,7 +409,6 @@ def test_a_message_that_fails_again_and_again_holds_its_ticket_up_no_longer() ->
     with receiver() as there:
         channel = make_channel(address=there.url, events=["ticket.created"])
         ticket = make_ticket()
-        announce_opened(tickets=[ticket])
         Notification.objects.update(
             state="retrying", attempts=9, next_attempt_at=Now() + timedelta(hours=1)
         )
@@ -452,8 +450,10 @@ def test_a_worker_that_lost_its_lease_records_nothing() -> None:
 
 
 def test_the_sweep_nudges_channels_that_have_something_due_and_no_others(
-    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    nudged: list[int] = []
+    monkeypatch.setattr(sweeping, "enqueue_each", lambda name, ids: nudged.extend(ids))
     waiting, resting = make_channel("waiting"), make_channel("resting")
     make_channel("empty")
     tell(waiting)
@@ -461,6 +461,7 @@ def test_the_sweep_nudges_channels_that_have_something_due_and_no_others(
     Channel.objects.filter(pk=resting.pk).update(next_attempt_at=Now() + timedelta(minutes=1))
 
     assert requeue_stale_notifications() == 1
+    assert nudged == [waiting.pk]
 
 
 def test_a_message_is_sent_again_under_its_old_id() -> None:

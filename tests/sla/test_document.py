@@ -1,6 +1,6 @@
 """Policies as data: what is written is read again, and what cannot be is refused."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -119,6 +119,13 @@ def test_hours_that_cannot_be_are_refused_with_the_reason(hours: Any, words: str
 def test_a_day_that_is_none_is_refused(day: str) -> None:
     with pytest.raises(ValidationError, match="is not a day"):
         Holiday(date=day)
+
+
+def test_a_calendar_that_never_opens_is_refused() -> None:
+    days = [Holiday(date=str(date(2025, 1, 1) + timedelta(n))[5:]) for n in range(365)]
+    assert Calendar(holidays=days[1:])
+    with pytest.raises(ValidationError, match="it would never open"):
+        Calendar(holidays=days)
 
 
 def test_a_text_with_a_nul_character_is_refused_before_the_database_would() -> None:

@@ -17,7 +17,6 @@ from tests.sla.alerts import make_alert, make_channel
 from tickets.models import Department, EventKind, SupportGroup, Ticket
 from tickets.services import change_tickets
 from tickets.services.recording import NewEvent
-from tickets.signals import tickets_changed
 
 pytestmark = pytest.mark.django_db
 OWNER = UUID("6a1f4f52-0b5f-4c5b-9a3f-0d7d8d8f0001")
@@ -305,18 +304,24 @@ def test_a_real_change_is_told_with_old_and_new_values() -> None:
     assert data["actor"] == "ana"
 
 
+def test_a_change_that_brings_another_one_about_is_told_beside_that_one() -> None:
+    make_channel(events=["ticket.updated"])
+    ticket = make_ticket(impact=2, urgency=2)
+
+    change_tickets(ids=[ticket.pk], values={"impact": 1}, actor="ana", now=NOON)
+
+    told_of = [n.payload["data"] for n in Notification.objects.order_by("pk")]
+    assert sorted((data["actor"], *data["changes"]) for data in told_of) == [
+        ("ana", "impact"),
+        ("triage", "priority"),
+    ]
+
+
 def test_what_triage_decides_is_told_whole(triage_all: Any) -> None:
     make_channel(events=["ticket.triaged"], owner_id=OWNER)
     ticket = make_ticket(title="VPN down for the whole office", owner_id=OWNER, external_id="X-1")
 
-    def changed(sender: Any, *, events: Any, **_: Any) -> None:
-        announce_changes(events=events)
-
-    tickets_changed.connect(changed)
-    try:
-        triage_all()
-    finally:
-        tickets_changed.disconnect(changed)
+    triage_all()
 
     told_of = Notification.objects.get(ticket=ticket).payload["data"]
     ticket.refresh_from_db()

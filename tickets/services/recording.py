@@ -171,15 +171,13 @@ def insert_events(events: Iterable[NewEvent]) -> None:
 
 def lock(ids: Iterable[int]) -> list[Ticket]:
     """Read and lock tickets in the order of their ids, so that two callers never wait for each other."""
-    tickets = Ticket.objects.filter(pk__in=ids).select_related(
-        "category", "department", "group", "assignee"
-    )
+    tickets = Ticket.objects.filter(pk__in=ids).with_names()
     return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
 
 
 def lock_free(ids: Iterable[int]) -> list[Ticket]:
     """Like `lock`, but leave out tickets that somebody else holds: never wait."""
-    tickets = Ticket.objects.filter(pk__in=ids).select_related("department", "group", "assignee")
+    tickets = Ticket.objects.filter(pk__in=ids).with_names()
     return list(
         tickets.order_by("pk").select_for_update(of=("self",), no_key=True, skip_locked=True)
     )
