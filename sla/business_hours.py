@@ -16,6 +16,7 @@ NOTHING: Final = timedelta(0)
 _DAY: Final = timedelta(days=1)
 #: A calendar that is closed for so long on end will not open: its holidays cover everything.
 _GIVE_UP_DAYS: Final = 3660
+MOST_YEARS: Final = timedelta(days=_GIVE_UP_DAYS)
 CLOSED: Final = "closed"
 
 
@@ -75,6 +76,16 @@ class BusinessHours:
                 return begins + amount
             amount -= closes - begins
         raise AssertionError("without `until`, parts end only by NeverOpen")
+
+    def fits(self, amount: timedelta, start: datetime) -> bool:
+        """Whether `amount` passes within ten years of `start`: else every ticket's deadline would take seconds."""
+        week = sum(end - begin for slots in self._weekly for begin, end in slots)
+        if amount * (7 * 1440) > MOST_YEARS * week:
+            return False
+        try:
+            return self.add(start, amount) <= start + 2 * MOST_YEARS
+        except NeverOpen:
+            return False
 
     def stretches(self, start: datetime, end: datetime) -> Iterator[Stretch]:
         """Cut the time from `start` to `end` into open and closed stretches, in order, without a gap."""
@@ -164,6 +175,11 @@ class BusinessHours:
         from holidays import country_holidays
 
         country, part = self.calendar.country, self.calendar.subdivision or None
-        # In the country's own language: otherwise the process' locale would decide.
-        language = country_holidays(country, subdiv=part).default_language
+        try:
+            # In the country's own language: otherwise the process' locale would decide.
+            language = country_holidays(country, subdiv=part).default_language
+        except (
+            NotImplementedError
+        ):  # `holidays` knew it when the calendar was saved; /health says so
+            return {}
         return dict(country_holidays(country, subdiv=part, years=year, language=language))

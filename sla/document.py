@@ -166,6 +166,16 @@ class PolicyTerms(Part):
             )
         return levels
 
+    @property
+    def longest_target(self) -> timedelta:
+        return max(
+            length
+            for rows in self.tiers.values()
+            for targets in rows.values()
+            for length in (targets.first_response, targets.next_update, targets.resolution)
+            if length is not None
+        )
+
     def targets(self, tier: str, priority: int | None) -> Targets | None:
         """The targets for a ticket, or None when this policy has none for its tier.
 

@@ -11,7 +11,7 @@ _PART: Final = re.compile(
     r"(\d+(?:\.\d+)?)\s*(?:(d)(?:ays?)?|(h)(?:rs?|ours?)?|(m)(?:ins?|inutes?)?|(s)(?:ecs?|econds?)?)(?![a-z])\s*",
     re.IGNORECASE,
 )
-LONGEST: Final = timedelta(days=3650)
+LONGEST: Final = timedelta(days=366)
 
 
 def parse_duration(value: Any) -> timedelta:
@@ -39,7 +39,7 @@ def parse_duration(value: Any) -> timedelta:
     if length <= LONGEST:
         length = timedelta(seconds=round(length.total_seconds()))
     if not timedelta(0) < length <= LONGEST:
-        raise ValueError(f"{shown} must be at least a second and at most ten years.")
+        raise ValueError(f"{shown} must be at least a second and at most a year.")
     return length
 
 

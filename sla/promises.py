@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import structlog
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from sla.business_hours import BusinessHours
 from sla.document import PolicyDocument, Targets
+from sla.durations import show_duration
 from sla.models import SlaPolicy, SlaPolicyVersion
 
 log = structlog.get_logger("sla.promises")
@@ -107,13 +109,29 @@ def _newest() -> list[Promise]:
     )
     ordered = sorted(rows, key=lambda v: (v.policy.is_default, v.policy.position, v.policy_id))
     found = []
-    for row in ordered:
+    for row in ordered:  # one policy must not stop the intake of tickets
         try:
-            found.append(ready(row, row.policy.name))
-            _versions[row.pk] = found[-1]
-        except ValidationError as error:  # one policy must not stop the intake of tickets
+            promise = ready(row, row.policy.name)
+        except ValidationError as error:
             log.error("policy cannot be read", policy=row.policy.name, error=str(error)[:500])
+            continue
+        if problem := unreachable(promise.document):
+            log.error("policy cannot be kept", policy=row.policy.name, error=problem)
+            continue
+        found.append(promise)
+        _versions[row.pk] = promise
     return found
+
+
+def unreachable(document: PolicyDocument) -> str:
+    """What is wrong when a target takes more than ten years on the policy's calendar; "" when none does."""
+    longest = document.longest_target
+    if BusinessHours(document.calendar).fits(longest, datetime.now(UTC)):
+        return ""
+    return (
+        f"{show_duration(longest)} take more than ten years on the calendar"
+        f" {document.calendar.name!r}. Use a shorter target or longer hours."
+    )
 
 
 def _read_stamp() -> str:

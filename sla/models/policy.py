@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from sla.calendars import STORED
 from sla.document import Calendar, PolicyDocument
 
 
@@ -40,7 +41,8 @@ class BusinessCalendar(models.Model):
     def document(self) -> Calendar:
         """The calendar as policies' versions hold it."""
         names = ("name", "time_zone", "hours", "country", "subdivision", "holidays")
-        return Calendar.model_validate({name: getattr(self, name) for name in names})
+        values = {name: getattr(self, name) for name in names}
+        return Calendar.model_validate(values, context=STORED)
 
 
 class SlaPolicy(models.Model):
@@ -88,4 +90,4 @@ class SlaPolicyVersion(models.Model):
 
     def read(self) -> PolicyDocument:
         document: Any = self.document
-        return PolicyDocument.model_validate(document)
+        return PolicyDocument.model_validate(document, context=STORED)

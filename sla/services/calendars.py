@@ -123,7 +123,10 @@ def with_holidays(calendar: Calendar, text: str) -> tuple[Calendar, Imported]:
 
 
 def _entry(catalog: Catalog, calendar_id: int) -> CalendarEntry:
-    return next(entry for entry in catalog.calendars if entry.pk == calendar_id)
+    for entry in catalog.calendars:
+        if entry.pk == calendar_id:
+            return entry
+    raise WrongFields({"name": ["The calendar was deleted meanwhile."]})
 
 
 def _refuse_kept(entry: CalendarEntry) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -52,7 +53,7 @@ def _check_safely(end: float) -> Checked:
     try:
         return check_chunk(limit=CHUNK)
     except Exception as error:
-        if _cut_off():
+        if _cut_off(error):
             raise  # the next tick goes on
         log.warning("a chunk of clocks failed; one by one", error=type(error).__name__)
     # One clock spoils the work for all: take them alone, so that only that one is set aside.
@@ -64,15 +65,16 @@ def _check_safely(end: float) -> Checked:
         try:
             reached += check_chunk(limit=1, only=[pk]).reached
         except Exception as error:
-            if _cut_off():
+            if _cut_off(error):
                 raise
             _set_aside([(pk, f"{type(error).__name__}: {error}")])
     return Checked(found, reached)
 
 
-def _cut_off() -> bool:
-    """Whether the database threw us out or went away: then no clock is to blame."""
-    return connection.connection is None or connection.connection.closed
+def _cut_off(error: Exception) -> bool:
+    """Whether the time is up, or the database threw us out or went away: then no clock is to blame."""
+    lost = connection.connection is None or connection.connection.closed
+    return lost or isinstance(error, SoftTimeLimitExceeded)
 
 
 @transaction.atomic(durable=True)
@@ -89,6 +91,8 @@ def check_chunk(*, limit: int, only: Sequence[int] | None = None) -> Checked:
     for clock in mine:
         try:
             found = look_at(clock, tickets[clock.ticket_id], now)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:  # the other clocks' escalations stand
             broken.append((clock.pk, f"{type(error).__name__}: {error}"))
             continue

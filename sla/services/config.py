@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from sla.catalog import Catalog, Change, differences
 from sla.configfile import FileConfig, read_config
+from sla.document import PolicyDocument
 from sla.filewatch import FileWatch, Look, look_at
 from sla.models import ConfigFile
-from sla.problems import Problem, under
+from sla.problems import Problem, problems_of, under
+from sla.promises import unreachable
 from sla.services.planning import Plan, moves_calendar, plan, sentences
 from sla.services.retargeting import move_open_clocks
 from sla.services.storing import KnownNames, in_force, lock_catalog, read_catalog, store
@@ -181,6 +183,16 @@ def config_findings() -> list[str]:
     except ValidationError as error:
         return [*findings, f"A stored policy cannot be read: {error.errors()[0]['msg']}."]
     for entry in entries:
-        for _, message in known.problems(entry.document):
+        for _, message in (*known.problems(entry.document), *_dropped(entry.document)):
             findings.append(f"Policy {entry.name!r}: {message}")
     return findings
+
+
+def _dropped(document: PolicyDocument) -> list[Problem]:
+    """What was right when it was saved and is no more, or never was."""
+    try:
+        PolicyDocument.model_validate(document.canonical())
+    except ValidationError as error:
+        return problems_of(error, {})
+    problem = unreachable(document)
+    return [(("tiers",), problem)] if problem else []

@@ -13,6 +13,7 @@ from sla.catalog import FILE, Catalog, PolicyEntry
 from sla.document import PolicyDocument
 from sla.models import SlaPolicyVersion
 from sla.problems import Problem, by_field, problems_of
+from sla.promises import unreachable
 from sla.services.retargeting import move_open_clocks
 from sla.services.storing import (
     KnownNames,
@@ -157,6 +158,8 @@ def with_policy(
     known = entry.version and document == entry.document
     if not known and (problems := KnownNames().problems(document)):
         raise WrongFields(by_field(problems, "document"))
+    if not known and (problem := unreachable(document)):
+        raise WrongFields({"document.tiers": [problem]})
     return catalog.put_policy(
         replace(
             entry,

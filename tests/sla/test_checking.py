@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -332,11 +333,26 @@ def test_a_database_that_goes_away_is_no_clocks_fault(monkeypatch: pytest.Monkey
         raise next(failures)
 
     monkeypatch.setattr(checking, "check_chunk", fail)
-    monkeypatch.setattr(checking, "_cut_off", lambda: next(cut_off))
+    monkeypatch.setattr(checking, "_cut_off", lambda _: next(cut_off))
 
     with pytest.raises(OperationalError):
         check_clocks()
     assert SlaClock.objects.get(ticket=ticket).failures == 0
+
+
+def test_a_task_whose_time_is_up_blames_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sla.services import checking
+
+    opened(35 * MINUTE)
+
+    def slow(*args: Any) -> Any:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(checking, "look_at", slow)
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        check_clocks()
+    assert set(SlaClock.objects.values_list("failures", flat=True)) == {0}
 
 
 def test_a_clock_is_whole_again_after_a_good_check() -> None:
