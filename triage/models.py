@@ -199,8 +199,11 @@ class TriageAttempt(models.Model):
 class TriageDecision(models.Model):
     """What triage decided about a ticket, and why. Immutable: the database refuses updates."""
 
-    job = models.OneToOneField(TriageJob, on_delete=models.CASCADE, related_name="decision")
-    ticket = models.ForeignKey(  # not checked by the database: ADR 0016
+    # Keys that the database does not check: ADR 0016.
+    job = models.OneToOneField(
+        TriageJob, models.CASCADE, related_name="decision", db_constraint=False
+    )
+    ticket = models.ForeignKey(
         Ticket, models.CASCADE, related_name="decisions", db_index=False, db_constraint=False
     )
     category = models.CharField(max_length=50)

@@ -1,7 +1,7 @@
 """Sending work to the workers: after the commit, without ever making the caller wait.
 
 A message only says "look at these rows". `enqueue` hands ids to a background thread that gathers what
-other requests add meanwhile and publishes one message per 100 ids, so one message serves many tickets when there
+other requests add meanwhile and publishes one message per 200 ids, so one message serves many tickets when there
 are many, and a lone ticket hardly waits. If the broker is away, the circuit breaker drops messages for a few
 seconds instead of blocking anybody; the sweep of the rows (`workers.leases`) sends them again.
 """
@@ -23,7 +23,7 @@ from workers.context import HEADER, current_request_id
 
 log = structlog.get_logger("workers.dispatch")
 
-CHUNK: Final = 100  # ids in one message
+CHUNK: Final = 200  # ids in one message
 LEAD_SECONDS: Final = (
     0.01  # before a message after a quiet time: the request that woke us answers first
 )

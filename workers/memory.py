@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from celery.signals import worker_process_init
 
-#: New objects before the youngest are looked through. A chunk of 100 tickets makes more than Python's 700.
+#: New objects before the youngest are looked through. A chunk of tickets makes more than Python's 700.
 YOUNG: Final = 20_000
 
 

@@ -34,8 +34,9 @@ def insert_rows(
     rows: Sequence[dict[str, Any]],
     *,
     computed: Mapping[str, str] | None = None,
+    returning: bool = False,
 ) -> list[int]:
-    """Insert `rows`, which all name the same columns, in one statement; return their new ids in order.
+    """Insert `rows`, which all name the same columns, in one statement; return their ids in order if `returning`.
 
     Names are the database's columns (`category_id`). `computed` gives columns an SQL expression of ours, such as
     `now()`, which may use what the row gives. Columns that are not named get the database's default.
@@ -50,10 +51,11 @@ def insert_rows(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO {table} ({columns})
-                SELECT {values} FROM json_populate_recordset(NULL::{table}, %s::json) RETURNING id""",
+                SELECT {values} FROM json_populate_recordset(NULL::{table}, %s::json)
+                {"RETURNING id" if returning else ""}""",
             [_json(rows)],
         )
-        return [pk for (pk,) in cursor.fetchall()]
+        return [pk for (pk,) in cursor.fetchall()] if returning else []
 
 
 def update_rows(

@@ -175,7 +175,7 @@ def _insert(rows: Sequence[dict[str, Any]]) -> list[int]:
         return []
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FEED_LOCK])
-    return insert_rows(Escalation, rows)
+    return insert_rows(Escalation, rows, returning=True)
 
 
 def _escalations(ids: Sequence[int], rows: Sequence[dict[str, Any]]) -> list[Escalation]:

@@ -51,8 +51,9 @@ def read_clocks(ticket_ids: Sequence[int]) -> dict[int, list[SlaClock]]:
                  WHERE ticket_id = ANY(%s) ORDER BY id""",
             [list(ticket_ids)],
         )
+        database = connection.alias  # looked up once: it is a thread's own
         for row in cursor.fetchall():
-            clock = SlaClock.from_db(connection.alias, _READ, row)
+            clock = SlaClock.from_db(database, _READ, row)
             found[clock.ticket_id].append(clock)
     return found
 
@@ -92,6 +93,7 @@ def write_clocks(clocks: Iterable[SlaClock], entered: Sequence[Entered]) -> None
         SlaClock,
         [row_of(clock) for clock in new],
         computed={"next_check_at": _NOT_IN_THE_PAST.format("")},
+        returning=True,
     )
     for clock, pk in zip(new, ids, strict=True):
         clock.pk = pk

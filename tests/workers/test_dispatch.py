@@ -44,12 +44,12 @@ def test_what_gathers_meanwhile_goes_in_one_message(sent: Sent) -> None:
     assert "r59" in sent[-1]["request_ids"].split(",")
 
 
-def test_no_message_carries_more_than_a_hundred_ids(sent: Sent) -> None:
+def test_no_message_carries_more_than_two_hundred_ids(sent: Sent) -> None:
     publisher = dispatch.Publisher()
-    publisher.put("a.task", list(range(250)), "r")
+    publisher.put("a.task", list(range(450)), "r")
 
     publisher.flush()
-    assert sorted(len(message["ids"]) for message in sent) == [50, 100, 100]
+    assert sorted(len(message["ids"]) for message in sent) == [50, 200, 200]
 
 
 def test_rows_that_may_harm_their_neighbours_travel_alone(sent: Sent) -> None:

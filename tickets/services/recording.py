@@ -192,7 +192,8 @@ def lock_columns(ids: Sequence[int], columns: Sequence[str]) -> list[Ticket]:
                  WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE""",
             [list(ids)],
         )
-        return [Ticket.from_db(connection.alias, names, row) for row in cursor.fetchall()]
+        database = connection.alias
+        return [Ticket.from_db(database, names, row) for row in cursor.fetchall()]
 
 
 _WEIGHED: Final = "setweight(to_tsvector(%(config)s, {}), '{}')".format

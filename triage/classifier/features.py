@@ -92,7 +92,7 @@ def vectorize(
     indices: list[int] = []
     indptr = [0]
     for features in documents:
-        indices += [index for name in features if (index := lookup(name)) is not None]
+        indices += [index for index in map(lookup, features) if index is not None]
         indptr.append(len(indices))
     ones = np.ones(len(indices), dtype=np.float32)
     columns = np.array(indices, dtype=np.int32)

@@ -45,6 +45,7 @@ def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = Non
         TriageJob,
         [{**row, "ticket_id": ticket.pk} for ticket in tickets],
         computed={"nudge_at": f"now() + make_interval(secs => {settings.NUDGE_SECONDS:d})"},
+        returning=True,
     )
     enqueue(TaskName.TRIAGE_RUN_JOBS, ids)
     return ids
