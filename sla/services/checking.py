@@ -101,7 +101,7 @@ def check_chunk(*, limit: int, only: Sequence[int] | None = None) -> Checked:
             entered.append(Entered(clock, ClockKind.BREACH, clock.breached_at, ACTOR, details))
         reached += found.reached
         checked.append(clock)
-    write_clocks(checked, entered)
+    write_clocks(checked, entered, checked=True)
     if broken:
         _postpone(broken)
     acted = escalate(reached=reached, checked=checked, tickets=tickets, now=now)

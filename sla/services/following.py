@@ -61,7 +61,8 @@ class Follower:
                 for name, (old, new) in event.changes.items()
                 if name in MEASURES
             )
-            self.retarget(event.at, event.actor, why)
+            ranked = event.changes.get("priority", (0,))[0] is None
+            self.retarget(event.at, event.actor, why, ranked=ranked)
         if "status" in event.changes:
             old, new = event.changes["status"]
             self._moved(Status(old), Status(new), event)
@@ -69,8 +70,12 @@ class Follower:
         if event.kind == EventKind.COMMENTED and said["public"][1] and "from_requester" not in said:
             self._answered(event)
 
-    def retarget(self, at: datetime, actor: str, why: str) -> None:
-        """Measure what lives by what is promised to such a ticket now, keeping what was counted and all pauses."""
+    def retarget(self, at: datetime, actor: str, why: str, *, ranked: bool = False) -> None:
+        """Measure what lives by what is promised to such a ticket now, keeping what was counted and all pauses.
+
+        `ranked`: it had no priority before. Then a clock of which nobody has heard yet gets its first real target,
+        which is no news for its ledger.
+        """
         held = self._held()
         targets = held[1] if held else Targets()
         for clock in self._live():
@@ -78,13 +83,17 @@ class Follower:
             if held is None or target is None:
                 self._stop(clock, at, actor, f"No target any more: {why}", cancelled=True)
             elif target != clock.target or held[0].version != clock.version_id:
+                before, silent = clock.target, ranked and not (clock.level or clock.breached_at)
+                clockwork.retarget(clock, held[0], target, self.pauses.get(id(clock), ()), at)
+                if silent:
+                    self.changed.append(clock)
+                    continue
                 details = {
-                    "from": show_duration(clock.target),
+                    "from": show_duration(before),
                     "to": show_duration(target),
                     "why": why,
                     "policy": held[0].policy,
                 }
-                clockwork.retarget(clock, held[0], target, self.pauses.get(id(clock), ()), at)
                 self._enter(clock, ClockKind.RETARGET, at, actor, details)
         if held is None or CATEGORY[self._status()] is Category.RESOLVED:
             return

@@ -72,12 +72,17 @@ def read_due(limit: int, only: Sequence[int] | None) -> tuple[datetime, list[Sla
     return (rows[0][0] if rows else datetime.now(UTC)), clocks
 
 
-def write_clocks(clocks: Iterable[SlaClock], entered: Sequence[Entered]) -> None:
-    """Write changed and new clocks, each once, and their ledgers' new lines."""
+def write_clocks(
+    clocks: Iterable[SlaClock], entered: Sequence[Entered], *, checked: bool = False
+) -> None:
+    """Write changed and new clocks, each once, and their ledgers' new lines.
+
+    `checked`: they may have reached levels, of which the ledger says nothing.
+    """
     distinct = list({id(clock): clock for clock in clocks}.values())
     old = [clock for clock in distinct if clock.id is not None]
     new = [clock for clock in distinct if clock.id is None]
-    lightly = all(entry.kind == ClockKind.RETARGET for entry in entered) and bool(entered)
+    lightly = not checked and all(entry.kind == ClockKind.RETARGET for entry in entered)
     names = _RETARGETED if lightly else _MOVING
     update_rows(
         SlaClock,

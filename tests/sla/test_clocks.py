@@ -265,6 +265,26 @@ def test_a_higher_priority_is_counted_from_the_beginning() -> None:
     assert entry.details["why"] == "priority P4 → P2"
 
 
+def test_a_first_ranking_gives_the_first_real_target_and_no_line_in_the_ledger() -> None:
+    ticket = make_ticket()
+
+    change(ticket, NOON + MINUTE, priority=2)
+
+    assert clock(ticket, "resolution").due_at == NOON + 8 * HOUR
+    assert not ClockEvent.objects.exists()
+
+
+def test_a_first_ranking_after_somebody_was_told_is_a_line_in_the_ledger() -> None:
+    ticket = make_ticket()
+    SlaClock.objects.filter(ticket=ticket, metric="resolution").update(level=1)
+
+    change(ticket, NOON + MINUTE, priority=2)
+
+    [entry] = ClockEvent.objects.all()
+    assert (entry.kind, entry.clock.metric) == ("retarget", "resolution")
+    assert entry.details["why"] == "priority not set → P2"
+
+
 def test_a_change_of_tier_or_department_asks_for_other_targets() -> None:
     publish_policy("Gold", position=0, tiers={"gold": {"P3": {"resolution": 60}}})
     publish_policy(
