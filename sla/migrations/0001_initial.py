@@ -170,7 +170,7 @@ class Migration(migrations.Migration):
                 ('next_check_at', models.DateTimeField(help_text='When something falls due', null=True)),
                 ('error', models.TextField(blank=True, db_default='', default='')),
                 ('failures', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('ticket', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='clocks', to='tickets.ticket')),
+                ('ticket', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='clocks', to='tickets.ticket')),
             ],
             options={
                 'verbose_name': 'SLA clock',

@@ -22,16 +22,15 @@ class SlaClock(LightlyRead):
 
     A clock that is overdue still runs, with `breached_at` set; `breached` is how it ends. `due_at` is there
     while it runs and after it ended; a paused clock has none. What was counted before `running_since` is in
-    `counted`. The database does not check its keys (ADR 0016).
+    `counted`.
     """
 
-    ticket = models.ForeignKey(
-        Ticket, models.CASCADE, related_name="clocks", db_index=False, db_constraint=False
-    )
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="clocks", db_index=False)
     metric = models.CharField(
         max_length=14, choices=[(m.value, m.value.replace("_", " ").capitalize()) for m in Metric]
     )
     cycle = models.PositiveSmallIntegerField(default=1)
+    # Versions are never deleted: not checked by the database (ADR 0016).
     version = models.ForeignKey(
         SlaPolicyVersion, models.PROTECT, db_index=False, db_constraint=False
     )

@@ -207,7 +207,10 @@ class Desk:
         for server in (self.postgres, self.valkey):
             if not server.alive():
                 server.restart()
-        self.sql("TRUNCATE tickets_ticket, workers_deadletter CASCADE")
+        self.sql(
+            """TRUNCATE tickets_ticket, tickets_ticketevent, tickets_ticketsearch, sla_clockevent,
+                        triage_triagedecision, workers_deadletter CASCADE"""
+        )
         self.run_redis("FLUSHALL")
 
     def run_redis(self, *command: str) -> Any:
