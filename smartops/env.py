@@ -6,12 +6,13 @@ A wrong value stops the process with the variable's name and what would be right
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, validate
+from environs import Env, ValidationError, validate
 from environs.exceptions import EnvValidationError
 
 from smartops import embedded
@@ -24,6 +25,16 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 
 def positive(most: int) -> validate.Range:
     return validate.Range(min=1, max=most)
+
+
+def without(other: str, is_on: bool) -> Callable[[bool], None]:
+    """A switch that may not be on together with `other`."""
+
+    def check(value: bool) -> None:
+        if value and is_on:
+            raise ValidationError(f"Not together with {other}: set one of them.")
+
+    return check
 
 
 def join_running_stack() -> None:

@@ -15,6 +15,7 @@ from smartops.env import (
     secret,
     service_url,
     var_dir,
+    without,
 )
 from smartops.log import LOGGING as LOGGING
 from smartops.unfold import UNFOLD as UNFOLD
@@ -67,7 +68,9 @@ EMAIL_PORT = env.int("EMAIL_PORT", 25, validate=positive(65_535))
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = optional_secret("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)  # STARTTLS, mostly on port 587
-EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", False)  # TLS from the start, mostly on port 465
+EMAIL_USE_SSL = env.bool(  # TLS from the start, mostly on port 465
+    "EMAIL_USE_SSL", False, validate=without("EMAIL_USE_TLS", EMAIL_USE_TLS)
+)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SmartOps <smartops@localhost>")
 FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600))
