@@ -29,12 +29,12 @@ def test_beats_tick_shows_that_beat_broker_and_worker_live(desk: Desk) -> None:
 def test_a_worker_keeps_its_database_connections(desk: Desk) -> None:
     desk.start()
     for _ in range(4):  # both processes of the worker have worked
-        desk.open(120)
+        desk.open(600)  # three messages
         desk.wait_until_triaged()
     links = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     before = {pid for (pid,) in desk.sql(links)}
     for _ in range(4):
-        desk.open(120)
+        desk.open(600)  # three messages
         desk.wait_until_triaged()
 
     assert {pid for (pid,) in desk.sql(links)} == before
