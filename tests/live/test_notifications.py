@@ -134,13 +134,10 @@ def test_bad_receivers_and_dying_workers_delay_no_good_receiver_and_every_messag
 
 
 def _hurry(desk: Desk, channel: str) -> int:
-    """As if pauses were over and dead workers' leases, too; return how many of its messages have not ended."""
+    """As if pauses were over; return how many of its messages have not ended."""
     desk.sql("UPDATE sla_channel SET next_attempt_at = NULL")
     desk.sql("UPDATE sla_notification SET next_attempt_at = now() WHERE state = 'retrying'")
-    for table in ("sla_channel", "sla_notification"):
-        desk.sql(
-            f"UPDATE {table} SET lease_until = now() WHERE lease_until < now() + interval '75 seconds'"
-        )
+    _end_dead_leases(desk)
     return desk.count(
         """SELECT count(*) FROM sla_notification n JOIN sla_channel c ON c.id = n.channel_id
             WHERE n.state IN ('queued', 'sending', 'retrying') AND c.name = %s""",
@@ -148,8 +145,17 @@ def _hurry(desk: Desk, channel: str) -> int:
     )
 
 
+def _end_dead_leases(desk: Desk) -> None:
+    """Those that nobody has renewed for 15 seconds, which is longer than any attempt takes."""
+    for table in ("sla_channel", "sla_notification"):
+        desk.sql(
+            f"UPDATE {table} SET lease_until = now() WHERE lease_until < now() + interval '75 seconds'"
+        )
+
+
 def _age(desk: Desk) -> int:
     """As if a day had passed for what waits; return how many messages have not ended."""
+    _end_dead_leases(desk)
     desk.sql("UPDATE sla_notification SET give_up_at = now() WHERE state IN ('queued', 'retrying')")
     return desk.count(
         "SELECT count(*) FROM sla_notification WHERE state IN ('queued', 'sending', 'retrying')"
