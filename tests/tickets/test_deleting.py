@@ -21,13 +21,24 @@ from triage.models import TriageDecision
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def _wait_until_somebody_waits() -> None:
+    end = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("The deletion did not wait for the lock.")
+
+
 def _while_somebody_works_on(ticket: Ticket, delete: object) -> None:
     """Hold the ticket's lock, start `delete` in a thread, and only then move the ticket and commit."""
     deleter = threading.Thread(target=delete)  # type: ignore[arg-type]
     with transaction.atomic():
         [locked] = lock([ticket.pk])
         deleter.start()
-        time.sleep(0.5)
+        _wait_until_somebody_waits()
         now = timezone.now()
         move = moved(locked, Status(locked.status), Status.ON_HOLD, now)
         record_changes([move], actor="ada", now=now)
