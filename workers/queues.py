@@ -13,10 +13,13 @@ SLA: Final = "sla"
 TRIAGE: Final = "triage"
 DEFAULT: Final = "default"
 NOTIFY: Final = "notify"
+LLM: Final = "llm"
+REPORTS: Final = "reports"
 
 #: Each with an exchange of its own: queues that share one would each get every message.
 QUEUES: Final = tuple(
-    Queue(name, Exchange(name), routing_key=name) for name in (DEFAULT, SLA, TRIAGE, NOTIFY)
+    Queue(name, Exchange(name), routing_key=name)
+    for name in (DEFAULT, SLA, TRIAGE, NOTIFY, LLM, REPORTS)
 )
 
 #: Task name -> queue. A task that is not named goes to `default`.
@@ -42,4 +45,8 @@ WORKERS: Final = {
     "core": WorkerSpec(queues=(SLA, DEFAULT, TRIAGE), pool="prefork", concurrency=2),
     # Waits for other systems, so threads do; slow receivers cannot keep workers from tickets.
     "io": WorkerSpec(queues=(NOTIFY,), pool="threads", concurrency=8),
+    # A slow language model keeps nobody else waiting.
+    "llm": WorkerSpec(queues=(LLM,), pool="threads", concurrency=4),
+    # Minutes of arithmetic: training, exports.
+    "reports": WorkerSpec(queues=(REPORTS,), pool="prefork", concurrency=1),
 }

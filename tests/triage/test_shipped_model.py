@@ -67,8 +67,8 @@ def test_a_newer_one_replaces_an_older_one_but_not_the_desks_own() -> None:
     assert (row.champion, row.name) == (True, loads(SHIPPED.read_bytes()).name)
 
     examples = [Example(word, "", word) for word in ("vpn", "chair") for _ in range(6)]
-    own = train_classifier(examples=examples, name="own", trained_from="file", use=False)
-    make_champion(model=own)
+    own = train_classifier(examples=examples, name="own", trained_from="file", use=False, by="ada")
+    make_champion(model=own, by="ada")
     row.delete()
     install_shipped()
 

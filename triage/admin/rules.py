@@ -204,5 +204,5 @@ class ClassifierModelAdmin(ModelAdmin):
             self.message_user(request, "Choose exactly one.", messages.ERROR)
             return
         [model] = queryset
-        services.make_champion(model=model)
+        services.make_champion(model=model, by=request.user.get_username())
         self.message_user(request, f"{model} decides from the next tickets on.", messages.SUCCESS)

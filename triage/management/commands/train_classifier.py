@@ -78,7 +78,11 @@ class Command(BaseCommand):
         if ClassifierModel.objects.filter(name=name).exists():
             raise CommandError(f"There is a classifier {name!r} already: choose another --name.")
         model = train_classifier(
-            examples=examples, name=name, trained_from=source, use=not options["keep_old"]
+            examples=examples,
+            name=name,
+            trained_from=source,
+            use=not options["keep_old"],
+            by="train_classifier",
         )
         self._tell(name, model.scores, "kept, not in use" if options["keep_old"] else "in use")
 

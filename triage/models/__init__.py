@@ -1,0 +1,21 @@
+"""How tickets are sorted: rules and routes as data, jobs that run them, and the record of every decision."""
+
+from triage.models.classifiers import ClassifierModel, Field, FieldPolicy, Promotion
+from triage.models.decisions import Correction, TriageDecision
+from triage.models.jobs import TriageAttempt, TriageBatch, TriageJob
+from triage.models.rules import PriorityCell, RoutingRule, Rule
+
+__all__ = [
+    "ClassifierModel",
+    "Correction",
+    "Field",
+    "FieldPolicy",
+    "PriorityCell",
+    "Promotion",
+    "RoutingRule",
+    "Rule",
+    "TriageAttempt",
+    "TriageBatch",
+    "TriageDecision",
+    "TriageJob",
+]
