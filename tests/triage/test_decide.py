@@ -2,8 +2,8 @@
 
 import pytest
 
-from triage.classifier.evaluation import NEVER
 from triage.classifier.model import Prediction
+from triage.classifier.thresholds import NEVER
 from triage.decide import Knowledge, decide
 from triage.evidence import Evidence, Given, examine
 from triage.matrix import DEFAULT, PriorityMatrix

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import beta
 
 from triage.classifier.model import Prediction
+from triage.classifier.thresholds import NEVER, TARGET_PRECISION, safe_threshold
 
-TARGET_PRECISION: Final = 0.95
-#: Probability that the true precision reaches the target, given what was measured.
-ASSURANCE: Final = 0.95
 BINS: Final = 15
-NEVER: Final = 1.01  # a threshold that no confidence reaches
 
 
 @dataclass(frozen=True)
@@ -85,10 +81,13 @@ class Report:
 
 
 def evaluate(
-    predictions: Sequence[Prediction], truth: Sequence[str], *, threshold: float | None = None
+    predictions: Sequence[Prediction],
+    truth: Sequence[str],
+    *,
+    threshold: float | Mapping[str, float] | None = None,
 ) -> Report:
-    """Score `predictions`. The threshold for acting alone is the given one or, without, chosen on these very
-    predictions with a confidence bound: for out-of-fold predictions that is honest."""
+    """Score `predictions`. The threshold for acting alone, one for all or by label, is the given one or, without,
+    chosen on these very predictions with a confidence bound: for out-of-fold predictions that is honest."""
     if threshold is None:
         threshold = safe_threshold(
             [(p.confidence, p.label == t) for p, t in zip(predictions, truth, strict=True)]
@@ -98,8 +97,12 @@ def evaluate(
     labels = tuple(
         _score(label, hits[label], said[label], asked[label]) for label in sorted(asked | said)
     )
+    by_label = threshold if isinstance(threshold, Mapping) else {}
+    least = threshold if isinstance(threshold, float) else min(by_label.values(), default=NEVER)
     alone = [
-        p.label == t for p, t in zip(predictions, truth, strict=True) if p.confidence >= threshold
+        p.label == t
+        for p, t in zip(predictions, truth, strict=True)
+        if p.confidence >= by_label.get(p.label, least)
     ]
     wrong = Counter((t, p.label) for p, t in zip(predictions, truth, strict=True) if p.label != t)
     return Report(
@@ -107,7 +110,7 @@ def evaluate(
         accuracy=hits.total() / max(len(truth), 1),
         macro_f1=float(np.mean([score.f1 for score in labels if score.support])),
         calibration_error=_calibration_error(predictions, truth),
-        threshold=threshold,
+        threshold=least,
         automatic=len(alone) / max(len(truth), 1),
         automatic_precision=sum(alone) / len(alone) if alone else None,
         confusions=tuple((t, g, n) for (t, g), n in wrong.most_common(8)),
@@ -132,39 +135,15 @@ def _calibration_error(predictions: Sequence[Prediction], truth: Sequence[str]) 
     return float(sum(gaps) / max(len(confidence), 1))
 
 
-def safe_threshold(
-    outcomes: Sequence[tuple[float, bool]], *, target: float = TARGET_PRECISION
-) -> float:
-    """Return the lowest confidence at and above which predictions are right often enough, else NEVER.
-
-    Often enough: the Clopper-Pearson lower bound of their precision (95 % one-sided) reaches `target`.
-    """
-    ordered = sorted(outcomes, reverse=True)
-    confidence = np.array([c for c, _ in ordered])
-    right = np.cumsum([ok for _, ok in ordered])
-    count = np.arange(1, len(ordered) + 1)
-    if not len(ordered):
-        return NEVER
-    bound = np.where(right > 0, beta.ppf(1 - ASSURANCE, right, count - right + 1), 0.0)
-    last_of_ties = np.append(confidence[1:] < confidence[:-1], True)
-    good = np.flatnonzero((bound >= target) & last_of_ties)
-    return float(confidence[good[-1]]) if len(good) else NEVER
-
-
-def thresholds(predictions: Sequence[Prediction], truth: Sequence[str]) -> Mapping[str, float]:
-    """Return the confidence from which each label may be acted on alone.
-
-    One threshold for all, because a bound needs many predictions; a label that is clearly worse than the target
-    above it gets its own.
-    """
-    outcomes = [
-        (p.label, p.confidence, p.label == t) for p, t in zip(predictions, truth, strict=True)
-    ]
-    common = safe_threshold([(confidence, right) for _, confidence, right in outcomes])
-    found = {}
-    for label in sorted(set(truth) | {p.label for p in predictions}):
-        mine = [(confidence, right) for name, confidence, right in outcomes if name == label]
-        alone = [right for confidence, right in mine if confidence >= common]
-        worse = len(alone) >= 20 and sum(alone) / len(alone) < TARGET_PRECISION
-        found[label] = max(common, safe_threshold(mine)) if worse else common
-    return found
+def as_table(reports: Mapping[str, Report]) -> str:
+    """Return one table that compares engines, by their names."""
+    width = max(len("engine"), *(len(name) for name in reports))
+    lines = [f"{'engine':{width}}  macro-F1  accuracy  calibration  automatic  right of these"]
+    for name, report in reports.items():
+        reached = report.automatic_precision
+        lines.append(
+            f"{name:{width}}  {report.macro_f1:8.3f}  {report.accuracy:8.3f}  "
+            f"{report.calibration_error:11.3f}  {report.automatic:9.1%}  "
+            f"{'–' if reached is None else format(reached, '.1%'):>14}"
+        )
+    return "\n".join(lines)

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -23,9 +24,13 @@ _HEX: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,}")
 
 @dataclass(frozen=True)
 class Example:
+    """A labelled ticket. `at`: when the label was confirmed; `weight`: how much it counts among the others."""
+
     title: str
     description: str
     label: str
+    at: datetime | None = None
+    weight: float = 1.0
 
     @property
     def text(self) -> TextIn:

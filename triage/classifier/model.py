@@ -9,6 +9,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from triage.classifier.features import TextIn, all_tokens, vectorize
+from triage.classifier.thresholds import (
+    NEVER,
+    OUTCOME,
+    TARGET_PRECISION,
+    CurvePoint,
+    curve_of,
+    thresholds_of,
+)
 
 TOP: Final = 3
 WORDS: Final = 5
@@ -42,6 +50,9 @@ class TrainedModel:
     auto_thresholds: Mapping[str, float]  # label -> confidence from which it is right often enough
     rule_weight: float = 0.0  # of the rules beside it (`triage.pool`); thresholds hold for both
     scores: Mapping[str, Any] = field(default_factory=dict)
+    #: What came of predictions on tickets that were not learnt from; empty in models from before they were kept.
+    outcomes: NDArray[Any] = field(default_factory=lambda: np.zeros(0, dtype=OUTCOME))
+    _thresholds: dict[float, Mapping[str, float]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_names", list(self.vocabulary))
@@ -65,6 +76,25 @@ class TrainedModel:
             known = dict(zip(self.labels, everything[row], strict=True))
             found.append(Prediction(*top[0], top, words, known))
         return found
+
+    def thresholds(self, target: float = TARGET_PRECISION) -> Mapping[str, float]:
+        """Return the confidence from which each label is right in at least `target` of cases, with a bound."""
+        if target not in self._thresholds:
+            self._thresholds[target] = self._thresholds_for(target)
+        return self._thresholds[target]
+
+    def _thresholds_for(self, target: float) -> Mapping[str, float]:
+        if target == TARGET_PRECISION:
+            return self.auto_thresholds
+        if len(self.outcomes):
+            return thresholds_of(self.outcomes, self.labels, target=target)
+        # An older model knows one answer: it is safe for lower targets, and unknown for higher ones.
+        safe = target < TARGET_PRECISION
+        return self.auto_thresholds if safe else dict.fromkeys(self.labels, NEVER)
+
+    def curve(self) -> list[CurvePoint]:
+        """Return, for target precisions from 70 % to 99 %, what was reached and what share is done alone."""
+        return curve_of(self.outcomes, self.labels)
 
     def _pulls(self, features: csr_matrix, best: NDArray[Any]) -> NDArray[np.float32]:
         """How much each word of each text speaks for the likeliest label against the runner-up."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triage.classifier.model import TrainedModel
+from triage.classifier.thresholds import OUTCOME
 
 FORMAT: Final = 1
 #: The model that comes with the product; `make model` writes it.
@@ -35,6 +37,9 @@ def dumps(model: TrainedModel) -> bytes:
             allow_pickle=False,
         )
         members[f"{name}.npy"] = buffer.getvalue()
+    buffer = io.BytesIO()
+    np.save(buffer, model.outcomes, allow_pickle=False)
+    members["outcomes.npy"] = buffer.getvalue()
     about = {
         "format": FORMAT,
         "name": model.name,
@@ -79,6 +84,7 @@ def loads(data: bytes) -> TrainedModel:
             auto_thresholds=about["auto_thresholds"],
             rule_weight=float(about.get("rule_weight", 0.0)),  # older ones know none
             scores=about["scores"],
+            outcomes=_outcomes(members),
             **arrays,
         )
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
@@ -90,6 +96,15 @@ def loads(data: bytes) -> TrainedModel:
     ):
         raise ModelUnreadable("Damaged: the arrays do not fit together.")
     return model
+
+
+def _outcomes(members: dict[str, bytes]) -> NDArray[Any]:
+    if "outcomes.npy" not in members:  # older ones keep none
+        return np.zeros(0, dtype=OUTCOME)
+    found: NDArray[Any] = np.load(io.BytesIO(members["outcomes.npy"]), allow_pickle=False)
+    if found.dtype != OUTCOME:
+        raise ModelUnreadable("Damaged: what came of its predictions cannot be read.")
+    return found
 
 
 def _unpack(data: bytes) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from triage.classifier.evaluation import evaluate, thresholds
+from triage.classifier.evaluation import evaluate
 from triage.classifier.features import (
     Example,
     all_tokens,
@@ -21,6 +22,7 @@ from triage.classifier.features import (
     vectorize,
 )
 from triage.classifier.model import Prediction, TrainedModel, softmax
+from triage.classifier.thresholds import outcomes_of, thresholds_of
 from triage.rules import RuleBook, TicketText, votes_of
 
 MIN_PER_LABEL: Final = 5
@@ -47,7 +49,9 @@ def train(
     *,
     name: str = "model",
     rules: RuleBook | None = None,
+    base: Sequence[Example] = (),
     seed: int = 0,
+    now: datetime | None = None,
 ) -> TrainedModel:
     """Learn to tell the labels apart, beside `rules` that speak of the same labels.
 
@@ -66,6 +70,7 @@ def train(
     shares = softmax(held_out / temperature + rule_weight * votes)
     predictions = as_predictions(shares, labels)
     scores = evaluate(predictions, [example.label for example in usable]).as_dict()
+    outcomes = outcomes_of(shares.argmax(axis=1), shares.max(axis=1), truth)
     space = _space(documents)
     coefficients, intercepts = _fit(
         vectorize(documents, space.vocabulary, space.idf), truth, len(labels), strength, seed
@@ -79,8 +84,9 @@ def train(
         intercepts=intercepts,
         prior=(np.bincount(truth) / len(truth)).astype(np.float32),
         temperature=temperature,
-        auto_thresholds=thresholds(predictions, [example.label for example in usable]),
+        auto_thresholds=thresholds_of(outcomes, labels),
         rule_weight=rule_weight,
+        outcomes=outcomes,
         scores={**scores, "examples": len(usable), "left_out": left_out, "strength": strength},
     )
 

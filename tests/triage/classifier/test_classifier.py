@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.classifier.dataset import NotLabelled, load_corpus, read_examples
-from triage.classifier.evaluation import NEVER, evaluate, safe_threshold
+from triage.classifier.evaluation import evaluate
 from triage.classifier.features import Example, tokens
 from triage.classifier.model import Prediction, TrainedModel
 from triage.classifier.storage import ModelUnreadable, dumps, loads
+from triage.classifier.thresholds import NEVER, safe_threshold
 from triage.classifier.training import TooFewExamples, train
 
 WORDS = {

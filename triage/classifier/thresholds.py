@@ -1,0 +1,97 @@
+"""From which confidence a label may be acted on alone, judged by what came of earlier predictions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+TARGET_PRECISION: Final = 0.95
+#: Probability that the true precision reaches the target, given what was measured.
+ASSURANCE: Final = 0.95
+NEVER: Final = 1.01  # a threshold that no confidence reaches
+#: A label with fewer predictions above the common threshold is not judged for itself.
+ENOUGH: Final = 20
+#: What came of a prediction on a ticket that the model had not seen: the label's number, how sure, was it right.
+OUTCOME: Final = np.dtype([("label", "<i2"), ("confidence", "<f4"), ("right", "?")])
+#: Targets of the curve that is shown.
+TARGETS: Final = tuple(round(target / 100, 2) for target in range(70, 100))
+
+
+class CurvePoint(NamedTuple):
+    """What a target precision costs: `precision` is what was reached, `coverage` the share done alone."""
+
+    target: float
+    precision: float
+    coverage: float
+
+
+def safe_threshold(
+    outcomes: Sequence[tuple[float, bool]], *, target: float = TARGET_PRECISION
+) -> float:
+    """Return the lowest confidence at and above which predictions are right often enough, else NEVER.
+
+    Often enough: the Clopper-Pearson lower bound of their precision (95 % one-sided) reaches `target`.
+    """
+    confidence = np.array([confidence for confidence, _ in outcomes], dtype=float)
+    right = np.array([ok for _, ok in outcomes], dtype=bool)
+    return _lowest_safe(confidence, right, target)
+
+
+def _lowest_safe(confidence: NDArray[Any], right: NDArray[np.bool_], target: float) -> float:
+    if not len(confidence):
+        return NEVER
+    order = np.argsort(-confidence, kind="stable")
+    ordered = confidence[order]
+    hits = np.cumsum(right[order])
+    count = np.arange(1, len(ordered) + 1)
+    bound = np.where(
+        hits > 0, betaincinv(np.maximum(hits, 1), count - hits + 1, 1 - ASSURANCE), 0.0
+    )
+    last_of_ties = np.append(ordered[1:] < ordered[:-1], True)
+    good = np.flatnonzero((bound >= target) & last_of_ties)
+    return float(ordered[good[-1]]) if len(good) else NEVER
+
+
+def outcomes_of(
+    guesses: NDArray[np.intp], confidence: NDArray[Any], truth: NDArray[np.intp]
+) -> NDArray[Any]:
+    """Return what came of predictions, as the model keeps it."""
+    found = np.zeros(len(truth), dtype=OUTCOME)
+    found["label"], found["confidence"], found["right"] = guesses, confidence, guesses == truth
+    return found
+
+
+def thresholds_of(
+    outcomes: NDArray[Any], labels: Sequence[str], *, target: float = TARGET_PRECISION
+) -> Mapping[str, float]:
+    """Return the confidence from which each label may be acted on alone.
+
+    One threshold for all, because a bound needs many predictions; a label that is clearly worse than the target
+    above it gets its own.
+    """
+    confidence, right = outcomes["confidence"].astype(float), outcomes["right"]
+    common = _lowest_safe(confidence, right, target)
+    found = {}
+    for number, label in enumerate(labels):
+        mine = outcomes["label"] == number
+        alone = mine & (confidence >= common)
+        worse = alone.sum() >= ENOUGH and right[alone].mean() < target
+        found[label] = (
+            max(common, _lowest_safe(confidence[mine], right[mine], target)) if worse else common
+        )
+    return found
+
+
+def curve_of(outcomes: NDArray[Any], labels: Sequence[str]) -> list[CurvePoint]:
+    """Return what each target precision costs, for those that can be reached."""
+    points = []
+    for target in TARGETS:
+        found = thresholds_of(outcomes, labels, target=target)
+        needed = np.array([found[label] for label in labels])[outcomes["label"]]
+        alone = outcomes["confidence"].astype(float) >= needed
+        if alone.any():
+            reached = float(outcomes["right"][alone].mean())
+            points.append(CurvePoint(target, reached, float(alone.mean())))
+    return points
