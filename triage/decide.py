@@ -1,14 +1,15 @@
 """The decision about one ticket: every field with who decided it and why. Pure; reads nothing, writes nothing.
 
 Order of engines for the category: a person's value, a rule marked final, the classifier together with keyword
-rules, keyword rules alone where there is no classifier, `general`.
-Impact and urgency come from rules and signals in the text, priority from their matrix, department and group from
-the routing table. What a person set is an input, never an output.
+rules, keyword rules alone where there is no classifier, `general`. For impact and urgency: a person's value, a
+classifier that is sure enough, rules and signals in the text, a classifier that is not, the lowest level.
+Priority comes from their matrix, department and group from the routing table. What a person set is an input,
+never an output.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from triage.classifier.model import Prediction
@@ -34,15 +35,28 @@ LEAST: Final = 3  # impact and urgency of a ticket that says nothing about them
 
 
 @dataclass(frozen=True)
+class Classifier:
+    """What a decision needs to know of the classifier that made a guess.
+
+    `thresholds`: label -> the confidence from which it is right often enough to act alone.
+    """
+
+    name: str
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    rule_weight: float = 0.0
+
+    def threshold(self, label: str) -> float:
+        return self.thresholds.get(label, AUTO_FROM)
+
+
+@dataclass(frozen=True)
 class Knowledge:
-    """Everything a decision depends on, besides the ticket."""
+    """Everything a decision depends on, besides the ticket. `classifiers`: by the field that they decide."""
 
     rules: RuleBook
     matrix: PriorityMatrix
     routing: RoutingTable
-    thresholds: Mapping[str, float]
-    model_name: str = ""
-    rule_weight: float = 0.0
+    classifiers: Mapping[str, Classifier] = field(default_factory=dict)
 
 
 class Decision(NamedTuple):
@@ -60,6 +74,7 @@ class Decision(NamedTuple):
     words: tuple[tuple[str, float], ...]
     rules: tuple[int, ...]
     model: str
+    engines: tuple[str, ...]
     input_hash: str
 
 
@@ -69,13 +84,14 @@ def decide(given: Given, evidence: Evidence, knowledge: Knowledge) -> Decision:
     `band` is `auto` (act), `suggest` (act, but ask a person to look) or
     `review` (a person decides; meanwhile the ticket goes to the default route).
     """
-    hits, signals, guess = evidence
+    hits, signals, guesses = evidence
+    guess = guesses.get("category")
     if guess:
-        guess = pooled(guess, votes_of(hits), knowledge.rule_weight)
+        guess = pooled(guess, votes_of(hits), knowledge.classifiers["category"].rule_weight)
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(given, guess, category_of(hits), knowledge, why)
-    impact = _level("impact", given, impact_of(hits, signals), why)
-    urgency = _level("urgency", given, urgency_of(hits, signals), why)
+    impact = _level("impact", given, impact_of(hits, signals), evidence, knowledge, why)
+    urgency = _level("urgency", given, urgency_of(hits, signals), evidence, knowledge, why)
     rank = _priority(given, impact, urgency, knowledge, why)
     department, group = _destination(given, category, rank, band, knowledge, why)
     return Decision(
@@ -92,9 +108,16 @@ def decide(given: Given, evidence: Evidence, knowledge: Knowledge) -> Decision:
         alternatives=guess.alternatives if guess else (),
         words=guess.words if guess else (),
         rules=tuple(hit.rule_id for hit in hits),
-        model=knowledge.model_name if guess else "",
+        model=knowledge.classifiers["category"].name if guess else "",
+        engines=_engines(given, guesses),
         input_hash=input_hash(given),
     )
+
+
+def _engines(given: Given, guesses: Mapping[str, Prediction]) -> tuple[str, ...]:
+    """Who was asked, in the order in which they count."""
+    person, model = ("person",) if given.fixed else (), ("model",) if guesses else ()
+    return (*person, "rules", "signals", *model)
 
 
 def input_hash(given: Given) -> str:
@@ -119,9 +142,10 @@ def _category(
         why["category"] = _by_rule(vote, "rule")
         return vote.category, vote.confidence, "auto"
     if guess is not None:
-        threshold = knowledge.thresholds.get(guess.label, AUTO_FROM)
-        why["category"] = _by_model(guess, vote, threshold, knowledge)
-        return guess.label, guess.confidence, _band(guess.confidence, threshold)
+        classifier = knowledge.classifiers["category"]
+        backed = classifier.rule_weight and vote.category == guess.label
+        why["category"] = _by_model(guess, classifier, vote.terms if backed else ())
+        return guess.label, guess.confidence, why["category"]["band"]
     if vote.category:
         why["category"] = _by_rule(vote, "keywords")
         return vote.category, vote.confidence, _band(vote.confidence, AUTO_FROM)
@@ -135,16 +159,20 @@ def _by_rule(vote: CategoryVote, engine: str) -> dict[str, Any]:
 
 
 def _by_model(
-    guess: Prediction, vote: CategoryVote, threshold: float, knowledge: Knowledge
+    guess: Prediction, classifier: Classifier, terms: Sequence[str] = ()
 ) -> dict[str, Any]:
-    who = knowledge.model_name
-    if knowledge.rule_weight and vote.category == guess.label:
-        who += " with " + ", ".join(f"“{term}”" for term in vote.terms)
+    """What a classifier said; `terms` are the words of rules that say the same."""
+    who = classifier.name
+    if terms:
+        who += " with " + ", ".join(f"“{term}”" for term in terms)
+    threshold = classifier.threshold(guess.label)
     alone = f"acts alone from {threshold:.0%}" if threshold <= 1 else "never acts alone here"
     return {
         "by": "model",
         "why": f"{who} is {guess.confidence:.0%} sure; it {alone}.",
+        "confidence": round(guess.confidence, 4),
         "threshold": round(threshold, 4),
+        "band": _band(guess.confidence, threshold),
     }
 
 
@@ -155,12 +183,30 @@ def _band(confidence: float, threshold: float) -> str:
 
 
 def _level(
-    name: str, given: Given, found: tuple[int | None, str], why: dict[str, dict[str, Any]]
+    name: str,
+    given: Given,
+    found: tuple[int | None, str],
+    evidence: Evidence,
+    knowledge: Knowledge,
+    why: dict[str, dict[str, Any]],
 ) -> int:
     if name in given.fixed:
         why[name] = {"by": "person", "why": "Set by a person or the sender."}
         return int(given.fixed[name])
     level, reason = found
+    guess = evidence.guesses.get(name)
+    if guess is not None:
+        said = _by_model(guess, knowledge.classifiers[name])
+        said |= {
+            "model": knowledge.classifiers[name].name,
+            "alternatives": [[label, round(share, 4)] for label, share in guess.alternatives],
+            "words": [[word, round(weight, 3)] for word, weight in guess.words],
+        }
+        if said["band"] == "auto" or level is None:
+            why[name] = said
+            return int(guess.label)
+        why[name] = {"by": "rule", "why": reason, "instead_of": {"value": guess.label, **said}}
+        return level
     if level is None:
         why[name] = {"by": "default", "why": f"Nothing in the text speaks of {name}."}
         return LEAST

@@ -10,8 +10,8 @@ from triage.rules import RuleBook, RuleHit, TicketText
 from triage.signals import Signals, read_signals
 
 _Found = TypeVar("_Found")
-#: The classifier: an answer for each text, or None for each where there is no classifier.
-Guess = Callable[[Sequence[TextIn]], Sequence[Prediction | None]]
+#: A classifier: an answer for each text.
+Guess = Callable[[Sequence[TextIn]], Sequence[Prediction]]
 
 
 class Given(NamedTuple):
@@ -25,14 +25,16 @@ class Given(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What the engines found in one ticket."""
+    """What the engines found in one ticket. `guesses`: field -> what its classifier says, where there is one."""
 
     hits: tuple[RuleHit, ...]
     signals: Signals
-    guess: Prediction | None
+    guesses: Mapping[str, Prediction] = MappingProxyType({})
 
 
-def examine(givens: Sequence[Given], rules: RuleBook, guess: Guess) -> list[Evidence | Exception]:
+def examine(
+    givens: Sequence[Given], rules: RuleBook, classifiers: Mapping[str, Guess]
+) -> list[Evidence | Exception]:
     """Ask every engine about every ticket. Where a text breaks an engine, its answer is the exception.
 
     Engine by engine, not ticket by ticket: what an engine knows then stays in the processor's caches.
@@ -44,8 +46,13 @@ def examine(givens: Sequence[Given], rules: RuleBook, guess: Guess) -> list[Evid
         givens,
     )
     signals = _each(lambda given: read_signals(given.title, given.description, given.tier), givens)
-    guesses = _guesses(guess, [(given.title, given.description) for given in givens])
-    return [_together(*found) for found in zip(hits, signals, guesses, strict=True)]
+    texts = [(given.title, given.description) for given in givens]
+    guesses = [_guesses(guess, texts) for guess in classifiers.values()]
+    by_ticket = zip(*guesses, strict=True) if guesses else [()] * len(givens)
+    return [
+        _together(tuple(classifiers), *found)
+        for found in zip(hits, signals, by_ticket, strict=True)
+    ]
 
 
 def _each(engine: Callable[[Given], _Found], givens: Sequence[Given]) -> list[_Found | Exception]:
@@ -58,7 +65,7 @@ def _each(engine: Callable[[Given], _Found], givens: Sequence[Given]) -> list[_F
     return found
 
 
-def _guesses(guess: Guess, texts: Sequence[TextIn]) -> Sequence[Prediction | None | Exception]:
+def _guesses(guess: Guess, texts: Sequence[TextIn]) -> Sequence[Prediction | Exception]:
     try:
         return guess(texts)
     except Exception as error:  # one text broke the batch: ask for each alone
@@ -66,12 +73,12 @@ def _guesses(guess: Guess, texts: Sequence[TextIn]) -> Sequence[Prediction | Non
 
 
 def _together(
+    fields: tuple[str, ...],
     hits: tuple[RuleHit, ...] | Exception,
     signals: Signals | Exception,
-    guess: Prediction | None | Exception,
+    guesses: tuple[Prediction | Exception, ...],
 ) -> Evidence | Exception:
-    if isinstance(hits, Exception):
-        return hits
-    if isinstance(signals, Exception):
-        return signals
-    return guess if isinstance(guess, Exception) else Evidence(hits, signals, guess)
+    for found in (hits, signals, *guesses):
+        if isinstance(found, Exception):
+            return found
+    return Evidence(hits, signals, dict(zip(fields, guesses, strict=True)))  # type: ignore[arg-type]

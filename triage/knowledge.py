@@ -12,11 +12,12 @@ import structlog
 from django.db import connection
 
 from tickets.models import Category, Department, SupportGroup
-from triage.classifier.model import Prediction, TrainedModel
+from triage.classifier.model import TrainedModel
 from triage.classifier.storage import ModelUnreadable, loads
-from triage.decide import Knowledge
+from triage.decide import Classifier, Knowledge
+from triage.evidence import Evidence, Given, examine
 from triage.matrix import PriorityMatrix
-from triage.models import ClassifierModel, PriorityCell, RoutingRule, Rule
+from triage.models import ClassifierModel, FieldPolicy, PriorityCell, RoutingRule, Rule
 from triage.routing import RoutingSpec, RoutingTable
 from triage.rules import RuleBook, RuleSpec
 from triage.terms import terms_of
@@ -26,11 +27,11 @@ log = structlog.get_logger("triage.knowledge")
 
 @dataclass(frozen=True)
 class Loaded:
-    """Knowledge with the classifier and the rows that decisions name."""
+    """Knowledge with the classifiers and the rows that decisions name. `models`: by the field that they decide."""
 
     stamp: str
     knowledge: Knowledge
-    model: TrainedModel | None
+    models: dict[str, TrainedModel]
     categories: dict[str, Category] = field(default_factory=dict)
     departments: dict[str, Department] = field(default_factory=dict)
     groups: dict[str, SupportGroup] = field(default_factory=dict)
@@ -51,8 +52,10 @@ class Loaded:
             return value
         return row.slug if isinstance(row, Category) else row.name
 
-    def guess(self, texts: Sequence[tuple[str, str]]) -> list[Prediction | None]:
-        return list(self.model.predict(texts)) if self.model else [None] * len(texts)
+    def examine(self, givens: Sequence[Given]) -> list[Evidence | Exception]:
+        """Ask rules, signals and classifiers about tickets."""
+        guesses = {name: model.predict for name, model in self.models.items()}
+        return examine(givens, self.knowledge.rules, guesses)
 
 
 _lock = threading.Lock()
@@ -77,6 +80,7 @@ def _stamp() -> str:
         RoutingRule,
         through,
         PriorityCell,
+        FieldPolicy,
         Category,
         Department,
         SupportGroup,
@@ -85,41 +89,54 @@ def _stamp() -> str:
         f"SELECT {number}, string_agg(id::text || ':' || xmin::text, ',' ORDER BY id) FROM {model._meta.db_table}"
         for number, model in enumerate(models)
     )
-    champion = f"SELECT 99, max(id)::text FROM {ClassifierModel._meta.db_table} WHERE champion"
+    classifiers = ClassifierModel._meta.db_table
+    champions = f"SELECT 99, string_agg(id::text, ',' ORDER BY id) FROM {classifiers} WHERE champion"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT md5(string_agg(s, '|' ORDER BY n)) FROM ({parts} UNION ALL {champion}) AS x(n, s)"
+            f"SELECT md5(string_agg(s, '|' ORDER BY n)) FROM ({parts} UNION ALL {champions}) AS x(n, s)"
         )
         return str(cursor.fetchone()[0])
 
 
 def _load(stamp: str, before: Loaded | None) -> Loaded:
-    model = _model(before)
-    matrix = PriorityMatrix({(c.impact, c.urgency): c.priority for c in PriorityCell.objects.all()})
+    policies = {policy.field: policy for policy in FieldPolicy.objects.all()}
+    models = _models(before, [name for name, policy in policies.items() if policy.use_model])
+    classifiers = {
+        name: Classifier(
+            model.name, model.thresholds(policies[name].target_precision), model.rule_weight
+        )
+        for name, model in models.items()
+    }
+    cells = PriorityCell.objects.all()
     knowledge = Knowledge(
         rules=RuleBook.compile(rule_specs()),
-        matrix=matrix,
+        matrix=PriorityMatrix({(c.impact, c.urgency): c.priority for c in cells}),
         routing=RoutingTable.build(routing_specs()),
-        thresholds=model.auto_thresholds if model else {},
-        model_name=model.name if model else "",
-        rule_weight=model.rule_weight if model else 0.0,
+        classifiers=classifiers,
     )
     return Loaded(
         stamp,
         knowledge,
-        model,
+        models,
         {row.slug: row for row in Category.objects.all()},
         {row.name: row for row in Department.objects.all()},
         {row.name: row for row in SupportGroup.objects.all()},
     )
 
 
-def _model(before: Loaded | None) -> Any:
-    row = ClassifierModel.objects.filter(champion=True).first()
-    if row is None:
-        return None
-    if before and before.model and before.knowledge.model_name == row.name:
-        return before.model
+def _models(before: Loaded | None, fields: Sequence[str]) -> dict[str, TrainedModel]:
+    """The champions of these fields. One that was loaded before is not read again: it is megabytes."""
+    known = {model.name: model for model in before.models.values()} if before else {}
+    found = {}
+    for row in ClassifierModel.objects.filter(champion=True, field__in=fields).defer("data"):
+        model = known.get(row.name) or readable(row)
+        if model is not None:
+            found[row.field] = model
+    return found
+
+
+def readable(row: ClassifierModel) -> TrainedModel | None:
+    """The classifier of a row of the registry; None, and a line in the log, if its data cannot be read."""
     try:
         return loads(bytes(row.data))
     except ModelUnreadable as error:

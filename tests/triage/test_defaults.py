@@ -18,10 +18,9 @@ def decided(title: str, description: str = "") -> Decision:
         rules=RuleBook.compile(knowledge.rule_specs()),
         matrix=PriorityMatrix(DEFAULT),
         routing=RoutingTable.build(knowledge.routing_specs()),
-        thresholds={},
     )
     given = Given(title, description, "api", "standard")
-    [evidence] = examine([given], known.rules, lambda texts: [None] * len(texts))
+    [evidence] = examine([given], known.rules, {})
     assert isinstance(evidence, Evidence)
     return decide(given, evidence, known)
 

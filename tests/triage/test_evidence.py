@@ -16,42 +16,41 @@ BAD = Given("Bad", "", "api", "standard")
 SURE = Prediction("network", 0.9, (("network", 0.9),), (), {"network": 0.9})
 
 
-def sure(texts: Sequence[TextIn]) -> list[Prediction | None]:
+def sure(texts: Sequence[TextIn]) -> list[Prediction]:
     if any(title == "Bad" for title, _ in texts):
         raise RuntimeError("classifier")
     return [SURE] * len(texts)
 
 
-def silent(texts: Sequence[TextIn]) -> list[Prediction | None]:
-    return [None] * len(texts)
+CLASSIFIERS = {"category": sure}
 
 
 def test_each_ticket_gets_what_every_engine_found() -> None:
-    [found] = examine([GOOD], RULES, sure)
+    [found] = examine([GOOD], RULES, CLASSIFIERS)
 
     assert isinstance(found, Evidence)
     assert [hit.rule_id for hit in found.hits] == [7]
     assert found.signals == read_signals(GOOD.title, GOOD.description, "standard")
-    assert found.guess == SURE
+    assert found.guesses == {"category": SURE}
 
 
 def test_without_a_classifier_there_is_no_guess() -> None:
-    [found] = examine([GOOD], RULES, silent)
+    [found] = examine([GOOD], RULES, {})
 
     assert isinstance(found, Evidence)
-    assert found.guess is None
+    assert found.guesses == {}
 
 
 def test_no_tickets_are_no_evidence() -> None:
-    assert examine([], RULES, sure) == []
+    assert examine([], RULES, CLASSIFIERS) == []
 
 
 def test_a_text_that_breaks_the_classifier_leaves_its_neighbours_their_guesses() -> None:
-    first, bad, last = examine([GOOD, BAD, GOOD], RULES, sure)
+    first, bad, last = examine([GOOD, BAD, GOOD], RULES, CLASSIFIERS)
 
     assert isinstance(bad, RuntimeError)
     assert isinstance(first, Evidence)
-    assert first.guess == SURE
+    assert first.guesses == {"category": SURE}
     assert last == first
 
 
@@ -74,7 +73,7 @@ def test_a_text_that_breaks_an_engine_is_answered_with_the_exception(
     else:
         monkeypatch.setattr(evidence, "read_signals", read)
 
-    good, bad = examine([GOOD, BAD], RULES, silent)
+    good, bad = examine([GOOD, BAD], RULES, {})
 
     assert isinstance(good, Evidence)
     assert str(bad) == engine

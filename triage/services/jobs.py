@@ -15,7 +15,7 @@ from tickets.services import Change, record_changes
 from tickets.services.recording import NewEvent, lock
 from triage import knowledge
 from triage.decide import Decision, decide
-from triage.evidence import Given, examine
+from triage.evidence import Given
 from triage.matrix import priority
 from triage.models import TriageBatch, TriageJob
 from workers import leases
@@ -157,7 +157,7 @@ def analyze(
     started = time.perf_counter()
     loaded = knowledge.current()
     given = Given(title, description, source, tier, fixed)
-    [evidence] = examine([given], loaded.knowledge.rules, loaded.guess)
+    [evidence] = loaded.examine([given])
     if isinstance(evidence, Exception):
         raise evidence
     decision = decide(given, evidence, loaded.knowledge)

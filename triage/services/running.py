@@ -14,7 +14,7 @@ from tickets.services import Change, record_changes
 from tickets.services.recording import KEPT_BY_SLA, lock_columns
 from triage import knowledge
 from triage.decide import Decision, decide
-from triage.evidence import Given, examine
+from triage.evidence import Given
 from triage.knowledge import Loaded
 from triage.models import TriageAttempt, TriageDecision, TriageJob
 from triage.services.jobs import ACTOR, bury_failed
@@ -101,7 +101,7 @@ def _decide_all(
 ) -> tuple[list[Decided], list[tuple[Work, Exception]]]:
     decisions, broken = [], []
     started = time.perf_counter()
-    found = examine([work.given for work in works], loaded.knowledge.rules, loaded.guess)
+    found = loaded.examine([work.given for work in works])
     for work, evidence in zip(works, found, strict=True):
         try:
             if isinstance(evidence, Exception):
@@ -199,6 +199,7 @@ def _record(one: Decided) -> dict[str, Any]:
         "words": [[word, round(weight, 3)] for word, weight in decision.words],
         "rules": decision.rules,
         "model": decision.model,
+        "engines": list(decision.engines),
         "input_hash": decision.input_hash,
         "milliseconds": round(one.milliseconds, 2),
     }

@@ -93,7 +93,7 @@ class Command(BaseCommand):
             if row is None:
                 raise CommandError(f"There is no classifier {options['model']!r}.")
             return loads(bytes(row.data))
-        model = knowledge.current().model
+        model = knowledge.current().models.get("category")
         if model is None:
             raise CommandError(
                 "No classifier is in use. Train one: manage.py train_classifier --corpus"
