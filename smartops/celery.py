@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Django's checks load every page and view; `migrate` runs them before any worker starts.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
 from celery import Celery

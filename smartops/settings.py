@@ -79,7 +79,7 @@ FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # only web needs its pages: smartops.urls loads them
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

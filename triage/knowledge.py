@@ -90,7 +90,9 @@ def _stamp() -> str:
         for number, model in enumerate(models)
     )
     classifiers = ClassifierModel._meta.db_table
-    champions = f"SELECT 99, string_agg(id::text, ',' ORDER BY id) FROM {classifiers} WHERE champion"
+    champions = (
+        f"SELECT 99, string_agg(id::text, ',' ORDER BY id) FROM {classifiers} WHERE champion"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT md5(string_agg(s, '|' ORDER BY n)) FROM ({parts} UNION ALL {champions}) AS x(n, s)"
