@@ -1,5 +1,6 @@
 """The list's filters. A value that names nothing is an error, never an empty or an unfiltered list."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import django_filters
@@ -105,6 +106,7 @@ class TicketFilter(django_filters.FilterSet):
     )
     assignee = django_filters.CharFilter(method="by_assignee", label="Login name, or none")
     tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
+    owner = django_filters.UUIDFilter(field_name="owner_id", label="The client system's owner")
     source = django_filters.CharFilter(field_name="source")
     external_id = django_filters.CharFilter(field_name="external_id")
     opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
@@ -119,7 +121,10 @@ class TicketFilter(django_filters.FilterSet):
         """The words come last: they are looked for among the tickets that the other filters leave."""
         words = self.form.cleaned_data.pop("q", "")
         queryset = super().filter_queryset(queryset)
-        return queryset.ranked(words) if words else queryset
+        return self.with_words(queryset, words) if words else queryset
+
+    def with_words(self, queryset: Any, words: str) -> Any:
+        return queryset.ranked(words)
 
     def by_assignee(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         if value.lower() == "none":
@@ -136,3 +141,42 @@ class TicketFilter(django_filters.FilterSet):
         return queryset.filter(
             tags__contains=[tag.strip() for tag in value.split(",") if tag.strip()]
         )
+
+
+class WrongFilters(ValueError):
+    """`errors`: filter -> messages."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(why)}" for name, why in errors.items()))
+        self.errors = errors
+
+
+class _Choice(TicketFilter):
+    """The filters of the list, for work on everything that they choose."""
+
+    def with_words(self, queryset: Any, words: str) -> Any:
+        return queryset.matching(words)  # all, where the list ranks the newest
+
+
+def choose(filters: Mapping[str, str], tickets: Any) -> Any:
+    """Return those of `tickets` that the list would show with `filters`, all and in no order.
+
+    :raises WrongFilters: a name or a value is wrong. Here an empty value is, too: it would choose everything.
+    """
+    names = list(_Choice.base_filters)
+    errors = {
+        name: [f"There is no such filter. Use one of: {', '.join(names)}."]
+        for name in filters
+        if name not in names
+    }
+    errors |= {
+        name: ["Give a value, or leave the filter out."]
+        for name, value in filters.items()
+        if name in names and not value.strip(" ,")
+    }
+    chosen = _Choice(filters, queryset=tickets)
+    if not chosen.is_valid():
+        errors |= {name: [str(why) for why in whys] for name, whys in chosen.errors.items()}
+    if errors:
+        raise WrongFilters(errors)
+    return chosen.qs.order_by()

@@ -53,10 +53,13 @@ def hidden_department_ids(user: Any) -> list[int]:
 class TicketQuerySet(QuerySet["Ticket"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """Tickets outside the restricted departments that `user` is no member of."""
-        hidden = hidden_department_ids(user)
-        if not hidden:
+        return self.outside(hidden_department_ids(user))
+
+    def outside(self, departments: Collection[int]) -> Self:
+        """Tickets of no department or of another one."""
+        if not departments:
             return self
-        return self.filter(Q(department__isnull=True) | ~Q(department__in=hidden))
+        return self.filter(Q(department__isnull=True) | ~Q(department__in=list(departments)))
 
     def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
         """Tickets whose `sla_state` at `now` is one of `states`."""

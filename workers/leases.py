@@ -167,6 +167,26 @@ def give_back(
     return False
 
 
+def put_back(model: type[LeasedWork], held: Claim, pk: int, *, seconds: float) -> bool:
+    """Let go of a row that got on and is not at its end: it is looked at again after `seconds`, with all its
+    attempts. Returns whether it was still held. Runs in the caller's transaction."""
+    nudge_at = models.ExpressionWrapper(
+        Now() + Value(timedelta(seconds=seconds)), output_field=models.DateTimeField()
+    )
+    mine = model._default_manager.filter(pk=pk, state=State.RUNNING, lease_token=held.token)
+    return bool(
+        mine.update(
+            state=State.PENDING,
+            attempts=0,
+            nudges=0,
+            nudge_at=nudge_at,
+            lease_token=None,
+            lease_until=None,
+            error="",
+        )
+    )
+
+
 @dataclass(frozen=True)
 class Stale:
     """What a sweep found: rows to send a message for, and rows whose attempts are used up."""

@@ -11,6 +11,7 @@ from kombu.entity import Exchange, Queue
 
 SLA: Final = "sla"
 TRIAGE: Final = "triage"
+BULK: Final = "bulk"
 DEFAULT: Final = "default"
 NOTIFY: Final = "notify"
 LLM: Final = "llm"
@@ -19,12 +20,13 @@ REPORTS: Final = "reports"
 #: Each with an exchange of its own: queues that share one would each get every message.
 QUEUES: Final = tuple(
     Queue(name, Exchange(name), routing_key=name)
-    for name in (DEFAULT, SLA, TRIAGE, NOTIFY, LLM, REPORTS)
+    for name in (DEFAULT, SLA, TRIAGE, BULK, NOTIFY, LLM, REPORTS)
 )
 
 #: Task name -> queue. A task that is not named goes to `default`.
 ROUTES: Final = {
     "triage.run_jobs": {"queue": TRIAGE},
+    "triage.run_batch_jobs": {"queue": BULK},
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},
     "sla.deliver": {"queue": NOTIFY},
@@ -41,8 +43,9 @@ class WorkerSpec:
 
 
 WORKERS: Final = {
-    # Sweeps and ticks before bulk work, so that a long import cannot delay them.
-    "core": WorkerSpec(queues=(SLA, DEFAULT, TRIAGE), pool="prefork", concurrency=2),
+    # Sweeps and ticks before tickets, so that a long import cannot delay them; new tickets before old ones that
+    # are triaged again.
+    "core": WorkerSpec(queues=(SLA, DEFAULT, TRIAGE, BULK), pool="prefork", concurrency=2),
     # Waits for other systems, so threads do; slow receivers cannot keep workers from tickets.
     "io": WorkerSpec(queues=(NOTIFY,), pool="threads", concurrency=8),
     # A slow language model keeps nobody else waiting.

@@ -23,6 +23,9 @@ def schedule(
         "triage: find jobs whose message was lost": every(
             sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_JOBS
         ),
+        "triage: go on with batches, and notice their end": every(
+            sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_BATCHES
+        ),
         "sla: escalate what is due": every(check_seconds, TaskName.SLA_CHECK_CLOCKS),
         "sla: prove that nothing was missed": every(120, TaskName.SLA_AUDIT),
         "sla: find notifications whose message was lost": every(

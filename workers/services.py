@@ -57,6 +57,22 @@ def retry_dead_letters(*, letters: Sequence[DeadLetter], actor: str, now: dateti
     return revived
 
 
+def retry_rows(
+    *, model: type[LeasedWork], ids: Sequence[int], actor: str, now: datetime
+) -> list[int]:
+    """Give failed rows all their attempts again and close their dead letters, in the caller's transaction.
+
+    Returns those that were failed.
+    """
+    letters = DeadLetter.objects.filter(
+        kind=model._meta.label_lower, object_id__in=ids, settled_at__isnull=True
+    )
+    _settle(list(letters), "retried", actor, now)
+    revived = leases.revive(model, ids)
+    enqueue_each(model.TASK_NAME, revived)
+    return revived
+
+
 @transaction.atomic(durable=True)
 def dismiss_dead_letters(*, letters: Sequence[DeadLetter], actor: str, now: datetime) -> int:
     """Say that nothing more shall happen. The failed rows stay as they are."""

@@ -25,6 +25,7 @@ class MessageKind(models.TextChoices):
     TICKET_TRIAGED = "ticket.triaged", "Ticket triaged"
     TICKET_UPDATED = "ticket.updated", "Ticket updated"
     TICKET_RESOLVED = "ticket.resolved", "Ticket resolved"
+    BATCH_FINISHED = "batch.finished", "Triage batch finished"
     SLA_WARNING = "sla.warning", "SLA warning"
     SLA_BREACHED = "sla.breached", "SLA breached"
     TEST = "test", "Test"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -97,6 +98,21 @@ def announce_changes(*, events: Sequence[NewEvent]) -> None:
             extra = {"changes": changes, "actor": event.actor}
             facts.append(_Fact(event.ticket, kind, event.at, extra))
     _queue(facts)
+
+
+def announce_batch(*, batch: dict[str, Any], owner: UUID | None, at: datetime) -> None:
+    """Tell callbacks that a batch of triage has ended: its owner's and those for all owners. The caller's
+    transaction."""
+    text = f"Triage batch {batch['id']} has ended: {batch['done']} done, {batch['failed']} failed"
+    payload = message(MessageKind.BATCH_FINISHED, at, {"message": text, "batch": batch})
+    once = uuid4()
+    _write(
+        [
+            _row(channel, MessageKind.BATCH_FINISHED, payload, f"batch:{once}:{channel}")
+            for channel, listens_to, events in subscriptions.current()
+            if MessageKind.BATCH_FINISHED in events and listens_to in (None, owner)
+        ]
+    )
 
 
 def _kind_of(event: NewEvent) -> MessageKind:

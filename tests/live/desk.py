@@ -81,7 +81,7 @@ class Desk:
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         return self.spawn(
-            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-Q", "sla,default,triage", "-c", "2",
+            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-Q", "sla,default,triage,bulk", "-c", "2",
             "--without-gossip", "--without-mingle", "-l", "WARNING", "-n", f"w{len(self.processes)}@%h",
             **environment,
         )  # fmt: skip

@@ -3,12 +3,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import NOON, make_ticket
 from tickets import services as tickets
-from tickets.models import EventKind, Ticket, TicketEvent, TriageStatus
+from tickets.models import EventKind, TicketEvent, TriageStatus
 from triage import services
 from triage.decide import decide
 from triage.models import TriageAttempt, TriageDecision, TriageJob
@@ -173,17 +172,3 @@ def test_the_request_that_sent_a_ticket_is_named_in_its_triage() -> None:
     assert set(TicketEvent.objects.filter(ticket=ticket).values_list("request_id", flat=True)) == {
         "req-77"
     }
-
-
-def test_a_batch_gathers_what_waits_and_what_failed() -> None:
-    make_ticket()
-    make_ticket()
-    TriageJob.objects.filter(pk=TriageJob.objects.first().pk).update(
-        state="failed", attempts=3, finished_at=Now()
-    )
-
-    batch = services.batch_jobs(requested_by="ana", visible=Ticket.objects.all())
-
-    assert batch.total_items == 2
-    assert run() == 2
-    assert services.batch_jobs(requested_by="ana", visible=Ticket.objects.all()) is None

@@ -193,6 +193,11 @@ class Ticket(LightlyRead):
                 condition=Q(assignee__isnull=False),
             ),
             models.Index(
+                fields=["owner_id", "-opened_at", "-id"],
+                name="tickets_ticket_owner",
+                condition=Q(owner_id__isnull=False),
+            ),
+            models.Index(
                 fields=["triage_status", "-opened_at", "-id"],
                 name="tickets_ticket_triage_status",
                 condition=~Q(triage_status=TriageStatus.COMPLETED),

@@ -1,12 +1,17 @@
 """What triage decided, and what people made of it."""
 
+from typing import Any, Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
 from tickets.models import Ticket
 from triage.models.jobs import TriageJob
+from triage.querysets import DecisionQuerySet
 
+#: What a decision is about, in the order in which people read it.
+DECIDED: Final = ("category", "impact", "urgency", "priority", "department", "group")
 BANDS = [(band, band) for band in ("auto", "suggest", "review")]
 
 
@@ -68,6 +73,8 @@ class TriageDecision(models.Model):
     milliseconds = models.FloatField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    objects = DecisionQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["ticket", "-id"], name="triage_decision_history")]
         constraints = [
@@ -76,6 +83,12 @@ class TriageDecision(models.Model):
 
     def __str__(self) -> str:
         return f"Decision {self.pk} on ticket {self.ticket_id}: {self.category}, P{self.priority}"
+
+
+def differences(before: Any, now: Any) -> dict[str, list[Any]]:
+    """What two decisions decide differently: field -> [before, now]. No group is an empty text."""
+    values = {name: [getattr(before, name) or "", getattr(now, name) or ""] for name in DECIDED}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
 
 
 class Correction(models.Model):

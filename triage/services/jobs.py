@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from tickets.models import EventKind, Ticket, TriageStatus
@@ -21,7 +20,7 @@ from triage.models import TriageBatch, TriageJob
 from workers import leases
 from workers import services as work
 from workers.context import current_request_id
-from workers.dispatch import enqueue, enqueue_each
+from workers.dispatch import enqueue
 from workers.names import TaskName
 from workers.sql import insert_rows
 
@@ -87,35 +86,10 @@ def _rescore(tickets: Sequence[Ticket]) -> None:
 
 
 @transaction.atomic(durable=True)
-def retriage(*, ids: Sequence[int], requested_by: str) -> TriageBatch | None:
-    """Ask for triage of these tickets again. Values that people set stay. None when there are no such tickets."""
-    tickets = lock(ids)
-    if not tickets:
-        return None
-    batch = TriageBatch.objects.create(requested_by=requested_by, total_items=len(tickets))
-    request_triage(tickets=tickets, batch=batch)
-    return batch
-
-
-@transaction.atomic(durable=True)
-def batch_jobs(*, requested_by: str, visible: QuerySet[Ticket]) -> TriageBatch | None:
-    """Gather the waiting jobs of `visible` tickets, and the failed ones with new attempts, into a batch.
-
-    None when there are none.
-    """
-    mine = TriageJob.objects.filter(ticket__in=visible)
-    failed = leases.revive(
-        TriageJob, list(mine.filter(state=leases.State.FAILED).values_list("pk", flat=True))
-    )
-    waiting = mine.filter(state=leases.State.PENDING, batch__isnull=True)
-    ids = sorted({*failed, *waiting.values_list("pk", flat=True)})
-    if not ids:
-        return None
-    batch = TriageBatch.objects.create(requested_by=requested_by, total_items=len(ids))
-    TriageJob.objects.filter(pk__in=ids).update(batch=batch)
-    enqueue_each(TaskName.TRIAGE_RUN_JOBS, failed)
-    enqueue(TaskName.TRIAGE_RUN_JOBS, sorted(set(ids) - set(failed)))
-    return batch
+def retriage_one(*, ticket: Ticket) -> TriageJob:
+    """Ask for triage of a ticket again. Values that people set stay."""
+    [pk] = request_triage(tickets=lock([ticket.pk]))
+    return TriageJob.objects.get(pk=pk)
 
 
 @transaction.atomic(durable=True)

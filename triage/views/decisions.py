@@ -1,0 +1,80 @@
+"""`tickets/{id}/decisions/`, `tickets/analyze/` and `decisions/replay/`."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tickets.models import Ticket
+from tickets.pagination import NewestCursor
+from triage import services
+from triage.models import TriageDecision
+from triage.serializers import (
+    AnalysisSerializer,
+    AnalyzeSerializer,
+    DecisionSerializer,
+)
+
+PRIORITY_WORDS = {1: "critical", 2: "high", 3: "medium", 4: "low"}
+
+
+class DecisionsView(generics.ListAPIView[TriageDecision]):
+    """What triage decided about a ticket and why, newest first."""
+
+    queryset = TriageDecision.objects.none()
+    serializer_class = DecisionSerializer
+    pagination_class = NewestCursor
+    filter_backends: list[Any] = []
+    permissions = {"GET": "triage.view_triagedecision"}
+
+    def get_queryset(self) -> Any:
+        visible = Ticket.objects.visible_to(self.request.user)
+        return TriageDecision.objects.filter(
+            ticket=get_object_or_404(visible, pk=self.kwargs["ticket_id"])
+        )
+
+
+class AnalyzeView(APIView):
+    permissions = {"POST": "triage.view_triagedecision"}
+
+    @extend_schema(request=AnalyzeSerializer, responses=AnalysisSerializer)
+    def post(self, request: Request) -> Response:
+        """What triage would decide about a text. Writes nothing."""
+        form = AnalyzeSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        text = form.validated_data
+        decision, milliseconds = services.analyze(
+            title=text["title"],
+            description=text["description"],
+            source=text["source"],
+            tier=text["customer_tier"],
+            fixed={},
+        )
+        return Response(
+            {
+                "title": text["title"],
+                "description": text["description"],
+                "category": decision.category,
+                "predicted_classification": decision.category,
+                "impact": decision.impact,
+                "urgency": decision.urgency,
+                "priority": decision.priority,
+                "predicted_priority": PRIORITY_WORDS[decision.priority],
+                "department": decision.department,
+                "group": decision.group,
+                "confidence": round(decision.confidence, 4),
+                "band": decision.band,
+                "fields_explained": decision.fields,
+                "alternatives": [
+                    [label, round(share, 4)] for label, share in decision.alternatives
+                ],
+                "words": [[word, round(weight, 3)] for word, weight in decision.words],
+                "rules": list(decision.rules),
+                "model": decision.model,
+                "milliseconds": round(milliseconds, 2),
+            }
+        )
