@@ -20,12 +20,17 @@ PROBLEM: Final = "application/problem+json"
 
 
 def problem(status: int, detail: str, **extra: Any) -> dict[str, Any]:
-    """The body of a failure. `type` is about:blank: the title says no more than the status (RFC 9457, 4.2.1)."""
+    """The body of a failure. `type` is about:blank: the title says no more than the status (RFC 9457, 4.2.1).
+
+    `code`, a word for programs, and `message`, which repeats `detail`, are where other systems' clients look.
+    """
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "code": HTTPStatus(status).name.lower(),
+        "message": detail,
         "request_id": current_request_id(),
         **extra,
     }
@@ -43,7 +48,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, exceptions.APIException):
         return _from_rest_framework(error)
     if isinstance(error, UnknownNames):
-        return _answer(400, "Some fields are wrong.", errors=error.errors)
+        return _answer(400, "Some fields are wrong.", code="invalid", errors=error.errors)
     if isinstance(error, TicketChanged):
         return _answer(412, str(error))
     if isinstance(error, IllegalMove | PermanentError):
@@ -60,11 +65,13 @@ def _from_rest_framework(error: exceptions.APIException) -> Response:
     extra: dict[str, Any] = {}
     if isinstance(error, exceptions.ValidationError):
         detail = "Some fields are wrong."
+        extra["code"] = "invalid"
         extra["errors"] = (
             error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
         )
     else:
         detail = str(error.detail)
+        extra["code"] = str(error.get_codes())
     answer = _answer(error.status_code, detail, **extra)
     if wait := getattr(error, "wait", None):
         answer["Retry-After"] = str(int(wait) + 1)

@@ -24,6 +24,8 @@ _SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "code": {"type": "string", "description": "A word for programs, such as not_found"},
+        "message": {"type": "string", "description": "The same as `detail`"},
         "errors": {
             "type": "object",
             "description": "field -> messages",
@@ -36,7 +38,7 @@ _SCHEMA = {
         },
         "request_id": {"type": "string"},
     },
-    "required": ["type", "title", "status", "detail", "request_id"],
+    "required": ["type", "title", "status", "detail", "code", "message", "request_id"],
 }
 
 

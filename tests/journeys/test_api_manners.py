@@ -1,6 +1,7 @@
 """How the API answers when things go wrong, come twice, or come late."""
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -20,6 +21,9 @@ def is_problem(answer: Any, status: int) -> None:
     assert answer["Content-Type"] == "application/problem+json"
     assert {"type", "title", "status", "detail", "request_id"} <= body.keys()
     assert (body["status"], body["request_id"]) == (status, answer["X-Request-ID"])
+    # Where clients of other systems look.
+    assert re.fullmatch(r"[a-z_]+", body["code"])
+    assert body["message"] == body["detail"]
 
 
 def test_every_failure_has_one_shape(api: APIClient, settings: Any) -> None:

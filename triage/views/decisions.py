@@ -13,7 +13,7 @@ from tickets.models import Ticket
 from tickets.pagination import NewestCursor
 from triage import services
 from triage.models import TriageDecision
-from triage.serializers import (
+from triage.serializers.jobs import (
     AnalysisSerializer,
     AnalyzeSerializer,
     DecisionSerializer,

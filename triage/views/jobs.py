@@ -18,7 +18,7 @@ from tickets.pagination import Cursor, NewestCursor
 from tickets.querysets import hidden_department_ids
 from triage import services
 from triage.models import TriageBatch, TriageDecision, TriageJob
-from triage.serializers import (
+from triage.serializers.jobs import (
     BatchAnswerSerializer,
     BatchJobSerializer,
     BatchSerializer,

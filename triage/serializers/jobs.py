@@ -1,4 +1,4 @@
-"""What the API shows of triage."""
+"""Jobs, batches, decisions and analyses as the API shows them."""
 
 from typing import Any
 

@@ -1,0 +1,1 @@
+"""What the API shows of triage, and what it is sent."""
