@@ -32,6 +32,7 @@ urlpatterns = [
         triage.DecisionsView.as_view(),
         name="ticket-decisions",
     ),
+    path("decisions/replay/", triage.ReplayView.as_view(), name="decisions-replay"),
     path("tickets/<int:ticket_id>/sla/", sla.TicketSlaView.as_view(), name="ticket-sla"),
     path(
         "tickets/<int:ticket_id>/acknowledge/",

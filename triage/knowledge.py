@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 import structlog
 from django.db import connection
@@ -58,6 +58,9 @@ class Loaded:
         return examine(givens, self.knowledge.rules, guesses)
 
 
+#: In the place of a classifier's name: no classifier decides anything.
+RULES_ALONE: Final = "rules"
+
 _lock = threading.Lock()
 _loaded: Loaded | None = None
 
@@ -70,6 +73,33 @@ def current() -> Loaded:
         if _loaded is None or _loaded.stamp != stamp:
             _loaded = _load(stamp, _loaded)
         return _loaded
+
+
+def with_classifier(name: str) -> Loaded:
+    """What is known now, but the classifier `name` decides its field; with RULES_ALONE no classifier decides any.
+
+    :raises LookupError: there is no such classifier, or its data cannot be read.
+    """
+    loaded = current()
+    if name == RULES_ALONE:
+        return replace(loaded, knowledge=replace(loaded.knowledge, classifiers={}), models={})
+    row = ClassifierModel.objects.filter(name=name).defer("data").first()
+    model = _trained(row.pk) if row else None
+    if row is None or model is None:
+        raise LookupError(f"There is no classifier {name!r} that can be read.")
+    policy = FieldPolicy.objects.get(field=row.field)
+    said = Classifier(model.name, model.thresholds(policy.target_precision), model.rule_weight)
+    classifiers = {**loaded.knowledge.classifiers, row.field: said}
+    return replace(
+        loaded,
+        knowledge=replace(loaded.knowledge, classifiers=classifiers),
+        models={**loaded.models, row.field: model},
+    )
+
+
+@lru_cache(maxsize=3)  # megabytes each; a row's data never changes
+def _trained(pk: int) -> TrainedModel | None:
+    return readable(ClassifierModel.objects.get(pk=pk))
 
 
 def _stamp() -> str:

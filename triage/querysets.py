@@ -74,3 +74,8 @@ class DecisionQuerySet(QuerySet["TriageDecision"]):
         }
         before = light.in_bulk([row.earlier for row in found.values() if row.earlier])
         return {job: (row, before.get(row.earlier)) for job, row in found.items()}
+
+    def newest_of_tickets(self, tickets: Collection[int]) -> dict[int, TriageDecision]:
+        """The newest decision about each of these tickets."""
+        newest = self.filter(ticket__in=tickets).order_by("ticket", "-pk").distinct("ticket")
+        return {decision.ticket_id: decision for decision in newest}

@@ -49,7 +49,13 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("triagejob-list", "post"): WORKERS,
     ("triagejob-detail", "get"): EVERYONE,
     ("triagejob-batch", "post"): WORKERS,
+    ("triagejob-retry", "post"): WORKERS,
+    ("triagebatch-list", "get"): EVERYONE,
+    ("triagebatch-list", "post"): WORKERS,
     ("triagebatch-detail", "get"): EVERYONE,
+    ("triagebatch-jobs", "get"): EVERYONE,
+    ("triagebatch-retry", "post"): WORKERS,
+    ("decisions-replay", "post"): EVERYONE,
     ("channel-list", "get"): EVERYONE,
     ("channel-list", "post"): ADMINS,
     ("channel-detail", "get"): EVERYONE,
@@ -118,7 +124,7 @@ def address(name: str) -> str:
     if name == "triagejob-detail":
         make_ticket()
         return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})
-    if name == "triagebatch-detail":
+    if name in ("triagebatch-detail", "triagebatch-jobs", "triagebatch-retry"):
         return reverse(
             name, kwargs={"pk": TriageBatch.objects.create(requested_by="x", total_items=0).pk}
         )

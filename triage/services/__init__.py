@@ -24,6 +24,7 @@ from triage.services.models import (
     store,
     train_classifier,
 )
+from triage.services.replaying import replay
 from triage.services.rules import preview_rule
 from triage.services.running import run_jobs
 
@@ -36,6 +37,7 @@ __all__ = [
     "make_champion",
     "preview_rule",
     "react_to_changes",
+    "replay",
     "request_triage",
     "requeue_stale_batches",
     "requeue_stale_jobs",

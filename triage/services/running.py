@@ -64,10 +64,10 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
 
 
 #: What a person or the sender may have decided. Of the related rows only the keys are read.
-_FIXABLE: Final = ("category_id", "department_id", "group_id", "impact", "urgency", "priority")
+FIXABLE: Final = ("category_id", "department_id", "group_id", "impact", "urgency", "priority")
 _READ: Final = f"""
     SELECT job.id, job.ticket_id, job.request_id, job.attempts, title, description, source, customer_tier,
-           locked_fields, {", ".join(_FIXABLE)}
+           locked_fields, {", ".join(FIXABLE)}
       FROM {TriageJob._meta.db_table} job JOIN {Ticket._meta.db_table} ticket ON ticket.id = job.ticket_id
      WHERE job.id = ANY(%s)"""
 
@@ -79,17 +79,17 @@ def _read(held: Claim, loaded: Loaded) -> list[Work]:
         rows = cursor.fetchall()
     found = []
     for job, ticket, request_id, attempts, title, text, source, tier, locked, *values in rows:
-        fixed = _fixed(locked, values, loaded) if locked else {}
+        fixed = fixed_fields(locked, values, loaded) if locked else {}
         found.append(
             Work(job, ticket, request_id, attempts, Given(title, text, source, tier, fixed))
         )
     return found
 
 
-def _fixed(locked: Sequence[str], values: Sequence[Any], loaded: Loaded) -> dict[str, Any]:
+def fixed_fields(locked: Sequence[str], values: Sequence[Any], loaded: Loaded) -> dict[str, Any]:
     """The locked fields' values, as decisions name them."""
     fixed = {}
-    for name, value in zip(_FIXABLE, values, strict=True):
+    for name, value in zip(FIXABLE, values, strict=True):
         name = name.removesuffix("_id")
         if name in locked and value is not None:
             fixed[name] = loaded.name_of(name, value)
@@ -115,7 +115,7 @@ def _decide_all(
 
 #: What triage may change or must look at before it does, and what the clocks that follow look at.
 _LOCKED: Final = (
-    *(*_FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version"),
+    *(*FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version"),
     *(*KEPT_BY_SLA, "status", "customer_tier", "opened_at", "first_response_at"),
 )
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,6 +14,11 @@ from tickets.models import Ticket
 from tickets.pagination import NewestCursor
 from triage import services
 from triage.models import TriageDecision
+from triage.serializers.decisions import (
+    ReplayAnswerSerializer,
+    ReplayedSerializer,
+    ReplaySerializer,
+)
 from triage.serializers.jobs import (
     AnalysisSerializer,
     AnalyzeSerializer,
@@ -78,3 +84,33 @@ class AnalyzeView(APIView):
                 "milliseconds": round(milliseconds, 2),
             }
         )
+
+
+class ReplayView(APIView):
+    permissions = {"POST": "triage.view_triagedecision"}
+
+    @extend_schema(request=ReplaySerializer, responses=ReplayAnswerSerializer)
+    def post(self, request: Request) -> Response:
+        """What would be decided now about tickets of the past, on any classifier. Writes nothing."""
+        form = ReplaySerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        wanted = form.validated_data
+        visible = Ticket.objects.visible_to(request.user)
+        if "decision_id" in wanted:
+            decision = get_object_or_404(
+                TriageDecision.objects.visible_to(request.user), pk=wanted["decision_id"]
+            )
+            tickets = list(visible.filter(pk=decision.ticket_id))
+            recorded = {decision.ticket_id: decision}
+        else:
+            tickets = _in_order(visible, wanted["ticket_ids"])
+            recorded = TriageDecision.objects.newest_of_tickets(wanted["ticket_ids"])
+        replays: Any = services.replay(tickets=tickets, recorded=recorded, model=wanted["model"])
+        return Response({"results": ReplayedSerializer(replays, many=True).data})
+
+
+def _in_order(visible: Any, ids: list[int]) -> list[Ticket]:
+    found = visible.in_bulk(ids)
+    if missing := [str(pk) for pk in ids if pk not in found]:
+        raise ValidationError({"ticket_ids": [f"There is no ticket {', '.join(missing)}."]})
+    return [found[pk] for pk in dict.fromkeys(ids)]

@@ -1,0 +1,109 @@
+"""Replayed decisions as the API shows them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from triage.models.decisions import DECIDED
+from triage.services.replaying import Replay
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """What to decide again, and with what."""
+
+    ticket_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        required=False,
+        min_length=1,
+        max_length=100,
+        help_text="Each against its newest decision",
+    )
+    decision_id = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="One decision of the past"
+    )
+    model = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=80,
+        help_text="A classifier's name, or `rules` for no classifier. Null: those in use.",
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("prompt") is not None:
+            raise serializers.ValidationError(
+                {"prompt": ["Prompts cannot be replayed: leave it out, or send null."]}
+            )
+        return super().to_internal_value(data)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if ("ticket_ids" in data) == ("decision_id" in data):
+            raise serializers.ValidationError(
+                {"ticket_ids": ["Give either ticket_ids or a decision_id."]}
+            )
+        return data
+
+
+class OutcomeSerializer(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    impact = serializers.IntegerField()
+    urgency = serializers.IntegerField()
+    priority = serializers.IntegerField()
+    department = serializers.CharField()
+    group = serializers.CharField(allow_blank=True)
+    band = serializers.CharField()
+    confidence = serializers.FloatField()
+    model = serializers.CharField(allow_blank=True)
+    engines = serializers.ListField(child=serializers.CharField())
+    alternatives = serializers.ListField(child=serializers.ListField())
+    words = serializers.ListField(child=serializers.ListField())
+    fields_explained = serializers.DictField(child=serializers.DictField())
+
+
+class RecordedSerializer(OutcomeSerializer):
+    id = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class ReplayedSerializer(serializers.Serializer[Replay]):
+    ticket = serializers.IntegerField(source="ticket.pk")
+    same_input = serializers.BooleanField(
+        help_text="Decided from the text of the recorded decision: the ticket was not edited since"
+    )
+    recorded = serializers.SerializerMethodField()
+    now = serializers.SerializerMethodField()
+    differences = serializers.DictField(
+        child=serializers.ListField(), help_text="Field -> [recorded, now]"
+    )
+    error = serializers.CharField(allow_blank=True, help_text="Why nothing could be decided now")
+
+    @extend_schema_field(RecordedSerializer(allow_null=True))
+    def get_recorded(self, replay: Replay) -> dict[str, Any] | None:
+        recorded = replay.recorded
+        if recorded is None:
+            return None
+        return {"id": recorded.pk, **outcome(recorded), "created_at": recorded.created_at}
+
+    @extend_schema_field(OutcomeSerializer(allow_null=True))
+    def get_now(self, replay: Replay) -> dict[str, Any] | None:
+        return outcome(replay.decision) if replay.decision else None
+
+
+class ReplayAnswerSerializer(serializers.Serializer[Any]):
+    results = ReplayedSerializer(many=True)
+
+
+def outcome(decision: Any) -> dict[str, Any]:
+    """A decision, recorded or new."""
+    return {
+        **{name: getattr(decision, name) for name in DECIDED},
+        "group": decision.group or "",
+        "band": decision.band,
+        "confidence": round(decision.confidence, 4),
+        "model": decision.model,
+        "engines": list(decision.engines),
+        "alternatives": [[label, round(share, 4)] for label, share in decision.alternatives],
+        "words": [[word, round(weight, 3)] for word, weight in decision.words],
+        "fields_explained": decision.fields,
+    }
