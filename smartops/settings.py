@@ -212,6 +212,7 @@ SPECTACULAR_SETTINGS = {
         "NotificationStateEnum": "sla.models.NotificationState",
         "ChannelKindEnum": "sla.models.ChannelKind",
         "MessageKindEnum": "sla.models.MessageKind",
+        "JobStateEnum": "workers.leases.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -121,7 +121,7 @@ def address(name: str) -> str:
         return reverse(name, kwargs={"name": "Finance"})
     if name == "escalation-detail":
         return reverse(name, kwargs={"pk": make_escalation().pk})
-    if name == "triagejob-detail":
+    if name in ("triagejob-detail", "triagejob-retry"):
         make_ticket()
         return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})
     if name in ("triagebatch-detail", "triagebatch-jobs", "triagebatch-retry"):
