@@ -93,6 +93,18 @@ UNFOLD: Final[dict[str, Any]] = {
                         "triage.view_classifiermodel",
                     ),
                     item(
+                        "Decisions",
+                        "gavel",
+                        "triage_triagedecision_changelist",
+                        "triage.view_triagedecision",
+                    ),
+                    item(
+                        "Batches",
+                        "stacks",
+                        "triage_triagebatch_changelist",
+                        "triage.view_triagebatch",
+                    ),
+                    item(
                         "Jobs",
                         "pending_actions",
                         "triage_triagejob_changelist",

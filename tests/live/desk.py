@@ -218,7 +218,7 @@ class Desk:
                 server.restart()
         self.sql(
             """TRUNCATE tickets_ticket, tickets_ticketevent, tickets_ticketsearch, sla_clockevent,
-                        triage_triagedecision, workers_deadletter CASCADE"""
+                        triage_triagedecision, triage_triagebatch, workers_deadletter CASCADE"""
         )
         self.run_redis("FLUSHALL")
 

@@ -1,3 +1,3 @@
-from triage.admin import rules, work
+from triage.admin import batches, decisions, rules, work
 
-__all__ = ["rules", "work"]
+__all__ = ["batches", "decisions", "rules", "work"]

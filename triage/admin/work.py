@@ -5,14 +5,16 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from tickets.admin.lists import BoundedPaginator
 from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
-from tickets.querysets import hidden_department_ids
 from triage import services
 from triage.models import Rule, TriageDecision, TriageJob
+
+NAMED = 5000  # tickets in one list of them
 
 
 @admin.register(TriageJob)
@@ -23,11 +25,20 @@ class TriageJobAdmin(ModelAdmin):
     ordering = ("-id",)
     paginator = BoundedPaginator
     show_full_result_count = False
+    actions = ("try_again",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        jobs = super().get_queryset(request)
-        hidden = hidden_department_ids(request.user)
-        return jobs.exclude(ticket__department__in=hidden) if hidden else jobs
+        return super().get_queryset(request).visible_to(request.user)
+
+    @admin.action(description="Try again", permissions=["retry"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[TriageJob]) -> None:
+        count = services.retry_jobs(
+            jobs=list(queryset), actor=request.user.get_username(), now=timezone.now()
+        )
+        self.message_user(request, f"{count} failed jobs will be tried again.", messages.SUCCESS)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("triage.add_triagejob")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -59,6 +70,13 @@ def decision_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
 def triage_again(
     model_admin: TicketAdmin, request: HttpRequest, queryset: QuerySet[Ticket]
 ) -> None:
+    if queryset.count() > NAMED:
+        model_admin.message_user(
+            request,
+            f"More than {NAMED:,} tickets are chosen: use “Triage these again” below the list.",
+            messages.WARNING,
+        )
+        return
     batch = services.retriage(
         ids=list(queryset.values_list("pk", flat=True)), requested_by=request.user.get_username()
     )
@@ -67,4 +85,5 @@ def triage_again(
 
 
 TicketAdmin.panels.append(decision_panel)
+TicketAdmin.list_after_template = "admin/triage/triage_these.html"
 TicketAdmin.actions = (*TicketAdmin.actions, triage_again)  # type: ignore[assignment]
