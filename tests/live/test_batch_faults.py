@@ -12,7 +12,7 @@ def test_a_batch_outlives_its_worker_and_decides_every_ticket_once(desk: Desk) -
     worker = desk.start()
     ids = desk.open(COUNT, "Printer jam")
     desk.wait_until_triaged(120)
-    desk.sql("UPDATE tickets_ticket SET title = 'SLOW printer' WHERE id % 5 = 0")
+    desk.sql("UPDATE tickets_ticket SET title = 'SLOW printer' WHERE id %% 5 = 0")
 
     status, answer = desk.post(BATCHES, {"filters": {"q": "printer"}})
     assert (status, answer["total_items"]) == (202, COUNT)
