@@ -106,7 +106,7 @@ class TicketFilter(django_filters.FilterSet):
     )
     assignee = django_filters.CharFilter(method="by_assignee", label="Login name, or none")
     tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
-    owner = django_filters.UUIDFilter(field_name="owner_id", label="The client system's owner")
+    owner_id = django_filters.UUIDFilter(label="The client system's owner")
     source = django_filters.CharFilter(field_name="source")
     external_id = django_filters.CharFilter(field_name="external_id")
     opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")

@@ -154,7 +154,9 @@ def test_ticket_triage_bot_sends_its_fields_in_the_query(api: APIClient, triage_
     assert (refused.status_code, list(refused.data["errors"])) == (400, ["impact"])
 
 
-def test_ticket_triage_sends_one_and_a_list_and_starts_a_batch(api: APIClient) -> None:
+def test_ticket_triage_sends_one_and_a_list_and_starts_a_batch(
+    api: APIClient, triage_all: Any
+) -> None:
     body = {
         "title": "Checkout returns 500",
         "description": "Client reports error when paying and cannot finish checkout.",
@@ -184,6 +186,11 @@ def test_ticket_triage_sends_one_and_a_list_and_starts_a_batch(api: APIClient) -
     assert empty.data == {"status": "EMPTY", "batch": None, "total_items": 0}
     progress = api.get(f"/api/v1/triage-batches/{batch.data['batch']['id']}/").data
     assert (progress["status"], progress["pending"]) == ("RUNNING", 2)
+    triage_all()
+    ended = api.get(f"/api/v1/triage-batches/{batch.data['batch']['id']}/").data
+    assert (ended["status"], ended["done"], ended["percent"]) == ("DONE", 2, 100)
+    refused = api.post(f"{TICKETS}batch/", {}, format="json").json()
+    assert (refused["code"], refused["message"]) == ("invalid", "Some fields are wrong.")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The queries behind the lists use their indexes, so that a million tickets cost what a thousand do."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -7,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import make_user
+from tickets.filters import TicketFilter
 from tickets.models import Ticket
 from tickets.querysets import RANKED_MATCHES, indexed_matches
-from triage.models import TriageJob
+from triage.models import TriageBatch, TriageJob
 from workers import leases
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +132,35 @@ def test_a_claim_does_not_read_the_backlog_when_the_statistics_know_of_none(many
         assert "triage_triagejob_pkey" in text
         assert "triage_job_sweep" not in text
         assert "triage_job_unfinished" not in text
+
+
+def test_the_list_of_an_owners_tickets_reads_the_owners_index(many: None) -> None:
+    owner = uuid.uuid4()
+    Ticket.objects.filter(pk__in=list(Ticket.objects.values_list("pk", flat=True)[:9])).update(
+        owner_id=owner
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE tickets_ticket")
+
+    text = plan(newest(TicketFilter({"owner_id": str(owner)}, queryset=Ticket.objects.all()).qs))
+
+    assert "tickets_ticket_owner" in text
+
+
+def test_the_progress_of_a_batch_is_counted_in_one_index(many: None) -> None:
+    batch = TriageBatch.objects.create(requested_by="x", total_items=20_000)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO triage_triagejob (ticket_id, batch_id, state, attempts, nudges, request_id, error)
+               SELECT id, CASE WHEN id %% 50 = 0 THEN %s END, 'pending', 0, 0, '', '' FROM tickets_ticket""",
+            [batch.pk],
+        )
+        cursor.execute("ANALYZE triage_triagejob")
+    with CaptureQueriesContext(connection) as captured:
+        progress = TriageJob.objects.progress_of([batch.pk])[batch.pk]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {captured[0]['sql']}")
+        text = str(cursor.fetchall())
+
+    assert progress.pending == 400
+    assert "triage_job_once_in_batch" in text

@@ -85,8 +85,10 @@ def test_a_batch_of_an_owner_takes_no_other_tickets(api: APIClient) -> None:
 
     assert answer.data["total_items"] == 1
     assert TriageJob.objects.get(batch=answer.data["batch"]["id"]).ticket == mine
-    assert [row["ticket"] for row in api.get(f"{JOBS}?owner={OWNER}").data["results"]] == [mine.pk]
-    [batch] = api.get(f"{BATCHES}?owner={OWNER}").data["results"]
+    assert [row["ticket"] for row in api.get(f"{JOBS}?owner_id={OWNER}").data["results"]] == [
+        mine.pk
+    ]
+    [batch] = api.get(f"{BATCHES}?owner_id={OWNER}").data["results"]
     assert batch["owner_id"] == OWNER
 
 
@@ -219,7 +221,7 @@ def test_a_batch_whose_filter_names_nothing_any_more_ends_as_a_dead_letter(
         ({"category": ""}, "category", "leave the filter out"),
         ({"category": []}, "category", "leave the filter out"),
         ({"opened_after": "soon"}, "opened_after", "valid date"),
-        ({"owner": "me"}, "owner", "UUID"),
+        ({"owner_id": "me"}, "owner_id", "UUID"),
         ({"priority": True}, "priority", "Give a text, a number"),
         ({"priority": None}, "priority", "Give a text, a number"),
     ],
@@ -381,6 +383,34 @@ def test_the_sweep_finds_batches_that_wait() -> None:
     TriageBatch.objects.update(nudge_at=NOON)
 
     assert services.requeue_stale_batches() == 1
+
+
+def test_jobs_of_a_batch_never_wait_in_the_queue_of_new_tickets(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, triage_all: Any
+) -> None:
+    sent: dict[str, list[int]] = {}
+
+    def enqueue(task_name: str, ids: Any) -> None:
+        sent.setdefault(task_name, []).extend(ids)
+
+    old = make_ticket(title="VPN is down").pk
+    triage_all()
+    monkeypatch.setattr(batches, "enqueue", enqueue)
+    monkeypatch.setattr(services.jobs, "enqueue", enqueue)
+    choose(api)
+    work_on_batches()
+    new = make_ticket().pk
+    job_of = dict(TriageJob.objects.filter(state="pending").values_list("ticket", "pk"))
+    assert sent["triage.run_batch_jobs"] == [job_of[old]]
+
+    sent.clear()
+    TriageJob.objects.update(nudge_at=NOON)
+    services.requeue_stale_jobs()
+
+    assert sent == {
+        "triage.run_jobs": [job_of[new]],
+        "triage.run_batch_jobs": [job_of[old]],
+    }
 
 
 def test_the_list_of_batches_costs_the_same_for_one_and_for_many(api: APIClient) -> None:

@@ -97,6 +97,18 @@ def test_a_row_given_back_after_its_last_attempt_is_failed() -> None:
     assert job.state == State.FAILED
 
 
+def test_a_row_that_got_on_is_put_back_with_all_its_attempts() -> None:
+    job = make_job(attempts=2)
+    held = leases.claim(TriageJob, [job.pk], lease=LEASE)
+
+    assert leases.put_back(TriageJob, held, job.pk, seconds=60)
+
+    job.refresh_from_db()
+    assert (job.state, job.attempts, job.lease_token) == (State.PENDING, 0, None)
+    assert leases.take_stale(TriageJob).together == []
+    assert not leases.put_back(TriageJob, held, job.pk, seconds=60)
+
+
 def test_the_sweep_finds_what_nobody_works_on() -> None:
     fresh, waiting, lost = make_job(), make_job(), make_job()
     leases.claim(TriageJob, [lost.pk], lease=LEASE)

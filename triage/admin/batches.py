@@ -54,6 +54,7 @@ class TriageBatchAdmin(ModelAdmin):
     list_filter = ("created_at",)
     search_fields = ("requested_by",)
     ordering = ("-id",)
+    list_per_page = 20  # every batch of a page has its jobs counted
     paginator = BoundedPaginator
     show_full_result_count = False
     fields = (

@@ -20,7 +20,7 @@ from triage.models import TriageBatch, TriageJob
 from workers import leases
 from workers import services as work
 from workers.context import current_request_id
-from workers.dispatch import enqueue
+from workers.dispatch import enqueue, enqueue_each
 from workers.names import TaskName
 from workers.sql import insert_rows
 
@@ -95,7 +95,12 @@ def retriage_one(*, ticket: Ticket) -> TriageJob:
 @transaction.atomic(durable=True)
 def requeue_stale_jobs() -> int:
     """Send a message again for jobs that nobody works on. Returns how many were found."""
-    stale = work.requeue(TriageJob, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    stale = leases.take_stale(TriageJob, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    together = TriageJob.objects.filter(pk__in=stale.together)
+    in_batches = set(together.filter(batch__isnull=False).values_list("pk", flat=True))
+    enqueue(TaskName.TRIAGE_RUN_JOBS, [pk for pk in stale.together if pk not in in_batches])
+    enqueue(TaskName.TRIAGE_RUN_BATCH_JOBS, sorted(in_batches))
+    enqueue_each(TaskName.TRIAGE_RUN_JOBS, stale.alone)
     bury_failed(stale.failed)
     return len(stale.together) + len(stale.alone) + len(stale.failed)
 

@@ -38,7 +38,7 @@ class JobFilter(filters.FilterSet):
     state = filters.ChoiceFilter(choices=State.choices)
     ticket = filters.NumberFilter(field_name="ticket_id", max_value=LARGEST)
     batch = filters.NumberFilter(field_name="batch_id", max_value=LARGEST)
-    owner = filters.UUIDFilter(field_name="ticket__owner_id")
+    owner_id = filters.UUIDFilter(field_name="ticket__owner_id")
 
     class Meta:
         model = TriageJob
@@ -108,12 +108,19 @@ class TriageJobViewSet(
 
 
 class BatchFilter(filters.FilterSet):
-    owner = filters.UUIDFilter(field_name="owner_id")
+    owner_id = filters.UUIDFilter()
     requested_by = filters.CharFilter(label="Login name")
 
     class Meta:
         model = TriageBatch
         fields: list[str] = []
+
+
+class BatchCursor(NewestCursor):
+    """Every batch of a page has its jobs counted."""
+
+    page_size = 20
+    max_page_size = 100
 
 
 class ByTicket(Cursor):
@@ -132,7 +139,7 @@ class TriageBatchViewSet(
 
     queryset = TriageBatch.objects.order_by("-id")
     serializer_class = BatchSerializer
-    pagination_class = NewestCursor
+    pagination_class = BatchCursor
     filterset_class = BatchFilter
     lookup_value_regex = r"\d{1,18}"
     permissions = {"GET": "triage.view_triagebatch", "POST": "triage.add_triagejob"}
