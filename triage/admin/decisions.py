@@ -10,6 +10,7 @@ from unfold.decorators import display
 from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
 from tickets.services import UnknownNames
 from triage import knowledge, services
+from triage.admin.work import explained
 from triage.models import ClassifierModel, TriageDecision
 from triage.models.decisions import DECIDED
 
@@ -42,10 +43,24 @@ class TriageDecisionAdmin(TicketNumberSearch, ModelAdmin):
     ordering = ("-id",)
     paginator = BoundedPaginator
     show_full_result_count = False
-    fields = (
-        *("ticket", "job", *DECIDED, "band", "confidence", "fields", "alternatives", "words"),
-        *("rules", "engines", "model", "prompt", "refined", "fallback", "tokens_in", "tokens_out"),
-        *("cost", "milliseconds", "input_hash", "created_at"),
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    *("ticket", "job", "band", "confidence", "engines", "model", "prompt"),
+                    *("refined", "fallback", "tokens_in", "tokens_out", "cost", "milliseconds"),
+                    *("input_hash", "created_at"),
+                )
+            },
+        ),
+        (
+            "As it is stored",
+            {
+                "classes": ("collapse",),
+                "fields": (*DECIDED, "fields", "alternatives", "words", "rules"),
+            },
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -68,6 +83,7 @@ class TriageDecisionAdmin(TicketNumberSearch, ModelAdmin):
     ) -> HttpResponse:
         """With `?replay=` and a classifier's name: what it would decide now, beside what was decided."""
         decision: TriageDecision = context["original"]
+        context |= explained(decision)
         context["classifiers"] = [*classifiers(), knowledge.RULES_ALONE]
         model = request.GET.get("replay")
         if model is not None:

@@ -13,6 +13,7 @@ from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from triage import services
 from triage.models import Rule, TriageDecision, TriageJob
+from triage.models.decisions import DECIDED
 
 NAMED = 5000  # tickets in one list of them
 
@@ -53,13 +54,15 @@ class TriageJobAdmin(ModelAdmin):
 def decision_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
     """The newest decision about a ticket, with the rules that it names."""
     decision = TriageDecision.objects.filter(ticket=ticket).order_by("-pk").first()
-    if decision is None:
-        return {"decision": None}
-    order = ("category", "impact", "urgency", "priority", "department", "group")
+    return {"decision": None} if decision is None else explained(decision)
+
+
+def explained(decision: TriageDecision) -> dict[str, Any]:
+    """What `decision.html` shows."""
     return {
         "decision": decision,
         "reasons": [
-            (name, getattr(decision, name), decision.fields.get(name, {})) for name in order
+            (name, getattr(decision, name), decision.fields.get(name, {})) for name in DECIDED
         ],
         "alternatives": [(label, round(share * 100)) for label, share in decision.alternatives],
         "rules_hit": Rule.objects.filter(pk__in=decision.rules),
