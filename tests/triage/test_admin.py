@@ -139,13 +139,15 @@ def test_a_decision_is_replayed_on_its_page(triage_all: Any) -> None:
     page = reverse("admin:triage_triagedecision_change", args=[TriageDecision.objects.get().pk])
     client = signed_in("Viewer")
 
-    same, rules, unknown = (
-        client.get(page, {"replay": model}).content.decode() for model in ("", "rules", "nobody")
+    same, rules, unknown, nonsense = (
+        client.get(page, {"replay": model}).content.decode()
+        for model in ("", "rules", "nobody", "\x00")
     )
 
     assert "The same would be decided." in same
     assert "Found " in rules
-    assert "There is no classifier" in unknown
+    assert "There is no such classifier" in unknown
+    assert "There is no such classifier" in nonsense
 
 
 def test_decisions_of_hidden_tickets_stay_hidden() -> None:

@@ -12,7 +12,7 @@ from tickets.models import Department, Ticket
 from tickets.services import change_tickets
 from triage import knowledge
 from triage.classifier.features import Example
-from triage.models import ClassifierModel, TriageDecision
+from triage.models import ClassifierModel, Field, TriageDecision
 from triage.services import store
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +165,28 @@ def test_a_hidden_ticket_is_not_replayed(api: APIClient, triage_all: Any) -> Non
 
     assert replay(api, ticket_ids=[ticket.pk]).status_code == 400
     assert replay(api, decision_id=TriageDecision.objects.get().pk).status_code == 404
+
+
+def test_a_classifier_of_another_field_replays_that_field_beside_the_champion(
+    api: APIClient, triage_all: Any
+) -> None:
+    from triage.classifier.training import train
+
+    examples = [
+        Example(f"{word} {number}", f"the {word} again", label)
+        for label, word in (("1", "chair"), ("3", "vpn"))
+        for number in range(40)
+    ]
+    model = train(examples, name="levels")
+    store(model=model, trained_from="test", use=False, by="ada", field=Field.URGENCY)
+    ticket = make_ticket(title="chair again", description="the chair again")
+    triage_all()
+
+    [row] = replay(api, ticket_ids=[ticket.pk], model="levels").data["results"]
+
+    assert row["now"]["fields_explained"]["urgency"]["model"] == "levels"
+    assert row["now"]["category"] == row["recorded"]["category"]
+    assert row["differences"]["urgency"][1] == 1
 
 
 def test_the_last_few_classifiers_stay_loaded(other: ClassifierModel) -> None:

@@ -20,14 +20,14 @@ class ModelFilter(admin.SimpleListFilter):
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in classifiers()]
+        return [(name, name) for name in _classifiers(field="category")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(model=self.value()) if self.value() else queryset
 
 
-def classifiers() -> list[str]:
-    rows = ClassifierModel.objects.filter(field="category").order_by("-pk")
+def _classifiers(**conditions: Any) -> list[str]:
+    rows = ClassifierModel.objects.filter(**conditions).order_by("-pk")
     return list(rows.values_list("name", flat=True)[:50])
 
 
@@ -84,10 +84,12 @@ class TriageDecisionAdmin(TicketNumberSearch, ModelAdmin):
         """With `?replay=` and a classifier's name: what it would decide now, beside what was decided."""
         decision: TriageDecision = context["original"]
         context |= explained(decision)
-        context["classifiers"] = [*classifiers(), knowledge.RULES_ALONE]
+        context["classifiers"] = [*_classifiers(), knowledge.RULES_ALONE]
         model = request.GET.get("replay")
-        if model is not None:
-            context |= {"replay_model": model, **_replayed(decision, model)}
+        if model in ("", *context["classifiers"]):
+            context |= {"replay_model": model, **_replayed(decision, model or None)}
+        elif model is not None:
+            context["replay_error"] = "There is no such classifier: choose one from the list."
         return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -100,12 +102,12 @@ class TriageDecisionAdmin(TicketNumberSearch, ModelAdmin):
         return False
 
 
-def _replayed(decision: TriageDecision, model: str) -> dict[str, Any]:
+def _replayed(decision: TriageDecision, model: str | None) -> dict[str, Any]:
     try:
         [replay] = services.replay(
             tickets=[decision.ticket],
             recorded={decision.ticket_id: decision},
-            model=model or None,
+            model=model,
         )
     except UnknownNames as error:
         return {"replay_error": " ".join(error.errors["model"])}

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -166,8 +166,8 @@ def run_batches(*, ids: Sequence[int], run_seconds: float = RUN_SECONDS) -> int:
 
 
 def _run(pk: int, held: Claim, end: float) -> int:
-    before = TriageJob.objects.filter(batch=pk).count()
-    there = before
+    filled = TriageBatch.objects.filter(pk=pk, filled=True).exists()
+    before = there = 0 if filled else TriageJob.objects.filter(batch=pk).count()
     try:
         while step := _write_step(pk, held, there):
             there += step
@@ -229,9 +229,7 @@ def _let_go(pk: int, held: Claim) -> None:
     if not batch.filled:
         leases.put_back(TriageBatch, held, pk, seconds=LOOK_SECONDS)
         enqueue(TaskName.TRIAGE_RUN_BATCHES, [pk])
-    elif TriageJob.objects.filter(
-        Q(state=State.PENDING) | Q(state=State.RUNNING), batch=batch
-    ).exists():
+    elif TriageJob.objects.filter(leases.ACTIVE, batch=batch).exists():
         leases.put_back(TriageBatch, held, pk, seconds=LOOK_SECONDS)
     elif leases.finish(TriageBatch, held, [pk]):
         _announce(batch, TriageJob.objects.progress_of([pk])[pk])
