@@ -11,13 +11,15 @@ attempt, so a row that kills its worker is counted too. A row that was claimed b
 whatever it did to its worker, it cannot do to its neighbours again.
 """
 
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import connection, models
+from django.db import InterfaceError, OperationalError, connection, models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now, Power
 
@@ -118,6 +120,44 @@ def claim(
             },
         )
         return Claim(token, tuple(sorted(pk for (pk,) in cursor.fetchall())))
+
+
+def renew(model: type[LeasedWork], held: Claim, *, lease: timedelta) -> bool:
+    """Hold the rows of `held` for another `lease`. False: somebody else may have taken them."""
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE {table} SET lease_until = now() + make_interval(secs => %(lease)s),
+                       nudge_at = now() + make_interval(secs => %(lease)s)
+                 WHERE id = ANY(%(ids)s) AND lease_token = %(token)s""",
+            {"lease": lease.total_seconds(), "ids": list(held.ids), "token": held.token},
+        )
+        return int(cursor.rowcount) == len(held.ids)
+
+
+@contextmanager
+def kept(model: type[LeasedWork], held: Claim, *, lease: timedelta) -> Iterator[None]:
+    """Renew the lease while the block runs, however long it takes: from a thread, which dies with its process."""
+    stopped = threading.Event()
+
+    def keep() -> None:
+        try:
+            while not stopped.wait(lease.total_seconds() / 3):
+                try:
+                    if not renew(model, held, lease=lease):
+                        return
+                except (OperationalError, InterfaceError):
+                    connection.close()  # a database that comes back in time finds the lease alive
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=keep, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def finish(model: type[LeasedWork], held: Claim, ids: Sequence[int]) -> set[int]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from workers import leases
 from workers.dispatch import enqueue, enqueue_each
@@ -77,6 +78,14 @@ def retry_rows(
 def dismiss_dead_letters(*, letters: Sequence[DeadLetter], actor: str, now: datetime) -> int:
     """Say that nothing more shall happen. The failed rows stay as they are."""
     return len(_settle(letters, "dismissed", actor, now))
+
+
+def settle(model: type[LeasedWork], ids: Iterable[int], *, actor: str) -> None:
+    """Close the open dead letters of rows whose place something newer takes, in the caller's transaction."""
+    letters = DeadLetter.objects.filter(
+        kind=model._meta.label_lower, object_id__in=list(ids), settled_at__isnull=True
+    )
+    letters.update(settled_at=Now(), settled_by=actor, outcome="dismissed")
 
 
 def _settle(letters: Sequence[DeadLetter], outcome: str, actor: str, now: datetime) -> list[int]:
