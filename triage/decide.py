@@ -57,6 +57,8 @@ class Knowledge:
     matrix: PriorityMatrix
     routing: RoutingTable
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
+    #: Which share of what is decided automatically a person looks at all the same.
+    audit_share: float = 0.0
 
 
 class Decision(NamedTuple):
@@ -90,6 +92,10 @@ def decide(given: Given, evidence: Evidence, knowledge: Knowledge) -> Decision:
         guess = pooled(guess, votes_of(hits), knowledge.classifiers["category"].rule_weight)
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(given, guess, category_of(hits), knowledge, why)
+    digest = input_hash(given)
+    if band == "auto" and why["category"]["by"] != "person" and picked(digest, knowledge):
+        why["category"]["audit"] = True
+        why["category"]["why"] += " Picked for an audit: a person looks all the same."
     impact = _level("impact", given, impact_of(hits, signals), evidence, knowledge, why)
     urgency = _level("urgency", given, urgency_of(hits, signals), evidence, knowledge, why)
     rank = _priority(given, impact, urgency, knowledge, why)
@@ -110,7 +116,7 @@ def decide(given: Given, evidence: Evidence, knowledge: Knowledge) -> Decision:
         rules=tuple(hit.rule_id for hit in hits),
         model=knowledge.classifiers["category"].name if guess else "",
         engines=_engines(given, guesses),
-        input_hash=input_hash(given),
+        input_hash=digest,
     )
 
 
@@ -125,6 +131,11 @@ def input_hash(given: Given) -> str:
     fixed = sorted((name, str(value)) for name, value in given.fixed.items())
     parts = (given.title, given.description, given.source, given.tier, fixed)
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def picked(digest: str, knowledge: Knowledge) -> bool:
+    """Whether a ticket with this input hash is one of those that are audited: the same one always or never."""
+    return int(digest[:8], 16) < knowledge.audit_share * 2**32
 
 
 def _category(
@@ -148,7 +159,7 @@ def _category(
         return guess.label, guess.confidence, why["category"]["band"]
     if vote.category:
         why["category"] = _by_rule(vote, "keywords")
-        return vote.category, vote.confidence, _band(vote.confidence, AUTO_FROM)
+        return vote.category, vote.confidence, band_of(vote.confidence, AUTO_FROM)
     why["category"] = {"by": "default", "why": "No rule matched and there is no classifier."}
     return FALLBACK_CATEGORY, vote.confidence, "review"
 
@@ -172,11 +183,12 @@ def _by_model(
         "why": f"{who} is {guess.confidence:.0%} sure; it {alone}.",
         "confidence": round(guess.confidence, 4),
         "threshold": round(threshold, 4),
-        "band": _band(guess.confidence, threshold),
+        "band": band_of(guess.confidence, threshold),
     }
 
 
-def _band(confidence: float, threshold: float) -> str:
+def band_of(confidence: float, threshold: float) -> str:
+    """The band of an answer of which a classifier is so sure."""
     if confidence >= threshold:
         return "auto"
     return "suggest" if confidence >= REVIEW_BELOW else "review"

@@ -145,6 +145,7 @@ def _load(stamp: str, before: Loaded | None) -> Loaded:
         matrix=PriorityMatrix({(c.impact, c.urgency): c.priority for c in cells}),
         routing=RoutingTable.build(routing_specs()),
         classifiers=classifiers,
+        audit_share=policies["category"].audit_share if "category" in policies else 0.0,
     )
     return Loaded(
         stamp,

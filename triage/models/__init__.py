@@ -3,17 +3,21 @@
 from triage.models.classifiers import ClassifierModel, Field, FieldPolicy, Promotion
 from triage.models.decisions import Correction, TriageDecision
 from triage.models.jobs import TriageAttempt, TriageBatch, TriageJob
+from triage.models.learning import DriftDay, ShadowPrediction, TrainingRun
 from triage.models.rules import PriorityCell, RoutingRule, Rule
 
 __all__ = [
     "ClassifierModel",
     "Correction",
+    "DriftDay",
     "Field",
     "FieldPolicy",
     "PriorityCell",
     "Promotion",
     "RoutingRule",
     "Rule",
+    "ShadowPrediction",
+    "TrainingRun",
     "TriageAttempt",
     "TriageBatch",
     "TriageDecision",

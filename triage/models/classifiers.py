@@ -35,6 +35,10 @@ class ClassifierModel(models.Model):
         null=True, blank=True, help_text="When the newest label that it learnt from was given"
     )
     requested_by = models.CharField(max_length=150, blank=True, db_default="")
+    #: The last comparison with the champion: {"better", "why", "low", "high", "judged", …}
+    verdict = models.JSONField(default=dict, db_default={}, blank=True)
+    #: The newest decision that it has looked at as a challenger.
+    shadow_until = models.BigIntegerField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -83,6 +87,12 @@ class FieldPolicy(models.Model):
         help_text="0.95: of a hundred that it decides alone, at least 95 are right.",
     )
     use_model = models.BooleanField(default=True, help_text="Off: rules decide this field.")
+    audit_share = models.FloatField(
+        default=0.03,
+        db_default=0.03,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="0.03: a person looks at three of a hundred categories that were decided automatically.",
+    )
 
     class Meta:
         verbose_name_plural = "field policies"
@@ -90,7 +100,10 @@ class FieldPolicy(models.Model):
             models.CheckConstraint(
                 name="triage_fieldpolicy_precision",
                 condition=Q(target_precision__gte=0.5, target_precision__lte=0.999),
-            )
+            ),
+            models.CheckConstraint(
+                name="triage_fieldpolicy_audit", condition=Q(audit_share__range=(0, 1))
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -76,7 +77,11 @@ class TriageDecision(models.Model):
     objects = DecisionQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["ticket", "-id"], name="triage_decision_history")]
+        indexes = [
+            models.Index(fields=["ticket", "-id"], name="triage_decision_history"),
+            # Rows stand in the order of their times, so a few pages say where a day begins and ends.
+            BrinIndex(fields=["created_at"], name="triage_decision_day", autosummarize=True),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["job", "refined"], name="triage_decision_once")
         ]

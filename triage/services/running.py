@@ -168,7 +168,7 @@ def _change(ticket: Ticket, one: Decided, loaded: Loaded) -> Change:
     new_tags = [tag for tag in decision.tags if tag not in ticket.tags]
     if new_tags:
         values["tags"] = [*ticket.tags, *new_tags]
-    sure = decision.band == "auto"
+    sure = decision.band == "auto" and "audit" not in decision.fields["category"]
     status = TriageStatus.COMPLETED if sure else TriageStatus.NEEDS_REVIEW
     return Change(
         ticket,
