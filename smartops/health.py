@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from sla import services as sla
 from sla.services.config import config_findings
 from smartops.throttles import counters
+from triage import services as triage
 from triage.models import TriageJob
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
@@ -46,7 +47,10 @@ def health(request: HttpRequest) -> JsonResponse:
     findings: list[str] = []
     failing = False
     try:
-        for check in (_cache, _broker, _database, _work, _notifications, config_findings):
+        for check in (
+            *(_cache, _broker, _database, _work, _notifications, config_findings),
+            _drift,
+        ):
             findings += check()
         missed = sla.findings()
         failing = bool(missed)
@@ -59,6 +63,10 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def _notifications() -> list[str]:
     return sla.notification_findings(timezone.now())
+
+
+def _drift() -> list[str]:
+    return triage.drift_findings(timezone.now())
 
 
 def _database() -> list[str]:

@@ -47,6 +47,7 @@ MAX_BATCH_ITEMS = env.int("MAX_BATCH_ITEMS", 5000, validate=positive(50_000))
 DESCRIPTION_MAX_BYTES = 64 * 1024
 TRIAGE_LEASE_SECONDS = env.int("TRIAGE_LEASE_SECONDS", 90, validate=positive(3600))
 TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600))
+TRAINING_LEASE_SECONDS = env.int("TRAINING_LEASE_SECONDS", 60, validate=positive(3600))
 SLA_CHECK_SECONDS = env.int("SLA_CHECK_SECONDS", 15, validate=positive(600))
 SLA_LEASE_SECONDS = env.int("SLA_LEASE_SECONDS", 15, validate=positive(600))  # for a frozen checker
 SLA_HEARTBEAT_URL = env.str(

@@ -51,4 +51,7 @@ def connect() -> None:
         forget_expired_tokens,
         forget_expired_sessions,
         sla.forget_old_notifications,
+        triage.forget_old_shadows,
+        triage.forget_old_models,
+        triage.forget_old_drift,
     ]

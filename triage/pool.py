@@ -33,6 +33,25 @@ def pooled(guess: Prediction, votes: Mapping[str, float], weight: float) -> Pred
     return Prediction(label, confidence, ranked, words, known)
 
 
+def pooled_shares(guess: Prediction, votes: Mapping[str, float], weight: float) -> dict[str, float]:
+    """Return the share of every label, classifier and rules together."""
+    mass = dict(guess.shares)
+    for label, score in votes.items() if weight else ():
+        mass[label] = mass.get(label, UNKNOWN) * exp(weight * sqrt(score))
+    total = sum(mass.values())
+    return {label: value / total for label, value in mass.items()}
+
+
+def renamed(shares: Mapping[str, float], mapping: Mapping[str, str]) -> Prediction:
+    """Return the prediction in other labels: what leads to the same one is added up."""
+    found: dict[str, float] = {}
+    for label, share in shares.items():
+        name = mapping.get(label, label)
+        found[name] = found.get(name, 0.0) + share
+    ranked = tuple(sorted(found.items(), key=lambda pair: -pair[1]))
+    return Prediction(*ranked[0], ranked[:TOP], (), found)
+
+
 def _shares(mass: Mapping[str, float], total: float) -> tuple[tuple[str, float], ...]:
     best: Sequence[tuple[str, float]] = sorted(mass.items(), key=lambda pair: -pair[1])[:TOP]
     return tuple((label, value / total) for label, value in best)

@@ -1,8 +1,14 @@
+from datetime import timedelta
+from typing import Final
+
 from celery import shared_task
 from django.utils import timezone
 
 from triage import services
 from workers.names import TaskName
+
+#: A training may take an hour; a killed one is taken up again when its lease has run out.
+TRAINING_SECONDS: Final = 3600
 
 
 @shared_task(name=TaskName.TRIAGE_RUN_JOBS)
@@ -28,3 +34,33 @@ def run_batches(*, ids: list[int]) -> int:
 @shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_BATCHES)
 def requeue_stale_batches() -> int:
     return services.requeue_stale_batches()
+
+
+@shared_task(
+    name=TaskName.TRIAGE_TRAIN, time_limit=TRAINING_SECONDS, soft_time_limit=TRAINING_SECONDS - 60
+)
+def train(*, ids: list[int]) -> int:
+    """`ids` are training runs."""
+    return services.run_trainings(ids=ids, now=timezone.now())
+
+
+@shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_TRAININGS)
+def requeue_stale_trainings() -> int:
+    return services.requeue_stale_trainings()
+
+
+@shared_task(name=TaskName.TRIAGE_LEARN, time_limit=900, soft_time_limit=870)
+def learn() -> int:
+    return services.learn(now=timezone.now())
+
+
+@shared_task(name=TaskName.TRIAGE_SHADOW)
+def shadow() -> int:
+    return services.run_shadow()
+
+
+@shared_task(name=TaskName.TRIAGE_MEASURE_DRIFT, time_limit=600, soft_time_limit=570)
+def measure_drift() -> int:
+    now = timezone.now()
+    days = [(now - timedelta(days=back)).date() for back in (0, 1)]
+    return services.measure_drift(days=days, now=now)

@@ -27,6 +27,10 @@ QUEUES: Final = tuple(
 ROUTES: Final = {
     "triage.run_jobs": {"queue": TRIAGE},
     "triage.run_batch_jobs": {"queue": BULK},
+    "triage.train": {"queue": REPORTS},
+    "triage.learn": {"queue": REPORTS},
+    "triage.shadow": {"queue": REPORTS},
+    "triage.measure_drift": {"queue": REPORTS},
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},
     "sla.deliver": {"queue": NOTIFY},

@@ -26,6 +26,12 @@ def schedule(
         "triage: go on with batches, and notice their end": every(
             sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_BATCHES
         ),
+        "triage: find trainings whose worker died": every(
+            sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_TRAININGS
+        ),
+        "triage: challengers look at new tickets": every(60, TaskName.TRIAGE_SHADOW),
+        "triage: measure drift": every(3600, TaskName.TRIAGE_MEASURE_DRIFT),
+        "triage: judge challengers, train on new labels": every(86_400, TaskName.TRIAGE_LEARN),
         "sla: escalate what is due": every(check_seconds, TaskName.SLA_CHECK_CLOCKS),
         "sla: prove that nothing was missed": every(120, TaskName.SLA_AUDIT),
         "sla: find notifications whose message was lost": every(

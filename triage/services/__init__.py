@@ -10,6 +10,8 @@ from triage.services.batches import (
     retry_jobs,
     run_batches,
 )
+from triage.services.drifting import drift_findings, forget_old_drift, measure_drift
+from triage.services.evaluating import evaluate_engines, unseen_labels
 from triage.services.jobs import (
     analyze,
     react_to_changes,
@@ -18,36 +20,61 @@ from triage.services.jobs import (
     retriage_one,
 )
 from triage.services.models import (
+    FROM_TICKETS,
+    NotPossible,
+    change_policy,
     confirmed_examples,
+    forget_old_models,
     install_shipped,
     make_champion,
+    roll_back,
     store,
     train_classifier,
 )
 from triage.services.replaying import replay
 from triage.services.rules import preview_rule
 from triage.services.running import run_jobs
+from triage.services.shadow import forget_old_shadows, judge, learn, run_shadow, summarize
+from triage.services.training import request_training, requeue_stale_trainings, run_trainings
 
 __all__ = [
+    "FROM_TICKETS",
+    "NotPossible",
     "analyze",
     "batch_jobs",
+    "change_policy",
     "chosen_tickets",
     "confirmed_examples",
+    "drift_findings",
+    "evaluate_engines",
+    "forget_old_drift",
+    "forget_old_models",
+    "forget_old_shadows",
     "install_shipped",
+    "judge",
+    "learn",
     "make_champion",
+    "measure_drift",
     "preview_rule",
     "react_to_changes",
     "replay",
+    "request_training",
     "request_triage",
     "requeue_stale_batches",
     "requeue_stale_jobs",
+    "requeue_stale_trainings",
     "retriage",
     "retriage_chosen",
     "retriage_one",
     "retry_batch",
     "retry_jobs",
+    "roll_back",
     "run_batches",
     "run_jobs",
+    "run_shadow",
+    "run_trainings",
     "store",
+    "summarize",
     "train_classifier",
+    "unseen_labels",
 ]

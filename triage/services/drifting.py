@@ -1,0 +1,194 @@
+"""Drift: each day's decisions beside what the models learnt from, and what people made of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import Max, Sum
+
+from tickets.models import Ticket
+from triage import drift, knowledge
+from triage.classifier.features import TextIn, tokens
+from triage.classifier.model import TrainedModel
+from triage.models import Correction, DriftDay, Field, FieldPolicy, TriageDecision
+
+#: Newest tickets of a day whose words are read.
+READ: Final = 2_000
+#: Audits are rare: so many days are taken together.
+AUDITED_DAYS: Final = 30
+#: Older days are forgotten.
+KEPT: Final = timedelta(days=730)
+
+
+@dataclass
+class _Day:
+    """What was counted of one field on one day."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    bands: Counter[str] = field(default_factory=Counter)
+    people: Counter[str] = field(default_factory=Counter)
+
+
+def measure_drift(*, days: Sequence[date], now: datetime) -> int:
+    """Count these days anew. Returns how many rows were written."""
+    rows = [row for day in days for row in _measure(day, now)]
+    _write(rows)
+    return len(rows)
+
+
+@transaction.atomic(durable=True)
+def _write(rows: Sequence[DriftDay]) -> None:
+    measured = [f.name for f in DriftDay._meta.fields if f.name not in ("id", "field", "day")]
+    DriftDay.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["field", "day"], update_fields=measured
+    )
+
+
+def _measure(day: date, now: datetime) -> Iterable[DriftDay]:
+    start = datetime.combine(day, time.min, UTC)
+    span = {"start": start, "end": start + timedelta(days=1)}
+    counted: dict[str, _Day] = defaultdict(_Day)
+    _count_decisions(span, counted)
+    _count_people(span, counted)
+    models = knowledge.current().models
+    words = [set(tokens(text)) for text in _texts(span)] if counted else []
+    for name, found in counted.items():
+        model = models.get(name)
+        yield DriftDay(
+            field=name,
+            day=day,
+            model=model.name if model else "",
+            decisions=found.bands.total(),
+            **{band: found.bands[band] for band in ("auto", "suggest", "review")},
+            **{
+                what: found.people[what]
+                for what in ("corrected", "agreed", "audited", "audited_wrong")
+            },
+            psi_category=_answers_drift(model, found.answers),
+            psi_words=_words_drift(model, words),
+            measured_at=now,
+        )
+
+
+def _count_decisions(span: Mapping[str, datetime], counted: dict[str, _Day]) -> None:
+    """What the machine decided, by field, answer and band; what people had set is none of its answers."""
+    parts = ", ".join(
+        f"""CASE WHEN fields->'{name}'->>'by' <> 'person' THEN {name}::text END,
+            {"band" if name == Field.CATEGORY else f"coalesce(fields->'{name}'->>'band', 'auto')"}"""
+        for name in Field.values
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {parts}, count(*) FROM {TriageDecision._meta.db_table}
+                 WHERE created_at >= %(start)s AND created_at < %(end)s AND NOT refined
+                 GROUP BY 1, 2, 3, 4, 5, 6""",
+            span,
+        )
+        for *found, count in cursor.fetchall():
+            for name, answer, band in zip(Field.values, found[::2], found[1::2], strict=True):
+                if answer is not None:
+                    counted[name].answers[answer] += count
+                    counted[name].bands[band] += count
+
+
+def _count_people(span: Mapping[str, datetime], counted: dict[str, _Day]) -> None:
+    """What people said, each ticket's last word of the day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT c.field, c.agreed, d.fields->c.field ? 'audit', count(*)
+                  FROM (SELECT DISTINCT ON (ticket_id, field) field, agreed, decision_id
+                          FROM {Correction._meta.db_table}
+                         WHERE field = ANY(%(fields)s) AND undone_at IS NULL
+                           AND at >= %(start)s AND at < %(end)s
+                         ORDER BY ticket_id, field, id DESC) c
+                  LEFT JOIN {TriageDecision._meta.db_table} d ON d.id = c.decision_id
+                 GROUP BY 1, 2, 3""",
+            {**span, "fields": Field.values},
+        )
+        for name, agreed, audited, count in cursor.fetchall():
+            people = counted[name].people
+            people["agreed" if agreed else "corrected"] += count
+            if audited:
+                people["audited"] += count
+                people["audited_wrong"] += 0 if agreed else count
+
+
+def _texts(span: Mapping[str, datetime]) -> list[TextIn]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT t.title, t.description
+                  FROM (SELECT ticket_id FROM {TriageDecision._meta.db_table}
+                         WHERE created_at >= %(start)s AND created_at < %(end)s AND NOT refined
+                         ORDER BY id DESC LIMIT %(most)s) d
+                  JOIN {Ticket._meta.db_table} t ON t.id = d.ticket_id""",
+            {**span, "most": READ},
+        )
+        return list(cursor.fetchall())
+
+
+def _answers_drift(model: TrainedModel | None, answers: Counter[str]) -> float | None:
+    if model is None or answers.total() < drift.FEWEST:
+        return None
+    learnt = dict(zip(model.labels, model.prior.tolist(), strict=True))
+    return round(drift.index(learnt, answers), 4)
+
+
+def _words_drift(model: TrainedModel | None, words: Sequence[set[str]]) -> float | None:
+    if model is None or len(words) < drift.FEWEST:
+        return None
+    expected = drift.expected_words(model.vocabulary, model.idf.tolist())
+    return round(drift.word_index(expected, words), 4)
+
+
+def newest_days() -> list[DriftDay]:
+    """Each field's newest day on which anything was decided."""
+    newest = DriftDay.objects.filter(decisions__gt=0).values("field").annotate(day=Max("day"))
+    rows = DriftDay.objects.filter(day__in=[row["day"] for row in newest]).order_by("field")
+    last = {row["field"]: row["day"] for row in newest}
+    return [row for row in rows if last[row.field] == row.day]
+
+
+def audits(now: datetime) -> dict[str, tuple[int, int]]:
+    """Field -> how many automatic answers were audited in the last days, and how many of these were right."""
+    since = (now - timedelta(days=AUDITED_DAYS)).date()
+    sums = (
+        DriftDay.objects.filter(day__gte=since)
+        .values("field")
+        .annotate(audited=Sum("audited"), wrong=Sum("audited_wrong"))
+    )
+    return {row["field"]: (row["audited"], row["audited"] - row["wrong"]) for row in sums}
+
+
+def drift_findings(now: datetime) -> list[str]:
+    """What has drifted so far that somebody should act, as sentences for `/health`."""
+    yesterday = (now - timedelta(days=1)).date()
+    found = [s for row in newest_days() if row.day >= yesterday for s in _sentences(row)]
+    targets = dict(FieldPolicy.objects.values_list("field", "target_precision"))
+    for name, (audited, right) in audits(now).items():
+        target = targets.get(name, 1.0)
+        if drift.surely_below(right, audited, target):
+            found.append(
+                f"Automatic {name}: {right} of {audited} that were audited in {AUDITED_DAYS} days were right; "
+                f"the target is {target:.0%}. Train again, or raise the target."
+            )
+    return found
+
+
+def _sentences(row: DriftDay) -> Iterable[str]:
+    measured: tuple[tuple[str, Any], ...] = (
+        ("answers", row.psi_category),
+        ("words of the tickets", row.psi_words),
+    )
+    for what, value in measured:
+        if drift.level(value) == "shifted":
+            yield (
+                f"The {what} for {row.field} of {row.day} are not those that {row.model} learnt from "
+                f"(stability index {value:.2f}, limit {drift.SHIFTED}): train again (admin, Classifiers)."
+            )
+
+
+def forget_old_drift(now: datetime) -> int:
+    return int(DriftDay.objects.filter(day__lt=(now - KEPT).date()).delete()[0])

@@ -1,0 +1,296 @@
+"""Training a classifier from the desk's labels: asked for by a row, run by a worker of queue `reports`."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from tickets.models import Category
+from triage import judging, knowledge
+from triage.classifier.comparison import Verdict, compare
+from triage.classifier.dataset import load_corpus
+from triage.classifier.features import Example
+from triage.classifier.model import TrainedModel
+from triage.classifier.suitability import FEWEST_PER_LABEL, suitability
+from triage.classifier.thresholds import TARGET_PRECISION
+from triage.models import ClassifierModel, Field, FieldPolicy, TrainingRun
+from triage.services.labels import Label, count_labels, labels
+from triage.services.models import FROM_TICKETS, SHIPPED_FROM, crown, keep
+from workers import leases
+from workers import services as work
+from workers.dispatch import enqueue
+from workers.leases import Claim, State
+from workers.names import TaskName
+
+log = structlog.get_logger("triage.train")
+
+SCHEDULE: Final = "schedule"
+#: Labels that must have come since the last training before the schedule trains again.
+NEW_LABELS: Final = 20
+#: How much a shipped example counts against one of the desk's own.
+SHIPPED_WEIGHT: Final = 0.3
+#: A comparison on fewer tickets decides nothing.
+JUDGED_ON: Final = 100
+
+
+class _Lost(Exception):
+    """The lease ran out meanwhile: somebody else has the row."""
+
+
+class _Outcome(NamedTuple):
+    """What a training came to. Without a model the field stays with what it has."""
+
+    message: str
+    report: dict[str, Any]
+    model: TrainedModel | None = None
+    verdict: dict[str, Any] | None = None
+    until: datetime | None = None
+
+
+@transaction.atomic(durable=True)
+def request_training(*, field: Field | str, requested_by: str) -> TrainingRun:
+    """Ask for a training. While one of the field is waiting or running, that one is returned."""
+    # Whoever asks at the same time waits here, and finds the run that the other made.
+    TrainingRun.objects.bulk_create(
+        [TrainingRun(field=field, requested_by=requested_by)], ignore_conflicts=True
+    )
+    run = TrainingRun.objects.get(field=field, finished_at__isnull=True)
+    failed = TrainingRun.objects.filter(field=field, state=State.FAILED)
+    # A retry of those would be a second training of the field beside this one.
+    work.settle(TrainingRun, failed.values_list("pk", flat=True), actor=requested_by)
+    enqueue(TaskName.TRIAGE_TRAIN, [run.pk])
+    return run
+
+
+def request_due_trainings() -> int:
+    """Ask for a training of each field with enough new labels. Returns how many were asked for."""
+    due = [
+        field for field in Field if count_labels(field, known_after=_learnt(field)) >= NEW_LABELS
+    ]
+    for field in due:
+        request_training(field=field, requested_by=SCHEDULE)
+    return len(due)
+
+
+def _learnt(field: Field) -> datetime | None:
+    """The newest label that the last training of a field has seen, whatever came of it."""
+    done = TrainingRun.objects.filter(field=field, state=State.DONE, report__has_key="until")
+    seen = [datetime.fromisoformat(run.report["until"]) for run in done.order_by("-pk")[:1]]
+    models = ClassifierModel.objects.filter(field=field).aggregate(until=Max("trained_until"))
+    return max([*seen, *([models["until"]] if models["until"] else [])], default=None)
+
+
+def run_trainings(*, ids: Sequence[int], now: datetime) -> int:
+    """Train for those of `ids` that are free, one after the other. Returns how many were done."""
+    return sum(_run(pk, now) for pk in ids)
+
+
+def _run(pk: int, now: datetime) -> int:
+    lease = timedelta(seconds=settings.TRAINING_LEASE_SECONDS)
+    held = leases.claim(TrainingRun, [pk], lease=lease)
+    if not held.ids:
+        return 0
+    run = TrainingRun.objects.get(pk=pk)
+    started = time.monotonic()
+    try:
+        with leases.kept(TrainingRun, held, lease=lease):
+            outcome = _train(run, held, now)
+        outcome.report["seconds"] = round(time.monotonic() - started, 1)
+        return _finish(run, held, outcome)
+    except _Lost:
+        log.warning("training was taken over", run=pk)
+    except Exception as error:  # whatever labels do to a training: its row says it
+        _fail(run, held, error)
+    return 0
+
+
+def _train(run: TrainingRun, held: Claim, now: datetime) -> _Outcome:
+    _tell(run, held, 2, "Reading the labels")
+    found = list(labels(run.field))
+    report = _data(found, run, now)
+    if why := suitability([label.value for label in found]):
+        return _Outcome(f"{why} {_as_before(run.field)}", report)
+    # Here, for it loads scikit-learn: 1.5 s and 80 MB that only training needs.
+    from triage.classifier.training import TooFewExamples, train
+
+    rules = knowledge.current().knowledge.rules
+    beside = rules if run.field == Field.CATEGORY else None
+    shipped = _shipped(run.field)
+    examples = [label.example() for label in found]
+    champion = ClassifierModel.objects.filter(field=run.field, champion=True).first()
+    split = judging.split_by_time(
+        examples,
+        [label.known_at for label in found],
+        champion.trained_until if champion else None,
+    )
+    name = f"{run.field} {now:%Y-%m-%d %H:%M} #{run.pk}"
+    try:
+        verdict = None
+        if split.later:
+            _tell(run, held, 10, "Training on the older labels, to be judged on the newer")
+            known, base = with_shipped(split.older, shipped)
+            trial = train(known, name=name, rules=beside, base=base, now=now)
+            _tell(run, held, 45, "Judging")
+            truth = [example.label for example in split.later]
+            verdict = against(run.field, trial, champion, split.later, truth)
+        _tell(run, held, 50, "Training on all labels")
+        known, base = with_shipped(examples, shipped)
+        model = train(known, name=name, rules=beside, base=base, now=now)
+    except TooFewExamples as error:
+        return _Outcome(f"{error} {_as_before(run.field)}", report)
+    _tell(run, held, 95, "Keeping the model")
+    told = verdict_of(verdict, len(split.later), champion, now)
+    report |= {
+        "scores": dict(model.scores),
+        "shipped": {"beside": len(base), "instead": len(known) - len(examples)},
+        "held_out": len(split.later),
+        "verdict": told,
+    }
+    until = max(label.known_at for label in found)
+    return _Outcome(told["why"], report, model, told, until)
+
+
+def _data(found: Sequence[Label], run: TrainingRun, now: datetime) -> dict[str, Any]:
+    """What a training learns from, as the registry shows it."""
+    return {
+        "labels": len(found),
+        "by_label": dict(Counter(label.value for label in found).most_common()),
+        "from": min(label.at for label in found).isoformat() if found else None,
+        **({"until": max(label.known_at for label in found).isoformat()} if found else {}),
+        "by": run.requested_by,
+        "at": now.isoformat(),
+    }
+
+
+def _as_before(field: str) -> str:
+    row = ClassifierModel.objects.filter(field=field, champion=True).only("name").first()
+    return f"{row.name} goes on deciding." if row else "Rules go on deciding."
+
+
+def _shipped(field: str) -> list[Example]:
+    """Shipped examples of the categories that the desk still has."""
+    if field != Field.CATEGORY:
+        return []
+    kept = set(Category.objects.values_list("slug", flat=True))
+    return [example for example in load_corpus(held_out=False) if example.label in kept]
+
+
+def with_shipped(
+    examples: Sequence[Example], shipped: Sequence[Example]
+) -> tuple[list[Example], list[Example]]:
+    """Return what to learn from, and what helps beside it.
+
+    A label that the desk has hardly given is learnt from shipped examples instead: a model without it would sort
+    all its tickets under other labels, and be sure of it. Elsewhere shipped examples only help.
+    """
+    counts = Counter(example.label for example in examples)
+    lacking = {one.label for one in shipped if counts[one.label] < FEWEST_PER_LABEL}
+    instead = [replace(one, weight=SHIPPED_WEIGHT) for one in shipped if one.label in lacking]
+    return [*examples, *instead], [one for one in shipped if one.label not in lacking]
+
+
+def against(
+    field: str,
+    challenger: TrainedModel,
+    champion: ClassifierModel | None,
+    found: Sequence[Example] | Sequence[Label],
+    truth: Sequence[str],
+) -> Verdict:
+    """Compare what the desk would answer with the one and with the other; without a champion, with rules."""
+    texts = [(one.title, one.description) for one in found]
+    rules, target = knowledge.current().knowledge.rules, target_of(field)
+    old = knowledge.readable(champion) if champion else None
+    said = [
+        [guess.label for guess in judging.answers(field, model, texts, rules, target=target)]
+        for model in (old, challenger)
+    ]
+    return compare(truth, *said, non_inferior=same_recipe(champion))
+
+
+def target_of(field: str) -> float:
+    policy = FieldPolicy.objects.filter(field=field).only("target_precision").first()
+    return policy.target_precision if policy else TARGET_PRECISION
+
+
+def same_recipe(champion: ClassifierModel | None) -> bool:
+    """Whether the challenger is the champion again with more tickets: then it is enough not to be worse."""
+    return champion is not None and champion.trained_from != SHIPPED_FROM
+
+
+def verdict_of(
+    verdict: Verdict | None, judged: int, champion: ClassifierModel | None, now: datetime
+) -> dict[str, Any]:
+    """A comparison as the registry keeps it. On too few tickets it decides nothing, whatever the figures."""
+    other = champion.name if champion else "rules"
+    about = {"judged": judged, "against": other, "at": now.isoformat()}
+    if verdict is None or judged < JUDGED_ON:
+        why = (
+            f"{judged} confirmed tickets are newer than what {other} learnt from; {JUDGED_ON} are needed "
+            "to judge. It runs in the shadow until then."
+        )
+        return {**about, "better": False, "why": why}
+    numbers = {
+        name: round(getattr(verdict, name), 4) for name in ("champion", "challenger", "low", "high")
+    }
+    recalls = [asdict(recall) for recall in verdict.recalls]
+    return {**about, **numbers, "better": verdict.better, "why": verdict.why, "recalls": recalls}
+
+
+def _tell(run: TrainingRun, held: Claim, progress: int, phase: str) -> None:
+    mine = TrainingRun.objects.filter(pk=run.pk, lease_token=held.token)
+    if not mine.update(progress=progress, phase=phase):
+        raise _Lost
+
+
+@transaction.atomic(durable=True)
+def _finish(run: TrainingRun, held: Claim, outcome: _Outcome) -> int:
+    """Keep the model and end the run, together and only if the run is still ours."""
+    if not leases.finish(TrainingRun, held, [run.pk]):
+        return 0
+    model = None
+    if outcome.model is not None:
+        verdict = outcome.verdict or {}
+        model = keep(
+            model=outcome.model,
+            trained_from=FROM_TICKETS,
+            by=run.requested_by,
+            field=run.field,
+            trained_until=outcome.until,
+            challenger=True,
+            verdict=verdict,
+        )
+        if verdict.get("better"):
+            crown(model, run.requested_by, verdict["why"])
+    TrainingRun.objects.filter(pk=run.pk).update(
+        progress=100, phase="", message=outcome.message, report=outcome.report, model=model
+    )
+    return 1
+
+
+@transaction.atomic(durable=True)
+def _fail(run: TrainingRun, held: Claim, error: Exception) -> None:
+    reason = f"{type(error).__name__}: {error}"[:2000]
+    log.warning("training failed", run=run.pk, error=reason, exc_info=error)
+    if leases.give_back(TrainingRun, held, run.pk, error=reason):
+        bury_failed_trainings([run.pk])
+
+
+@transaction.atomic(durable=True)
+def requeue_stale_trainings() -> int:
+    """Send a message again for trainings that nobody works on. Returns how many were found."""
+    stale = work.requeue(TrainingRun, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    bury_failed_trainings(stale.failed)
+    return len(stale.together) + len(stale.alone) + len(stale.failed)
+
+
+def bury_failed_trainings(ids: Sequence[int]) -> None:
+    """Give failed runs a dead letter, in the caller's transaction."""
+    runs = TrainingRun.objects.filter(pk__in=ids) if ids else []
+    work.bury(TrainingRun, [(run.pk, str(run), run.error, run.request_id) for run in runs])
