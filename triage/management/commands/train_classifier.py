@@ -20,14 +20,14 @@ from triage.classifier.dataset import (
 from triage.classifier.features import Example
 from triage.classifier.storage import dumps
 from triage.classifier.training import TooFewExamples, train
-from triage.models import ClassifierModel
-from triage.services import confirmed_examples, train_classifier
+from triage.models import ClassifierModel, Field
+from triage.services import FROM_TICKETS, NotPossible, confirmed_examples, train_classifier
 
 
 class Command(BaseCommand):
     help = (
         "Train a classifier and use it. Learns from FILE (CSV or NDJSON, .gz too), from the shipped corpus "
-        "(--corpus) or, without either, from this desk's tickets whose category a person decided."
+        "(--corpus) or, without either, from this desk's tickets whose value a person decided."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +37,11 @@ class Command(BaseCommand):
             action="store_true",
             help=f"Learn from {CORPUS.name}/, which comes with the product",
         )
-        parser.add_argument("--label", default="category", help="Column with the label")
+        parser.add_argument(
+            "--label",
+            default="category",
+            help="Column with the label; impact and urgency are the fields that it then decides",
+        )
         parser.add_argument(
             "--name", help="Name of the model (default: where it came from, and when)"
         )
@@ -57,7 +61,7 @@ class Command(BaseCommand):
                 self._write(examples, options)
             else:
                 self._keep(examples, source, options)
-        except TooFewExamples as error:
+        except (TooFewExamples, NotPossible) as error:
             raise CommandError(str(error)) from None
 
     def _write(self, examples: list[Example], options: dict[str, Any]) -> None:
@@ -83,6 +87,9 @@ class Command(BaseCommand):
             trained_from=source,
             use=not options["keep_old"],
             by="train_classifier",
+            field=_field(options),
+            # It has seen every label of the desk; what a file held, nobody knows.
+            trained_until=timezone.now() if source == FROM_TICKETS else None,
         )
         self._tell(name, model.scores, "kept, not in use" if options["keep_old"] else "in use")
 
@@ -98,10 +105,15 @@ class Command(BaseCommand):
         if options["corpus"]:
             return list(load_corpus(held_out=False)), "corpus"
         if path is None:
-            return confirmed_examples(), "tickets"
+            return confirmed_examples(_field(options)), FROM_TICKETS
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
         try:
             return read_examples(path, label=options["label"]), path.name[:100]
         except NotLabelled as error:
             raise CommandError(str(error)) from None
+
+
+def _field(options: dict[str, Any]) -> Field:
+    label = options["label"]
+    return Field(label) if label in Field.values else Field.CATEGORY
