@@ -10,7 +10,8 @@ from sla.models import BusinessCalendar, Channel, ChannelRoute, Notification, Sl
 from smartops import routes
 from tests.conftest import client_for
 from tests.factories import make_escalation, make_ticket, make_user
-from triage.models import TriageBatch, TriageJob
+from triage.models import ClassifierModel, TriageBatch, TriageJob
+from triage.services import request_training
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +57,19 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("triagebatch-jobs", "get"): EVERYONE,
     ("triagebatch-retry", "post"): WORKERS,
     ("decisions-replay", "post"): EVERYONE,
+    ("model-list", "get"): EVERYONE,
+    ("model-detail", "get"): EVERYONE,
+    ("model-train", "post"): ADMINS,
+    ("model-judge", "post"): ADMINS,
+    ("model-use", "post"): ADMINS,
+    ("model-rollback", "post"): ADMINS,
+    ("model-shadow", "get"): EVERYONE,
+    ("model-drift", "get"): EVERYONE,
+    ("trainingrun-list", "get"): EVERYONE,
+    ("trainingrun-detail", "get"): EVERYONE,
+    ("fieldpolicy-list", "get"): EVERYONE,
+    ("fieldpolicy-detail", "get"): EVERYONE,
+    ("fieldpolicy-detail", "patch"): ADMINS,
     ("channel-list", "get"): EVERYONE,
     ("channel-list", "post"): ADMINS,
     ("channel-detail", "get"): EVERYONE,
@@ -124,6 +138,13 @@ def address(name: str) -> str:
     if name in ("triagejob-detail", "triagejob-retry"):
         make_ticket()
         return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})
+    if name in ("model-detail", "model-use", "model-rollback", "model-shadow"):
+        return reverse(name, kwargs={"pk": ClassifierModel.objects.get(champion=True).pk})
+    if name == "trainingrun-detail":
+        run = request_training(field="impact", requested_by="ada")
+        return reverse(name, kwargs={"pk": run.pk})
+    if name == "fieldpolicy-detail":
+        return reverse(name, kwargs={"field": "category"})
     if name in ("triagebatch-detail", "triagebatch-jobs", "triagebatch-retry"):
         return reverse(
             name, kwargs={"pk": TriageBatch.objects.create(requested_by="x", total_items=0).pk}

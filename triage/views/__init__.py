@@ -2,10 +2,14 @@
 
 from triage.views.decisions import AnalyzeView, DecisionsView, ReplayView
 from triage.views.jobs import TriageBatchViewSet, TriageJobViewSet
+from triage.views.models import FieldPolicyViewSet, ModelViewSet, TrainingRunViewSet
 
 __all__ = [
     "AnalyzeView",
     "DecisionsView",
+    "FieldPolicyViewSet",
+    "ModelViewSet",
+    "TrainingRunViewSet",
     "ReplayView",
     "TriageBatchViewSet",
     "TriageJobViewSet",
