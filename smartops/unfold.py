@@ -105,6 +105,21 @@ UNFOLD: Final[dict[str, Any]] = {
                         "triage.view_triagebatch",
                     ),
                     item(
+                        "Automation",
+                        "tune",
+                        "triage_fieldpolicy_changelist",
+                        "triage.view_fieldpolicy",
+                    ),
+                    item(
+                        "Trainings",
+                        "model_training",
+                        "triage_trainingrun_changelist",
+                        "triage.view_trainingrun",
+                    ),
+                    item(
+                        "Drift", "ssid_chart", "triage_driftday_changelist", "triage.view_driftday"
+                    ),
+                    item(
                         "Jobs",
                         "pending_actions",
                         "triage_triagejob_changelist",

@@ -1,3 +1,3 @@
-from triage.admin import batches, decisions, rules, work
+from triage.admin import batches, decisions, learning, models, rules, work
 
-__all__ = ["batches", "decisions", "rules", "work"]
+__all__ = ["batches", "decisions", "learning", "models", "rules", "work"]

@@ -1,4 +1,4 @@
-"""Rules with a preview, routes, the priority matrix, classifiers."""
+"""Rules with a preview, routes, the priority matrix."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.models import Ticket
 from triage import services
 from triage.admin.terms import TermsField
-from triage.models import ClassifierModel, PriorityCell, RoutingRule, Rule
+from triage.models import PriorityCell, RoutingRule, Rule
 
 PREVIEWED = 500  # newest tickets that a preview reads
 
@@ -161,48 +161,3 @@ class PriorityCellAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-@admin.register(ClassifierModel)
-class ClassifierModelAdmin(ModelAdmin):
-    list_display = (
-        "name",
-        "champion",
-        "examples",
-        "macro_f1",
-        "automatic",
-        "trained_from",
-        "created_at",
-    )
-    ordering = ("-created_at",)
-    fields = ("name", "champion", "examples", "labels", "scores", "trained_from", "created_at")
-    readonly_fields = fields
-    actions = ("use_this",)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("data")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not (
-            obj is not None and obj.champion
-        )
-
-    @admin.display(description="Macro-F1")
-    def macro_f1(self, model: ClassifierModel) -> Any:
-        return model.scores.get("macro_f1")
-
-    @admin.display(description="Acts alone on")
-    def automatic(self, model: ClassifierModel) -> str:
-        return f"{model.scores.get('automatic', 0):.0%}"
-
-    @admin.action(description="Use this classifier", permissions=["change"])
-    def use_this(self, request: HttpRequest, queryset: QuerySet[ClassifierModel]) -> None:
-        if queryset.count() != 1:
-            self.message_user(request, "Choose exactly one.", messages.ERROR)
-            return
-        [model] = queryset
-        services.make_champion(model=model, by=request.user.get_username())
-        self.message_user(request, f"{model} decides from the next tickets on.", messages.SUCCESS)
