@@ -148,6 +148,18 @@ def test_what_people_said_that_day_is_counted_once_a_ticket() -> None:
 
 
 @pytest.mark.django_db
+def test_a_second_word_on_what_a_person_had_said_judges_no_machine(triage_all: Any) -> None:
+    ticket = make_ticket(category="network")
+    triage_all()
+    noon = datetime.combine(today(), time(12), UTC)
+    say(ticket, "billing", decision=TriageDecision.objects.get(ticket=ticket), at=noon)
+
+    services.measure_drift(days=[today()], now=NOON)
+
+    assert not DriftDay.objects.filter(field="category").exists()
+
+
+@pytest.mark.django_db
 def test_a_day_of_one_topic_only_is_a_shift_that_health_and_metrics_tell(triage_all: Any) -> None:
     open_about(["billing"] * 120)
     triage_all()

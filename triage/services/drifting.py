@@ -95,7 +95,7 @@ def _count_decisions(span: Mapping[str, datetime], counted: dict[str, _Day]) -> 
 
 
 def _count_people(span: Mapping[str, datetime], counted: dict[str, _Day]) -> None:
-    """What people said, each ticket's last word of the day."""
+    """What people said of the machine's answers, each ticket's last word of the day."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT c.field, c.agreed, d.fields->c.field ? 'audit', count(*)
@@ -105,6 +105,7 @@ def _count_people(span: Mapping[str, datetime], counted: dict[str, _Day]) -> Non
                            AND at >= %(start)s AND at < %(end)s
                          ORDER BY ticket_id, field, id DESC) c
                   LEFT JOIN {TriageDecision._meta.db_table} d ON d.id = c.decision_id
+                 WHERE coalesce(d.fields->c.field->>'by', '') <> 'person'
                  GROUP BY 1, 2, 3""",
             {**span, "fields": Field.values},
         )
