@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import clocks, feed, intake, lists, throughput
+from bench import clocks, feed, intake, lists, similar, throughput
 from bench.results import Result, table, write
 from tests.live.desk import BASE, Desk
 
@@ -17,6 +17,7 @@ SECTIONS: Final[dict[str, Callable[[Desk, int], list[Result]]]] = {
     "throughput": lambda desk, _: throughput.measure(desk),
     "intake": lambda desk, _: intake.measure(desk),
     "lists": lists.measure,
+    "similar": similar.measure,
     "clocks": clocks.measure,
     "feed": lambda desk, _: feed.measure(desk),
 }

@@ -36,6 +36,7 @@ urlpatterns = [
         name="ticket-decisions",
     ),
     path("decisions/replay/", triage.ReplayView.as_view(), name="decisions-replay"),
+    path("tickets/<int:ticket_id>/similar/", triage.SimilarView.as_view(), name="ticket-similar"),
     path("tickets/<int:ticket_id>/sla/", sla.TicketSlaView.as_view(), name="ticket-sla"),
     path(
         "tickets/<int:ticket_id>/acknowledge/",

@@ -87,6 +87,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "triage.view_prioritycell",
                     ),
                     item(
+                        "Duplicates",
+                        "content_copy",
+                        "triage_duplicatepolicy_changelist",
+                        "triage.view_duplicatepolicy",
+                    ),
+                    item(
                         "Classifiers",
                         "psychology",
                         "triage_classifiermodel_changelist",

@@ -30,6 +30,7 @@ def opened(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
 
 def changed(sender: Any, *, tickets: list[Ticket], events: list[NewEvent], **_: Any) -> None:
     triage.react_to_changes(events=events)
+    triage.mark_reworded(events=events)
     sla.follow(events=events)
     sla.announce_changes(events=events)
 
@@ -54,4 +55,5 @@ def connect() -> None:
         triage.forget_old_shadows,
         triage.forget_old_models,
         triage.forget_old_drift,
+        triage.forget_old_terms,
     ]

@@ -58,6 +58,8 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "sla.change_notification",
         "triage.change_prioritycell",
+        "triage.view_duplicatepolicy",
+        "triage.change_duplicatepolicy",
         "triage.change_fieldpolicy",
         "triage.change_classifiermodel",
         "triage.delete_classifiermodel",

@@ -21,6 +21,11 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         help_text="ok, warning, breached, paused, or none: nothing is promised or due any more"
     )
     priority_locked = serializers.BooleanField(read_only=True)
+    merged_into = serializers.IntegerField(
+        source="merged_into_id",
+        read_only=True,
+        help_text="The ticket that goes on in its place; null unless it was merged",
+    )
 
     class Meta:
         model = Ticket
@@ -31,7 +36,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             *("category", "classification", "department", "group", "assignee"),
             *("triage_status", "confidence", "opened_at", "first_response_at", "resolved_at"),
             *("closed_at", "sla_state", "due_at", "escalation_level"),
-            *("created_at", "updated_at", "version"),
+            *("merged_into", "created_at", "updated_at", "version"),
         )
         read_only_fields = fields
 
@@ -48,9 +53,13 @@ def show(ticket: Ticket) -> dict[str, Any]:
 
 
 class EventSerializer(serializers.ModelSerializer[TicketEvent]):
+    ticket = serializers.IntegerField(
+        source="ticket_id", read_only=True, help_text="It, or one that was merged into it"
+    )
+
     class Meta:
         model = TicketEvent
-        fields = ("id", "kind", "changes", "actor", "reason", "request_id", "at")
+        fields = ("id", "ticket", "kind", "changes", "actor", "reason", "request_id", "at")
         read_only_fields = fields
 
 
@@ -157,3 +166,10 @@ class RoutingStatisticsSerializer(serializers.Serializer[Any]):
         child=serializers.FloatField(allow_null=True)
     )
     overall_average_confidence = serializers.FloatField(allow_null=True)
+
+
+class MergeSerializer(serializers.Serializer[Any]):
+    into = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, help_text="The ticket that goes on for both"
+    )
+    reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)

@@ -64,3 +64,8 @@ def measure_drift() -> int:
     now = timezone.now()
     days = [(now - timedelta(days=back)).date() for back in (0, 1)]
     return services.measure_drift(days=days, now=now)
+
+
+@shared_task(name=TaskName.TRIAGE_INDEX_TICKETS)
+def index_tickets() -> int:
+    return services.index_tickets(now=timezone.now())

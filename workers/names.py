@@ -19,6 +19,7 @@ class TaskName:
     TRIAGE_LEARN: Final = "triage.learn"
     TRIAGE_SHADOW: Final = "triage.shadow"
     TRIAGE_MEASURE_DRIFT: Final = "triage.measure_drift"
+    TRIAGE_INDEX_TICKETS: Final = "triage.index_tickets"
     SLA_CHECK_CLOCKS: Final = "sla.check_clocks"
     SLA_AUDIT: Final = "sla.audit"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"

@@ -32,6 +32,9 @@ def schedule(
         "triage: challengers look at new tickets": every(60, TaskName.TRIAGE_SHADOW),
         "triage: measure drift": every(3600, TaskName.TRIAGE_MEASURE_DRIFT),
         "triage: judge challengers, train on new labels": every(86_400, TaskName.TRIAGE_LEARN),
+        "triage: index new tickets for the search for similar ones": every(
+            10, TaskName.TRIAGE_INDEX_TICKETS
+        ),
         "sla: escalate what is due": every(check_seconds, TaskName.SLA_CHECK_CLOCKS),
         "sla: prove that nothing was missed": every(120, TaskName.SLA_AUDIT),
         "sla: find notifications whose message was lost": every(

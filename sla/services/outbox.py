@@ -25,7 +25,7 @@ from workers.names import TaskName
 #: Fields whose values callbacks tell. Descriptions and internal comments stay here.
 TOLD: Final = (
     *("title", "status", "impact", "urgency", "priority", "category", "department", "group"),
-    *("assignee", "customer_tier", "tags"),
+    *("assignee", "customer_tier", "tags", "merged_into"),
 )
 _COLUMNS: Final = frozenset(
     {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id"}

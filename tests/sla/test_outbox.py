@@ -263,6 +263,7 @@ def test_a_callback_without_an_owner_hears_of_no_restricted_departments_ticket()
         (EventKind.ROUTED, {"department": ["HR", "Finance"]}, "ticket.updated"),
         (EventKind.COMMENTED, {"comment": [None, 3], "public": [None, True]}, "ticket.updated"),
         (EventKind.COMMENTED, {"comment": [None, 3], "public": [None, False]}, None),
+        (EventKind.MERGED, {"merged_into": [None, 7]}, "ticket.updated"),
         (EventKind.UPDATED, {"description": ["a", "b"]}, None),
     ],
 )

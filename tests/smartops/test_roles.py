@@ -31,7 +31,9 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-comments", "get"): EVERYONE,
     ("ticket-comments", "post"): WORKERS,
     ("ticket-events", "get"): EVERYONE,
+    ("ticket-merge", "post"): WORKERS,
     ("ticket-decisions", "get"): EVERYONE,
+    ("ticket-similar", "get"): EVERYONE,
     ("ticket-sla", "get"): EVERYONE,
     ("ticket-acknowledge", "post"): WORKERS,
     ("dashboard", "get"): EVERYONE,
@@ -124,10 +126,16 @@ def all_routes() -> set[tuple[str, str]]:
 def address(name: str) -> str:
     from django.urls import reverse
 
-    if name in ("ticket-detail", "ticket-status", "ticket-comments", "ticket-events"):
+    if name in (
+        "ticket-detail",
+        "ticket-status",
+        "ticket-comments",
+        "ticket-events",
+        "ticket-merge",
+    ):
         return reverse(name, kwargs={"pk": make_ticket().pk})
     if name in (
-        *("ticket-decisions", "ticket-sla", "ticket-acknowledge"),
+        *("ticket-decisions", "ticket-similar", "ticket-sla", "ticket-acknowledge"),
         *("reroute", "routing-history"),
     ):
         return reverse(name, kwargs={"ticket_id": make_ticket().pk})

@@ -32,7 +32,10 @@ class DestinationForm(forms.Form):
 
 
 class TicketActions:
-    actions = ("start", "hold", "resolve", "close", "assign_to_me", "send_to", "make_urgent")
+    actions = (
+        *("start", "hold", "resolve", "close", "assign_to_me", "send_to", "make_urgent"),
+        "merge",
+    )
 
     message_user: Callable[..., None]
 
@@ -92,6 +95,20 @@ class TicketActions:
                 request, " ".join(m for why in error.errors.values() for m in why), messages.ERROR
             )
         return None
+
+    @admin.action(description="Merge into the oldest", permissions=["change"])
+    def merge(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        into, *others = queryset.order_by("opened_at", "pk").values_list("pk", flat=True)
+        done, refused = 0, [] if others else ["Choose two tickets or more."]
+        for pk in others:
+            try:
+                services.merge_tickets(
+                    source=pk, into=into, actor=request.user.get_username(), now=timezone.now()
+                )
+                done += 1
+            except PermanentError as error:
+                refused.append(str(error))
+        self._report(request, done, refused)
 
     def _move(self, request: HttpRequest, queryset: QuerySet[Ticket], status: Status) -> None:
         done, refused = 0, []

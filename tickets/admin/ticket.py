@@ -142,15 +142,18 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
     ) -> HttpResponse:
         ticket: Ticket | None = context.get("original")
         if ticket is not None:
+            goes_on = ticket.merged_into_id is None
             may_change = self.has_change_permission(request, ticket)
-            moves = MOVES[Status(ticket.status)] if may_change else ()
+            moves = MOVES[Status(ticket.status)] if may_change and goes_on else ()
+            visible = self.get_queryset(request)
             context |= {
                 "moves": [(status.value, status.label) for status in moves],
                 "may_change": may_change,
-                "may_comment": request.user.has_perm("tickets.add_comment"),
+                "may_comment": goes_on and request.user.has_perm("tickets.add_comment"),
+                "merged": visible.filter(merged_into=ticket).order_by("pk"),
                 "comments": Comment.objects.filter(ticket=ticket).order_by("pk"),
                 "comment_form": CommentForm(),
-                "history": TicketEvent.objects.filter(ticket=ticket).order_by("-pk")[:SHOWN_EVENTS],
+                "history": TicketEvent.objects.of(ticket, visible).order_by("-pk")[:SHOWN_EVENTS],
             }
             for panel in self.panels:
                 context |= panel(request, ticket)
@@ -165,6 +168,7 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
             path(
                 "<int:pk>/release/", self._step(self._press_release), name="tickets_ticket_release"
             ),
+            path("<int:pk>/merge/", self._step(self._press_merge), name="tickets_ticket_merge"),
             path("<int:pk>/step/<slug:name>/", self._other_step, name="tickets_ticket_step"),
         ]
         return own + super().get_urls()
@@ -210,6 +214,17 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
             now=timezone.now(),
         )
         return "Your comment was added."
+
+    def _press_merge(self, request: HttpRequest, ticket: Ticket) -> str:
+        """Merge this ticket into the one whose number was given."""
+        given = request.POST.get("into", "").strip().removeprefix("#")
+        number = int(given) if given.isdecimal() and len(given) < 19 else 0
+        if not self.get_queryset(request).filter(pk=number).exists():
+            raise ValueError(f"There is no ticket {given!r}. Give the number of one that you see.")
+        services.merge_tickets(
+            source=ticket.pk, into=number, actor=request.user.get_username(), now=timezone.now()
+        )
+        return f"Merged: ticket {number} goes on."
 
     def _press_release(self, request: HttpRequest, ticket: Ticket) -> str:
         """Hand the fields that a person set back to triage; the next triage may change them."""

@@ -1,5 +1,7 @@
 """What is kept beside a ticket: everything that happened to it, what was said, and what the search reads."""
 
+from typing import Self
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -8,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from tickets.models.ticket import Ticket
+from tickets.querysets import TicketQuerySet
 
 SEARCH_CONFIG = "english"
 
@@ -22,6 +25,14 @@ class EventKind(models.TextChoices):
     ROUTED = "routed"
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
+    MERGED = "merged"
+
+
+class TicketEventQuerySet(models.QuerySet["TicketEvent"]):
+    def of(self, ticket: Ticket, visible: TicketQuerySet) -> Self:
+        """What happened to `ticket`, and to those of `visible` that were merged into it."""
+        merged = visible.filter(merged_into=ticket).values_list("pk", flat=True)
+        return self.filter(ticket__in=[ticket.pk, *merged])
 
 
 class TicketEvent(models.Model):
@@ -39,6 +50,8 @@ class TicketEvent(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()
+
+    objects = TicketEventQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["ticket", "id"], name="tickets_event_history")]

@@ -116,6 +116,17 @@ class Ticket(LightlyRead):
         null=True, blank=True, help_text="Of the triage decision, 0 to 1"
     )
 
+    merged_into = models.ForeignKey(  # not checked by the database: ADR 0016
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+        related_name="merged",
+        help_text="The ticket that goes on in its place. Never one that is merged itself.",
+    )
+
     opened_at = models.DateTimeField()
     first_response_at = models.DateTimeField(null=True, blank=True)
     #: What the list needs of its SLA clocks, kept by `sla`: the earliest deadline of those that run; the earliest
@@ -168,6 +179,10 @@ class Ticket(LightlyRead):
                 name="tickets_ticket_external_id_not_blank", condition=~Q(external_id="")
             ),
             models.CheckConstraint(
+                name="tickets_ticket_merged_into_another",
+                condition=Q(merged_into=None) | ~Q(merged_into=models.F("id")),
+            ),
+            models.CheckConstraint(
                 name="tickets_ticket_resolved_has_a_time",
                 condition=~Q(status__in=[Status.RESOLVED, Status.CLOSED])
                 | Q(resolved_at__isnull=False),
@@ -213,6 +228,11 @@ class Ticket(LightlyRead):
                 condition=Q(sla_breached=True),
             ),
             GinIndex(fields=["tags"], name="tickets_ticket_tags", condition=~Q(tags=[])),
+            models.Index(
+                fields=["merged_into"],
+                name="tickets_ticket_merged",
+                condition=Q(merged_into__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

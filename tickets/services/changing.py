@@ -23,6 +23,16 @@ class IllegalMove(PermanentError):
         self.details = {"allowed": [status.value for status in allowed]}
 
 
+class TicketMerged(PermanentError):
+    """Another ticket goes on for this one."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__(
+            f"Ticket {ticket.pk} was merged into ticket {ticket.merged_into_id}: go on there."
+        )
+        self.details = {"merged_into": ticket.merged_into_id}
+
+
 class TicketChanged(PermanentError):
     """Somebody changed the ticket since it was read."""
 
@@ -36,7 +46,12 @@ class UnknownNames(PermanentError):
 
 
 def check_move(ticket: Ticket, old: Status, new: Status, now: datetime) -> None:
-    """Raise `IllegalMove`, naming the allowed moves, unless `ticket` may go from `old` to `new`."""
+    """Raise `IllegalMove`, naming the allowed moves, unless `ticket` may go from `old` to `new`.
+
+    :raises TicketMerged: another ticket goes on for this one, which stays where it is.
+    """
+    if ticket.merged_into_id is not None:
+        raise TicketMerged(ticket)
     allowed = [move for move in MOVES[old] if not _too_late(ticket, old, now)]
     if can_move(old, new) and new in allowed:
         return

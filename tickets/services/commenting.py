@@ -7,7 +7,7 @@ from django.db import transaction
 
 from tickets.lifecycle import Status
 from tickets.models import Comment, EventKind, Ticket
-from tickets.services.changing import moved
+from tickets.services.changing import TicketMerged, moved
 from tickets.services.recording import Change, lock, record_changes
 
 
@@ -24,8 +24,12 @@ def comment_on(
     """Add a comment, its event and its words to the search, and note the first response.
 
     What the requester says is public. It reopens a ticket that was on hold or resolved: somebody must look at it.
+
+    :raises TicketMerged: nobody looks at this one any more.
     """
     [ticket] = lock([ticket.pk])
+    if ticket.merged_into_id is not None:
+        raise TicketMerged(ticket)
     public = public or from_requester
     comment = Comment.objects.create(
         ticket=ticket,

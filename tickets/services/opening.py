@@ -194,6 +194,8 @@ class _Intake:
         ):
             return Outcome(Result.UNCHANGED, ticket)
         status = fields.pop("status", None)
+        if ticket.merged_into_id is not None:  # its news are kept, but another ticket lives on
+            status = None
         for name in ("source", "external_id", "updated_at", "opened_at"):
             fields.pop(name, None)
         silent: dict[str, Any] = {"locked_fields": _locked(fields, ticket.locked_fields)}

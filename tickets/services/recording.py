@@ -39,7 +39,7 @@ _WRITTEN: Final = (
         "first_response_at",
     ),
     *("resolved_at", "closed_at", "updated_at", "source_updated_at", "version"),
-    *("due_at", "warn_at", "sla_breached", "escalation_level"),
+    *("due_at", "warn_at", "sla_breached", "escalation_level", "merged_into_id"),
 )
 #: Columns that receivers of `tickets_changed` may set.
 KEPT_BY_SLA: Final = ("due_at", "warn_at", "sla_breached", "escalation_level")

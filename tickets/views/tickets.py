@@ -25,6 +25,7 @@ from tickets.schema import (
 from tickets.serializers import (
     CommentSerializer,
     EventSerializer,
+    MergeSerializer,
     MoveSerializer,
     TicketSerializer,
     show,
@@ -63,6 +64,7 @@ class TicketViewSet(
         "comments": "tickets.view_comment",
         "add_comment": "tickets.add_comment",
         "events": "tickets.view_ticketevent",
+        "merge": "tickets.change_ticket",
     }
 
     def get_queryset(self) -> Any:
@@ -155,6 +157,28 @@ class TicketViewSet(
         )
         return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
 
+    @extend_schema(request=MergeSerializer, responses=TicketSerializer)
+    @action(detail=True, methods=["POST"], url_path="merge", filterset_class=None)
+    def merge(self, request: Request, pk: str) -> Response:
+        """Let another ticket go on for this one, and answer with that. The same call again changes nothing.
+
+        Comments move there; this ticket points there (`merged_into`) and is cancelled, unless it had ended.
+        """
+        ticket = self.get_object()
+        wish = MergeSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        into = wish.validated_data["into"]
+        if not self.get_queryset().filter(pk=into).exists():
+            raise exceptions.ValidationError({"into": [f"There is no ticket {into}."]})
+        _, target = services.merge_tickets(
+            source=ticket.pk,
+            into=into,
+            reason=wish.validated_data["reason"],
+            actor=request.user.get_username(),
+            now=timezone.now(),
+        )
+        return self._one(target)
+
     @extend_schema(responses=CommentSerializer(many=True))
     @action(detail=True, url_path="comments", pagination_class=HistoryCursor, filterset_class=None)
     def comments(self, request: Request, pk: str) -> Response:
@@ -179,8 +203,10 @@ class TicketViewSet(
     @extend_schema(responses=EventSerializer(many=True))
     @action(detail=True, url_path="events", pagination_class=HistoryCursor, filterset_class=None)
     def events(self, request: Request, pk: str) -> Response:
-        """Everything that happened to the ticket, oldest first."""
-        return self._page(TicketEvent.objects.filter(ticket=self.get_object()), EventSerializer)
+        """Everything that happened to the ticket and to those merged into it, oldest first."""
+        ticket = self.get_object()
+        visible = Ticket.objects.visible_to(request.user)
+        return self._page(TicketEvent.objects.of(ticket, visible), EventSerializer)
 
     def _page(self, rows: Any, serializer: Any) -> Response:
         page = self.paginate_queryset(rows)

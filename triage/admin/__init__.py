@@ -1,3 +1,3 @@
-from triage.admin import batches, decisions, learning, models, rules, work
+from triage.admin import batches, decisions, learning, models, rules, similar, work
 
-__all__ = ["batches", "decisions", "learning", "models", "rules", "work"]
+__all__ = ["batches", "decisions", "learning", "models", "rules", "similar", "work"]

@@ -5,11 +5,13 @@ from triage.models.decisions import Correction, TriageDecision
 from triage.models.jobs import TriageAttempt, TriageBatch, TriageJob
 from triage.models.learning import DriftDay, ShadowPrediction, TrainingRun
 from triage.models.rules import PriorityCell, RoutingRule, Rule
+from triage.models.similar import DuplicatePolicy, TermStatistics, TicketTerms
 
 __all__ = [
     "ClassifierModel",
     "Correction",
     "DriftDay",
+    "DuplicatePolicy",
     "Field",
     "FieldPolicy",
     "PriorityCell",
@@ -18,6 +20,8 @@ __all__ = [
     "Rule",
     "ShadowPrediction",
     "TrainingRun",
+    "TermStatistics",
+    "TicketTerms",
     "TriageAttempt",
     "TriageBatch",
     "TriageDecision",

@@ -35,6 +35,7 @@ from triage.services.replaying import replay
 from triage.services.rules import preview_rule
 from triage.services.running import run_jobs
 from triage.services.shadow import forget_old_shadows, judge, learn, run_shadow, summarize
+from triage.services.similar import forget_old_terms, index_tickets, mark_reworded
 from triage.services.training import request_training, requeue_stale_trainings, run_trainings
 
 __all__ = [
@@ -50,11 +51,14 @@ __all__ = [
     "forget_old_drift",
     "forget_old_models",
     "forget_old_shadows",
+    "forget_old_terms",
+    "index_tickets",
     "install_shipped",
     "judge",
     "learn",
     "make_champion",
     "measure_drift",
+    "mark_reworded",
     "preview_rule",
     "react_to_changes",
     "replay",

@@ -52,7 +52,11 @@ def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = Non
 
 def react_to_changes(*, events: Sequence[NewEvent]) -> None:
     """New words ask for a new triage; a new impact or urgency makes a new priority. The caller's transaction."""
-    reworded = {e.ticket.id: e.ticket for e in events if e.changes.keys() & _ASKS}
+    reworded = {
+        e.ticket.id: e.ticket
+        for e in events
+        if e.changes.keys() & _ASKS and e.ticket.merged_into_id is None
+    }
     rescored = {
         e.ticket.id: e.ticket
         for e in events

@@ -117,6 +117,7 @@ def _decide_all(
 _LOCKED: Final = (
     *(*FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version"),
     *(*KEPT_BY_SLA, "status", "customer_tier", "opened_at", "first_response_at"),
+    "merged_into_id",
 )
 
 
@@ -141,7 +142,8 @@ def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:
             row = rows.get(getattr(ticket, f"{name}_id"))
             if row is not None:
                 setattr(ticket, name, row)
-    return {ticket.pk: ticket for ticket in tickets}
+    # About a merged one nothing is decided any more: its jobs end without a word.
+    return {ticket.pk: ticket for ticket in tickets if ticket.merged_into_id is None}
 
 
 def _commit_alone(one: Decided, held: Claim, loaded: Loaded, now: datetime) -> int:

@@ -3,6 +3,7 @@
 from triage.views.decisions import AnalyzeView, DecisionsView, ReplayView
 from triage.views.jobs import TriageBatchViewSet, TriageJobViewSet
 from triage.views.models import FieldPolicyViewSet, ModelViewSet, TrainingRunViewSet
+from triage.views.similar import SimilarView
 
 __all__ = [
     "AnalyzeView",
@@ -11,6 +12,7 @@ __all__ = [
     "ModelViewSet",
     "TrainingRunViewSet",
     "ReplayView",
+    "SimilarView",
     "TriageBatchViewSet",
     "TriageJobViewSet",
 ]
