@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,7 +19,9 @@ TextIn = tuple[str, str]  # title, description
 #: What is read of a description. Logs and forwarded threads go on for ever and say nothing new.
 READ_CHARACTERS: Final = 6_000
 #: Where there is no title, so many words at the beginning stand for one.
-OPENING: Final = 6
+STANDS_FOR_TITLE: Final = 6
+#: The title and so many words after it are what a text opens with.
+OPENING: Final = 30
 _PLAIN: Final = re.compile(r"\d+(?:\.\d+){3}|\w+")
 #: Looks at every word as if it began an address, which only pays in the few texts that have one.
 _ADDRESSED: Final = re.compile(rf"https?://\S+|[\w.+-]+@[\w-]+\.[\w.]+|{_PLAIN.pattern}")
@@ -40,10 +44,14 @@ class Example:
 
 
 class Document(NamedTuple):
-    """A text cut up: its words in their order, and what they stand beside."""
+    """A text cut up: its words in their order, and what they stand beside, in the same order.
+
+    It opens with the first `opening` of both; 0 when that is all of it.
+    """
 
     words: list[str]
     context: list[str]
+    opening: int
 
 
 def document(text: TextIn) -> Document:
@@ -56,13 +64,13 @@ def document(text: TextIn) -> Document:
     body = _words(text[1][:READ_CHARACTERS])
     words = title + body
     context = [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
-    context += [f"title:{word}" for word in title or body[:OPENING]]
-    return Document(words, context)
+    context += [f"title:{word}" for word in title or body[:STANDS_FOR_TITLE]]
+    return Document(words, context, len(title) + OPENING if len(body) > OPENING else 0)
 
 
 def tokens(text: TextIn) -> list[str]:
     """Return the names of all features of a text."""
-    words, context = document(text)
+    words, context, _ = document(text)
     return words + context
 
 
@@ -86,10 +94,26 @@ def _general(token: str) -> str:
     return "<hex>" if _HEX.fullmatch(token) else token
 
 
+def count_rows(rows: Sequence[Sequence[int]], width: int) -> csr_matrix:
+    """Return how often each column occurs in each row (rows × `width`)."""
+    indices = np.fromiter(chain.from_iterable(rows), dtype=np.int32)
+    indptr = np.zeros(len(rows) + 1, dtype=np.int32)
+    np.cumsum([len(row) for row in rows], out=indptr[1:])
+    ones = np.ones(len(indices), dtype=np.float32)
+    counts = csr_matrix((ones, indices, indptr), shape=(len(rows), width))
+    counts.sum_duplicates()
+    return counts
+
+
 def weighted(counts: csr_matrix, idf: NDArray[np.float32]) -> csr_matrix:
     """Return the TF-IDF matrix of `counts` (tickets × features): (1 + ln count) × idf, rows of length 1."""
     values = (1.0 + np.log(counts.data)) * idf[counts.indices]
     return unit_rows(csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape))
+
+
+def blended(whole: csr_matrix, opening: csr_matrix, weight: float) -> csr_matrix:
+    """Return the rows of texts with those of what they open with added: a long text says most at its beginning."""
+    return unit_rows(whole + opening * np.float32(weight)) if weight else whole
 
 
 def inverse_frequency(documents: int, frequency: NDArray[Any]) -> NDArray[np.float32]:

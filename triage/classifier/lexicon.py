@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from triage.classifier.features import Document, weighted
+from triage.classifier.features import Document, blended, count_rows, weighted
 from triage.classifier.pieces import pieces_of
 
 #: New words that are remembered with their weights; when there are more, all are forgotten.
@@ -50,10 +50,12 @@ class Lexicon:
         coefficients: NDArray[np.float32],
         pieces: Pieces | None,
         new_idf: float,
+        opening: float,
     ) -> None:
         self._known = (vocabulary, idf, coefficients)
         self._pieces = pieces
         self._new_idf = new_idf
+        self._opening = opening
         self._lock = threading.Lock()
         self._table = self._fresh()
 
@@ -62,24 +64,24 @@ class Lexicon:
         table = self._table
         lookup = table.columns.get
         composes = self._pieces is not None
-        indices: list[int] = []
-        indptr = [0]
-        for words, context in documents:
+        rows, openings = [], []
+        for words, context, opening in documents:
             found: list[int | None] = list(map(lookup, words))
             if composes and None in found:
                 found = [
                     self._meet(word, table) if column is None else column
                     for word, column in zip(words, found, strict=True)
                 ]
-            found += map(lookup, context)
-            indices += [column for column in found if column is not None]
-            indptr.append(len(indices))
-        counts = csr_matrix(
-            (np.ones(len(indices), dtype=np.float32), np.array(indices, dtype=np.int32), indptr),
-            shape=(len(documents), len(table.idf)),
-        )
-        counts.sum_duplicates()
-        return Reading(weighted(counts, table.idf), table.names, table.coefficients)
+            beside = list(map(lookup, context))
+            rows.append([column for column in found + beside if column is not None])
+            if self._opening:
+                first = found[:opening] + beside[:opening]
+                openings.append([column for column in first if column is not None])
+        features = weighted(count_rows(rows, len(table.idf)), table.idf)
+        if any(openings):
+            opened = weighted(count_rows(openings, len(table.idf)), table.idf)
+            features = blended(features, opened, self._opening)
+        return Reading(features, table.names, table.coefficients)
 
     def _meet(self, word: str, table: _Table) -> int | None:
         """Return the column of a new word; None when the table is full (the next texts get an empty one)."""

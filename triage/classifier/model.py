@@ -59,10 +59,13 @@ class TrainedModel:
     )
     pieces: Pieces | None = None  # of words that the vocabulary lacks; None: they say nothing
     new_idf: float = 0.0  # of such words
+    opening: float = 0.0  # how much what a long text opens with counts beside the whole
     _thresholds: dict[float, Mapping[str, float]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        lexicon = Lexicon(self.vocabulary, self.idf, self.coefficients, self.pieces, self.new_idf)
+        lexicon = Lexicon(
+            self.vocabulary, self.idf, self.coefficients, self.pieces, self.new_idf, self.opening
+        )
         object.__setattr__(self, "_lexicon", lexicon)
 
     def predict(self, texts: Sequence[TextIn], *, explain: bool = True) -> list[Prediction]:

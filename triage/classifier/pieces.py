@@ -1,7 +1,7 @@
 """Words made of pieces: runs of 2 to 5 letters, so that what is known of some words helps with others.
 
 "Netzwerkdrucker" was never seen, but "Netzwerk" and "Drucker" were; so with inflection, typing errors, and
-languages that write without spaces. The pieces of a word make one vector of length 1, so that the weights of pieces
+languages that write without spaces. The pieces of a word make one vector of length 1, so that their weights
 make one weight a label for any word, computed once a word and not once a ticket.
 """
 

@@ -19,15 +19,18 @@ MANY: Final = 10_000
 
 
 class Recipe(NamedTuple):
-    """`pieces`: weight of the words' pieces beside the words (0: none). `strength`: the inverse of how much large
-    coefficients cost. `balance`: 0 counts every ticket alike, 1 every label alike."""
+    """`pieces`: weight of the words' pieces beside the words (0: none). `opening`: weight of what a long text
+    opens with, beside the whole. `strength`: the inverse of how much large coefficients cost. `balance`: 0 counts
+    every ticket alike, 1 every label alike."""
 
     pieces: float = 1.6
+    opening: float = 0.0
     strength: float = 0.3
     balance: float = 0.5
 
 
 PIECES: Final = (0.0, 0.8, 1.6, 3.2)
+OPENINGS: Final = (0.0, 0.5, 1.0)
 STRENGTHS: Final = (0.03, 0.1, 0.3, 1.0)
 STRENGTHS_OF_MANY: Final = (0.1, 0.3)
 BALANCES: Final = (0.0, 0.5, 1.0)
@@ -95,6 +98,9 @@ def choose(tickets: Tickets, seed: int) -> Recipe:
     part[few] = folds(tickets.truth[few], seed, 3)
     recipes = [Recipe(pieces=weight) for weight in PIECES]
     recipe = _best(tickets, part, recipes, seed)
+    if tickets.counted.openings.nnz:
+        recipes = [recipe._replace(opening=weight) for weight in OPENINGS]
+        recipe = _best(tickets, part, recipes, seed)
     many = tickets.own > MANY
     recipes = [
         recipe._replace(strength=strength, balance=balance)
@@ -139,13 +145,13 @@ def _scores(
     tickets: Tickets, learnt: Rows, asked: Rows, recipes: list[Recipe], seed: int
 ) -> Iterator[NDArray[Any]]:
     """Yield the scores of `asked` by each recipe; the features are made once."""
-    spaces: dict[bool, tuple[Any, Any]] = {}
+    made: dict[tuple[bool, float], tuple[Any, Any]] = {}
     for recipe in recipes:
-        composed = recipe.pieces > 0
-        if composed not in spaces:
-            space = Space(tickets.counted, learnt, composed=composed)
-            spaces[composed] = space.features(learnt), space.features(asked)
-        seen, unseen = (joined(*found, recipe.pieces) for found in spaces[composed])
+        key = recipe.pieces > 0, recipe.opening
+        if key not in made:
+            space = Space(tickets.counted, learnt, composed=key[0], opening=key[1])
+            made[key] = space.features(learnt), space.features(asked)
+        seen, unseen = (joined(*found, recipe.pieces) for found in made[key])
         coefficients, intercepts = fit(seen, tickets, learnt, recipe, seed)
         yield unseen @ coefficients + intercepts
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
-from triage.classifier.features import Document, inverse_frequency, weighted
+from triage.classifier.features import Document, blended, count_rows, inverse_frequency, weighted
 from triage.classifier.lexicon import Pieces
 from triage.classifier.pieces import pieces_matrix, unit_rows
 
@@ -27,6 +27,7 @@ class Counted:
 
     names: Sequence[str]
     counts: csr_matrix
+    openings: csr_matrix  # the same of what long tickets open with
     words: int
     pieces: csr_matrix  # words × pieces
     piece_names: Sequence[str]
@@ -39,26 +40,25 @@ def count(documents: Sequence[Document]) -> Counted:
     context = [name for name, count in met.items() if count >= MIN_DOCUMENTS]
     names = [*words, *context]
     columns = {name: index for index, name in enumerate(names)}
-    indices: list[int] = []
-    indptr = [0]
+    rows, openings = [], []
     for document in documents:
-        indices += [columns[word] for word in document.words]
-        indices += [columns[name] for name in document.context if name in columns]
-        indptr.append(len(indices))
-    counts = csr_matrix(
-        (np.ones(len(indices), dtype=np.float32), np.array(indices, dtype=np.int32), indptr),
-        shape=(len(documents), len(names)),
-    )
-    counts.sum_duplicates()
+        opening = document.opening
+        found = [columns[word] for word in document.words]
+        beside = [columns.get(name) for name in document.context]
+        rows.append([*found, *(column for column in beside if column is not None)])
+        first = (column for column in beside[:opening] if column is not None)
+        openings.append([*found[:opening], *first])
+    counts, opened = count_rows(rows, len(names)), count_rows(openings, len(names))
     pieces, piece_names = pieces_matrix(words)
-    return Counted(names, counts, len(words), pieces, piece_names)
+    return Counted(names, counts, opened, len(words), pieces, piece_names)
 
 
 class Space:
     """The features of a model that learns from some of the tickets: which are kept, and how much they weigh."""
 
-    def __init__(self, counted: Counted, rows: Rows, *, composed: bool) -> None:
+    def __init__(self, counted: Counted, rows: Rows, *, composed: bool, opening: float) -> None:
         self._counted = counted
+        self._opening = opening
         seen = counted.counts[rows]
         self._documents = len(rows)
         frequency = np.bincount(seen.indices, minlength=len(counted.names))
@@ -92,6 +92,9 @@ class Space:
     def features(self, rows: Rows) -> tuple[csr_matrix, csr_matrix | None]:
         """Return the known features of tickets and, where words are composed, their pieces."""
         found = weighted(self._counted.counts[rows], self._idf)
+        if self._opening:
+            opened = weighted(self._counted.openings[rows], self._idf)
+            found = blended(found, opened, self._opening)
         known = found[:, self.known]
         if not self._composed:
             return known, None

@@ -48,6 +48,7 @@ def dumps(model: TrainedModel) -> bytes:
         "auto_thresholds": dict(model.auto_thresholds),
         "rule_weight": model.rule_weight,
         "new_idf": model.new_idf,
+        "opening": model.opening,
         "scores": dict(model.scores),
     }
     members["vocabulary.json"] = _packed(list(model.vocabulary))
@@ -85,6 +86,7 @@ def loads(data: bytes) -> TrainedModel:
             **arrays,
             **_later(members),
             new_idf=float(about.get("new_idf", 0.0)),
+            opening=float(about.get("opening", 0.0)),
             pieces=_pieces(members, len(about["labels"])),
         )
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:

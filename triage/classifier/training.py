@@ -86,7 +86,7 @@ def train(
     outcomes = outcomes_of(shares.argmax(axis=1), shares.max(axis=1), truth)
     found = evaluate(as_predictions(shares, labels), [labels[index] for index in truth])
     everyone = np.arange(len(everything))
-    space = Space(tickets.counted, everyone, composed=recipe.pieces > 0)
+    space = Space(tickets.counted, everyone, composed=recipe.pieces > 0, opening=recipe.opening)
     learnt, intercepts = fit(
         joined(*space.features(everyone), recipe.pieces), tickets, everyone, recipe, seed
     )
@@ -113,6 +113,7 @@ def train(
         confidence_map=knots,
         pieces=pieces,
         new_idf=space.new_idf,
+        opening=recipe.opening,
     )
 
 
