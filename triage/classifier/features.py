@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -96,11 +96,15 @@ def _general(token: str) -> str:
 
 def count_rows(rows: Sequence[Sequence[int]], width: int) -> csr_matrix:
     """Return how often each column occurs in each row (rows × `width`)."""
-    indices = np.fromiter(chain.from_iterable(rows), dtype=np.int32)
-    indptr = np.zeros(len(rows) + 1, dtype=np.int32)
-    np.cumsum([len(row) for row in rows], out=indptr[1:])
-    ones = np.ones(len(indices), dtype=np.float32)
-    counts = csr_matrix((ones, indices, indptr), shape=(len(rows), width))
+    ends = [0, *accumulate(len(row) for row in rows)]
+    return counted(list(chain.from_iterable(rows)), ends, width)
+
+
+def counted(indices: list[int], ends: list[int], width: int) -> csr_matrix:
+    """Return the same from all rows' columns in one list, and where each row ends in it."""
+    columns = np.array(indices, dtype=np.int32)
+    ones = np.ones(len(columns), dtype=np.float32)
+    counts = csr_matrix((ones, columns, ends), shape=(len(ends) - 1, width))
     counts.sum_duplicates()
     return counts
 

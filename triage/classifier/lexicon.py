@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from triage.classifier.features import Document, blended, count_rows, weighted
+from triage.classifier.features import Document, blended, count_rows, counted, weighted
 from triage.classifier.pieces import pieces_of
 
 #: New words that are remembered with their weights; when there are more, all are forgotten.
@@ -64,7 +64,8 @@ class Lexicon:
         table = self._table
         lookup = table.columns.get
         composes = self._pieces is not None
-        rows, openings = [], []
+        indices: list[int] = []
+        ends, openings = [0], []
         for words, context, opening in documents:
             found: list[int | None] = list(map(lookup, words))
             if composes and None in found:
@@ -73,11 +74,12 @@ class Lexicon:
                     for word, column in zip(words, found, strict=True)
                 ]
             beside = list(map(lookup, context))
-            rows.append([column for column in found + beside if column is not None])
+            indices += [column for column in found + beside if column is not None]
+            ends.append(len(indices))
             if self._opening:
                 first = found[:opening] + beside[:opening]
                 openings.append([column for column in first if column is not None])
-        features = weighted(count_rows(rows, len(table.idf)), table.idf)
+        features = weighted(counted(indices, ends, len(table.idf)), table.idf)
         if any(openings):
             opened = weighted(count_rows(openings, len(table.idf)), table.idf)
             features = blended(features, opened, self._opening)
