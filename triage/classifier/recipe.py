@@ -15,6 +15,10 @@ FOLDS: Final = 5
 ENOUGH_FOR_PIECES: Final = 3_000
 #: From so many on, one part held out ranks recipes well enough.
 ENOUGH_FOR_ONE_PART: Final = 2_000
+#: Below this, what suits is known better from other desks than from their own tickets.
+FEW: Final = 2_000
+#: How much better another recipe must be, over the root of the tickets that judge it: less is chance.
+MARGIN: Final = 0.3
 MANY: Final = 10_000
 
 
@@ -29,7 +33,7 @@ class Recipe(NamedTuple):
     balance: float = 0.5
 
 
-PIECES: Final = (0.0, 0.8, 1.6, 3.2)
+PIECES: Final = (1.6, 0.8, 3.2, 0.0)
 OPENINGS: Final = (0.0, 0.5, 1.0)
 STRENGTHS: Final = (0.03, 0.1, 0.3, 1.0)
 STRENGTHS_OF_MANY: Final = (0.1, 0.3)
@@ -91,22 +95,24 @@ def later_scores(
 
 
 def choose(tickets: Tickets, seed: int) -> Recipe:
-    """Return the recipe that does best on tickets that it has not learnt from: first the weight of the pieces,
-    judged on a sample, then how hard to fit and how much to help rare labels."""
+    """Return the recipe that does best on tickets that it has not learnt from: first the weights of pieces and
+    opening, judged on a sample, then how hard to fit and how much to help rare labels."""
     few = np.sort(np.random.default_rng(seed).permutation(tickets.own)[:ENOUGH_FOR_PIECES])
     part = np.full(tickets.own, -1)
     part[few] = folds(tickets.truth[few], seed, 3)
-    recipes = [Recipe(pieces=weight) for weight in PIECES]
+    usual = Recipe(strength=0.1, balance=1.0) if tickets.own < FEW else Recipe()
+    recipes = [usual._replace(pieces=weight) for weight in PIECES]
     recipe = _best(tickets, part, recipes, seed)
     if tickets.counted.openings.nnz:
         recipes = [recipe._replace(opening=weight) for weight in OPENINGS]
         recipe = _best(tickets, part, recipes, seed)
     many = tickets.own > MANY
-    recipes = [
+    others = [
         recipe._replace(strength=strength, balance=balance)
         for strength in (STRENGTHS_OF_MANY if many else STRENGTHS)
         for balance in BALANCES
     ]
+    recipes = [recipe, *(other for other in others if other != recipe)]
     part = folds(tickets.truth[: tickets.own], seed + 1)
     return _best(tickets, part, recipes, seed, only_one=tickets.own > ENOUGH_FOR_ONE_PART)
 
@@ -119,6 +125,7 @@ def _best(
     *,
     only_one: bool = False,
 ) -> Recipe:
+    """Return the recipe with the most merit: the first, unless another is clearly better."""
     guesses = np.full((len(recipes), tickets.own), -1)
     for learnt, asked in _splits(tickets, part):
         for number, scores in enumerate(_scores(tickets, learnt, asked, recipes, seed)):
@@ -128,7 +135,8 @@ def _best(
     judged = guesses[0] >= 0
     truth = tickets.truth[: tickets.own][judged]
     merits = [merit(guess[judged], truth, tickets.labels) for guess in guesses]
-    return recipes[int(np.argmax(merits))]
+    best = int(np.argmax(merits))
+    return recipes[best if merits[best] > merits[0] + MARGIN / judged.sum() ** 0.5 else 0]
 
 
 def _splits(tickets: Tickets, part: NDArray[np.intp]) -> Iterator[tuple[Rows, Rows]]:
