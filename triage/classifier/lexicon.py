@@ -106,9 +106,10 @@ class Lexicon:
         if not columns:
             return 0.0
         found, counts = np.unique(columns, return_counts=True)
-        weights = self._pieces.idf[found] * counts
+        weights = self._pieces.idf[found] * counts.astype(np.float32)
         composed: NDArray[np.float32] = weights @ self._pieces.coefficients[found]
-        return composed / np.sqrt(weights @ weights)
+        composed /= np.sqrt(weights @ weights)
+        return composed
 
     def _fresh(self) -> _Table:
         vocabulary, idf, coefficients = self._known

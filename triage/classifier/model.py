@@ -60,7 +60,9 @@ class TrainedModel:
     pieces: Pieces | None = None  # of words that the vocabulary lacks; None: they say nothing
     new_idf: float = 0.0  # of such words
     opening: float = 0.0  # how much what a long text opens with counts beside the whole
-    _thresholds: dict[float, Mapping[str, float]] = field(default_factory=dict, compare=False)
+    _thresholds: dict[float, Mapping[str, float]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         lexicon = Lexicon(

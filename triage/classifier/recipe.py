@@ -135,8 +135,8 @@ def _best(
     judged = guesses[0] >= 0
     truth = tickets.truth[: tickets.own][judged]
     merits = [merit(guess[judged], truth, tickets.labels) for guess in guesses]
-    best = int(np.argmax(merits))
-    return recipes[best if merits[best] > merits[0] + MARGIN / judged.sum() ** 0.5 else 0]
+    best, margin = int(np.argmax(merits)), MARGIN / float(judged.sum()) ** 0.5
+    return recipes[best if merits[best] > merits[0] + margin else 0]
 
 
 def _splits(tickets: Tickets, part: NDArray[np.intp]) -> Iterator[tuple[Rows, Rows]]:
@@ -159,14 +159,14 @@ def _scores(
         if key not in made:
             space = Space(tickets.counted, learnt, composed=key[0], opening=key[1])
             made[key] = space.features(learnt), space.features(asked)
-        seen, unseen = (joined(*found, recipe.pieces) for found in made[key])
+        seen, unseen = (joined(known, pieces, recipe.pieces) for known, pieces in made[key])
         coefficients, intercepts = fit(seen, tickets, learnt, recipe, seed)
         yield unseen @ coefficients + intercepts
 
 
 def merit(guess: NDArray[np.intp], truth: NDArray[np.intp], labels: int) -> float:
     """Macro-F1, steadied by accuracy: with rare labels alone it would follow single tickets."""
-    return macro_f1(guess, truth, labels) + float((guess == truth).mean()) / 2
+    return macro_f1(guess, truth, labels) + float((guess == truth).mean()) / 4
 
 
 def macro_f1(guess: NDArray[np.intp], truth: NDArray[np.intp], labels: int) -> float:

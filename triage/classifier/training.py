@@ -17,7 +17,7 @@ from triage.classifier.space import Space, count, joined
 from triage.classifier.thresholds import outcomes_of, thresholds_of
 from triage.rules import RuleBook, TicketText, votes_of
 
-MIN_PER_LABEL: Final = 5
+MIN_PER_LABEL: Final = 3
 #: From so many examples with a time on, the newest judge the model: later tickets are what it will meet.
 ENOUGH_WITH_TIME: Final = 500
 #: The newest share that judges, and the least number, for a bound on 95 % needs many.
@@ -47,7 +47,7 @@ def train(
 
     `base` are examples from elsewhere (the shipped corpus), which count for less and judge nothing; only those
     with a label that `examples` have are used. With `now`, older examples count for less.
-    Labels with fewer than 5 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
+    Labels with fewer than 3 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
     weight and the thresholds come from predictions on examples that the predicting model had not seen: 5 folds or,
     for scores and thresholds, the newest examples where their times are known.
 
@@ -141,7 +141,8 @@ def _weights(
 def _freshness(at: datetime | None, now: datetime | None) -> float:
     if at is None or now is None:
         return 1.0
-    return max(LEAST_WEIGHT, 0.5 ** (max(now - at, timedelta()) / HALF_LIFE))
+    age: float = max(now - at, timedelta()) / HALF_LIFE
+    return float(max(LEAST_WEIGHT, 0.5**age))
 
 
 def _newest(examples: Sequence[Example]) -> NDArray[np.bool_] | None:
