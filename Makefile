@@ -28,6 +28,9 @@ fix: .venv/dev ## Mend what the linter can mend
 bench: .venv/dev ## Measure against the budgets; writes var/bench.json
 	$(VENV) -m bench $(ARGS)
 
+eval: .venv/dev ## Measure the classifier on labelled sets (SMARTOPS_DATA, or ../shared/data)
+	$(VENV) -m bench.eval $(ARGS)
+
 openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
 
@@ -51,4 +54,4 @@ clean: ## Remove the environment and all data of the embedded servers
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/embedded
 
-.PHONY: help run test check fix bench openapi model lock clean
+.PHONY: help run test check fix bench eval openapi model lock clean

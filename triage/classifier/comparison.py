@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-RESAMPLES: Final = 2_000
+RESAMPLES: Final = 1_000
 #: Two-sided: the interval's lower end is what the difference exceeds with 97.5 % assurance.
 INTERVAL: Final = 0.95
 #: How much worse "not worse" may be, in macro-F1.

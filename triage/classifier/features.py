@@ -1,21 +1,27 @@
-"""From a ticket's text to weighted features: words and pairs of words, TF-IDF."""
+"""From a ticket's text to weighted features: words, pairs of words, the words of the title."""
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from itertools import accumulate, chain
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from triage.classifier.pieces import unit_rows
+
 TextIn = tuple[str, str]  # title, description
 
 #: What is read of a description. Logs and forwarded threads go on for ever and say nothing new.
 READ_CHARACTERS: Final = 6_000
+#: Where there is no title, so many words at the beginning stand for one.
+STANDS_FOR_TITLE: Final = 6
+#: The title and so many words after it are what a text opens with.
+OPENING: Final = 30
 _PLAIN: Final = re.compile(r"\d+(?:\.\d+){3}|\w+")
 #: Looks at every word as if it began an address, which only pays in the few texts that have one.
 _ADDRESSED: Final = re.compile(rf"https?://\S+|[\w.+-]+@[\w-]+\.[\w.]+|{_PLAIN.pattern}")
@@ -37,20 +43,35 @@ class Example:
         return self.title, self.description
 
 
-def tokens(text: TextIn) -> list[str]:
-    """Return the features' names of a text: its words, each pair of neighbours, and the title's words once more.
+class Document(NamedTuple):
+    """A text cut up: its words in their order, and what they stand beside, in the same order.
+
+    It opens with the first `opening` of both; 0 when that is all of it.
+    """
+
+    words: list[str]
+    context: list[str]
+    opening: int
+
+
+def document(text: TextIn) -> Document:
+    """Return the features of a text: its words, each pair of neighbours, and the title's words once more.
 
     Addresses and numbers that differ in every ticket become <url>, <mail>, <ip>, <hex>, <number>; numbers of
-    up to three digits stay, for 404 and 500 mean something.
+    up to three digits stay, for 404 and 500 mean something. A text without a title opens with what it is about.
     """
     title = _words(text[0])
     body = _words(text[1][:READ_CHARACTERS])
     words = title + body
-    features = words + [
-        f"{first} {second}" for first, second in zip(words, words[1:], strict=False)
-    ]
-    features += [f"title:{word}" for word in title]
-    return features
+    context = [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
+    context += [f"title:{word}" for word in title or body[:STANDS_FOR_TITLE]]
+    return Document(words, context, len(title) + OPENING if len(body) > OPENING else 0)
+
+
+def tokens(text: TextIn) -> list[str]:
+    """Return the names of all features of a text."""
+    words, context, _ = document(text)
+    return words + context
 
 
 def _words(text: str) -> list[str]:
@@ -73,51 +94,33 @@ def _general(token: str) -> str:
     return "<hex>" if _HEX.fullmatch(token) else token
 
 
-def build_vocabulary(
-    documents: Iterable[Sequence[str]], *, min_documents: int, most: int
-) -> dict[str, int]:
-    """Number the features that occur in at least `min_documents` texts, the commonest `most` of them.
-
-    What stands in one text alone is not kept: it cannot help others, and a model must not carry private words.
-    """
-    counts: Counter[str] = Counter()
-    for features in documents:
-        counts.update(set(features))
-    kept = [(-count, name) for name, count in counts.items() if count >= min_documents]
-    return {name: index for index, (_, name) in enumerate(sorted(kept)[:most])}
+def count_rows(rows: Sequence[Sequence[int]], width: int) -> csr_matrix:
+    """Return how often each column occurs in each row (rows × `width`)."""
+    ends = [0, *accumulate(len(row) for row in rows)]
+    return counted(list(chain.from_iterable(rows)), ends, width)
 
 
-def vectorize(
-    documents: Iterable[Sequence[str]],
-    vocabulary: Mapping[str, int],
-    idf: NDArray[np.float32] | None,
-) -> csr_matrix:
-    """Return the TF-IDF matrix of `documents`, rows of length 1; with `idf` None the plain counts."""
-    lookup = vocabulary.get
-    indices: list[int] = []
-    indptr = [0]
-    for features in documents:
-        indices += [index for index in map(lookup, features) if index is not None]
-        indptr.append(len(indices))
-    ones = np.ones(len(indices), dtype=np.float32)
+def counted(indices: list[int], ends: list[int], width: int) -> csr_matrix:
+    """Return the same from all rows' columns in one list, and where each row ends in it."""
     columns = np.array(indices, dtype=np.int32)
-    matrix = csr_matrix((ones, columns, np.array(indptr)), shape=(len(indptr) - 1, len(vocabulary)))
-    matrix.sum_duplicates()
-    if idf is not None:
-        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        values = (1.0 + np.log(matrix.data)) * idf[matrix.indices]
-        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=matrix.shape[0]))
-        matrix.data = values / np.maximum(norms, 1e-9)[rows].astype(np.float32)
-    return matrix
+    ones = np.ones(len(columns), dtype=np.float32)
+    counts = csr_matrix((ones, columns, ends), shape=(len(ends) - 1, width))
+    counts.sum_duplicates()
+    return counts
 
 
-def inverse_frequency(counts: csr_matrix) -> NDArray[np.float32]:
-    """Smooth inverse document frequency of each feature."""
-    documents = counts.shape[0]
-    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+def weighted(counts: csr_matrix, idf: NDArray[np.float32]) -> csr_matrix:
+    """Return the TF-IDF matrix of `counts` (tickets × features): (1 + ln count) × idf, rows of length 1."""
+    values = (1.0 + np.log(counts.data)) * idf[counts.indices]
+    return unit_rows(csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape))
+
+
+def blended(whole: csr_matrix, opening: csr_matrix, weight: float) -> csr_matrix:
+    """Return the rows of texts with those of what they open with added: a long text says most at its beginning."""
+    return unit_rows(whole + opening * np.float32(weight)) if weight else whole
+
+
+def inverse_frequency(documents: int, frequency: NDArray[Any]) -> NDArray[np.float32]:
+    """Smooth inverse document frequency of features that occur in `frequency` of so many texts."""
     idf: NDArray[np.float32] = (np.log((1 + documents) / (1 + frequency)) + 1).astype(np.float32)
     return idf
-
-
-def all_tokens(texts: Iterable[TextIn]) -> Iterator[list[str]]:
-    return map(tokens, texts)

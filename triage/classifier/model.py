@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from triage.classifier.features import TextIn, all_tokens, vectorize
+from triage.classifier.features import TextIn, document
+from triage.classifier.lexicon import Lexicon, Pieces
 from triage.classifier.thresholds import (
     NEVER,
     OUTCOME,
@@ -52,19 +53,33 @@ class TrainedModel:
     scores: Mapping[str, Any] = field(default_factory=dict)
     #: What came of predictions on tickets that were not learnt from; empty in models from before they were kept.
     outcomes: NDArray[Any] = field(default_factory=lambda: np.zeros(0, dtype=OUTCOME))
-    _thresholds: dict[float, Mapping[str, float]] = field(default_factory=dict, compare=False)
+    #: Knots (2 × n) of the map from the raw to the honest confidence; none where rules have a say.
+    confidence_map: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((2, 0), dtype=np.float32)
+    )
+    pieces: Pieces | None = None  # of words that the vocabulary lacks; None: they say nothing
+    new_idf: float = 0.0  # of such words
+    opening: float = 0.0  # how much what a long text opens with counts beside the whole
+    _thresholds: dict[float, Mapping[str, float]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_names", list(self.vocabulary))
+        lexicon = Lexicon(
+            self.vocabulary, self.idf, self.coefficients, self.pieces, self.new_idf, self.opening
+        )
+        object.__setattr__(self, "_lexicon", lexicon)
 
     def predict(self, texts: Sequence[TextIn], *, explain: bool = True) -> list[Prediction]:
         """Return a prediction for each text. A text without a known word gets the labels' prior."""
-        features = vectorize(all_tokens(texts), self.vocabulary, self.idf)
-        shares = softmax((features @ self.coefficients + self.intercepts) / self.temperature)
-        shares[np.diff(features.indptr) == 0] = self.prior  # no known word says nothing
+        lexicon: Lexicon = self._lexicon  # type: ignore[attr-defined]
+        features, names, coefficients = lexicon.read([document(text) for text in texts])
+        scores = features @ coefficients
+        shares = mapped(softmax((scores + self.intercepts) / self.temperature), self.confidence_map)
+        shares[~scores.any(axis=1)] = self.prior  # no known word says nothing
         best = np.argsort(-shares, axis=1)[:, :TOP]
         ranked = zip(best.tolist(), np.take_along_axis(shares, best, axis=1).tolist(), strict=True)
-        pulls = self._pulls(features, best) if explain else None
+        pulls = _pulls(features, coefficients, best) if explain else None
         everything = shares.tolist()
         found = []
         for row, (order, likely) in enumerate(ranked):
@@ -72,7 +87,7 @@ class TrainedModel:
             start, end = features.indptr[row], features.indptr[row + 1]
             words: tuple[tuple[str, float], ...] = ()
             if pulls is not None and end > start:
-                words = self._words(features.indices[start:end], pulls[start:end])
+                words = _words(features.indices[start:end], pulls[start:end], names)
             known = dict(zip(self.labels, everything[row], strict=True))
             found.append(Prediction(*top[0], top, words, known))
         return found
@@ -96,33 +111,53 @@ class TrainedModel:
         """Return, for target precisions from 70 % to 99 %, what was reached and what share is done alone."""
         return curve_of(self.outcomes, self.labels)
 
-    def _pulls(self, features: csr_matrix, best: NDArray[Any]) -> NDArray[np.float32]:
-        """How much each word of each text speaks for the likeliest label against the runner-up."""
-        rows = np.repeat(np.arange(features.shape[0]), np.diff(features.indptr))
-        winner = self.coefficients[features.indices, best[rows, 0]]
-        pulls: NDArray[np.float32] = features.data * (
-            winner - self.coefficients[features.indices, best[rows, 1]]
-        )
-        return pulls
 
-    def _words(
-        self, columns: NDArray[np.int32], pulls: NDArray[np.float32]
-    ) -> tuple[tuple[str, float], ...]:
-        """The strongest words, each once whether it stands in the title or in the text."""
-        names: list[str] = self._names  # type: ignore[attr-defined]
-        found: dict[str, float] = {}
-        strongest = np.argsort(-pulls)[: 2 * WORDS]
-        for column, pull in zip(
-            columns[strongest].tolist(), pulls[strongest].tolist(), strict=True
-        ):
-            if pull <= 0 or len(found) == WORDS:
-                break
-            word = names[column].removeprefix("title:")
-            found[word] = found.get(word, 0.0) + pull
-        return tuple(found.items())
+def _pulls(
+    features: csr_matrix, coefficients: NDArray[np.float32], best: NDArray[Any]
+) -> NDArray[np.float32]:
+    """How much each word of each text speaks for the likeliest label against the runner-up."""
+    rows = np.repeat(np.arange(features.shape[0]), np.diff(features.indptr))
+    winner = coefficients[features.indices, best[rows, 0]]
+    pulls: NDArray[np.float32] = features.data * (
+        winner - coefficients[features.indices, best[rows, 1]]
+    )
+    return pulls
+
+
+def _words(
+    columns: NDArray[np.int32], pulls: NDArray[np.float32], names: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """The strongest words, each once whether it stands in the title or in the text."""
+    found: dict[str, float] = {}
+    strongest = np.argsort(-pulls)[: 2 * WORDS]
+    for column, pull in zip(columns[strongest].tolist(), pulls[strongest].tolist(), strict=True):
+        if pull <= 0 or len(found) == WORDS:
+            break
+        word = names[column].removeprefix("title:")
+        found[word] = found.get(word, 0.0) + pull
+    return tuple(found.items())
 
 
 def softmax(scores: NDArray[Any]) -> NDArray[Any]:
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: NDArray[Any] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return shares
+
+
+def mapped(shares: NDArray[Any], knots: NDArray[np.float32]) -> NDArray[Any]:
+    """Return the shares with the largest of each row mapped, and the others stretched to fill up what is left.
+
+    The largest stays the largest.
+    """
+    if not knots.size:
+        return shares
+    rows = np.arange(len(shares))
+    ordered = np.partition(shares, -2, axis=1)
+    second, top = ordered[:, -2], ordered[:, -1]
+    rest = np.maximum(1.0 - top, 1e-9)
+    least = second / (rest + second)  # here the second would draw level
+    wanted = np.clip(np.interp(top, knots[0], knots[1]), least + 1e-6, 1.0 - 1e-6)
+    best = shares.argmax(axis=1)
+    found: NDArray[Any] = shares * ((1.0 - wanted) / rest)[:, None]
+    found[rows, best] = wanted
+    return found

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from triage.classifier.lexicon import Pieces
 from triage.classifier.model import TrainedModel
 from triage.classifier.thresholds import OUTCOME
 
@@ -18,6 +19,7 @@ FORMAT: Final = 1
 SHIPPED: Final = Path(__file__).resolve().parent / "shipped.zip"
 MOST_BYTES: Final = 300 * 2**20  # unpacked; a file that claims more is refused
 _ARRAYS: Final = ("idf", "coefficients", "intercepts", "prior")
+_LATER: Final = ("outcomes", "confidence_map")
 _MOMENT: Final = (2000, 1, 1, 0, 0, 0)  # the same model makes the same bytes
 
 
@@ -28,18 +30,16 @@ class ModelUnreadable(ValueError):
 def dumps(model: TrainedModel) -> bytes:
     """Return the model as bytes. Coefficients are kept in 16 bits: half the size, the same predictions."""
     members: dict[str, bytes] = {}
-    for name in _ARRAYS:
+    arrays = {name: getattr(model, name) for name in (*_ARRAYS, *_LATER)}
+    if model.pieces is not None:
+        arrays["piece_idf"] = model.pieces.idf
+        arrays["piece_coefficients"] = model.pieces.coefficients
+        members["pieces.json"] = _packed(list(model.pieces.columns))
+    for name, array in arrays.items():
         buffer = io.BytesIO()
-        array = getattr(model, name)
-        np.save(
-            buffer,
-            array.astype(np.float16) if name == "coefficients" else array,
-            allow_pickle=False,
-        )
+        short = array.astype(np.float16) if name.endswith("coefficients") else array
+        np.save(buffer, short, allow_pickle=False)
         members[f"{name}.npy"] = buffer.getvalue()
-    buffer = io.BytesIO()
-    np.save(buffer, model.outcomes, allow_pickle=False)
-    members["outcomes.npy"] = buffer.getvalue()
     about = {
         "format": FORMAT,
         "name": model.name,
@@ -47,9 +47,11 @@ def dumps(model: TrainedModel) -> bytes:
         "temperature": model.temperature,
         "auto_thresholds": dict(model.auto_thresholds),
         "rule_weight": model.rule_weight,
+        "new_idf": model.new_idf,
+        "opening": model.opening,
         "scores": dict(model.scores),
     }
-    members["vocabulary.json"] = json.dumps(list(model.vocabulary), ensure_ascii=False).encode()
+    members["vocabulary.json"] = _packed(list(model.vocabulary))
     members["model.json"] = json.dumps(about, sort_keys=True).encode()
     members["sha256"] = _digest(members).encode()
     packed = io.BytesIO()
@@ -71,10 +73,7 @@ def loads(data: bytes) -> TrainedModel:
             raise ModelUnreadable(
                 f"It has format {about['format']}; this version reads format {FORMAT}. Train it again."
             )
-        arrays = {
-            name: np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False).astype(np.float32)
-            for name in _ARRAYS
-        }
+        arrays = {name: _array(members, name).astype(np.float32) for name in _ARRAYS}
         words = json.loads(members["vocabulary.json"])
         model = TrainedModel(
             name=about["name"],
@@ -84,8 +83,11 @@ def loads(data: bytes) -> TrainedModel:
             auto_thresholds=about["auto_thresholds"],
             rule_weight=float(about.get("rule_weight", 0.0)),  # older ones know none
             scores=about["scores"],
-            outcomes=_outcomes(members),
             **arrays,
+            **_later(members),
+            new_idf=float(about.get("new_idf", 0.0)),
+            opening=float(about.get("opening", 0.0)),
+            pieces=_pieces(members, len(about["labels"])),
         )
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise (
@@ -98,13 +100,32 @@ def loads(data: bytes) -> TrainedModel:
     return model
 
 
-def _outcomes(members: dict[str, bytes]) -> NDArray[Any]:
-    if "outcomes.npy" not in members:  # older ones keep none
-        return np.zeros(0, dtype=OUTCOME)
-    found: NDArray[Any] = np.load(io.BytesIO(members["outcomes.npy"]), allow_pickle=False)
-    if found.dtype != OUTCOME:
+def _packed(names: list[str]) -> bytes:
+    return json.dumps(names, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _array(members: dict[str, bytes], name: str) -> NDArray[Any]:
+    found: NDArray[Any] = np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False)
+    return found
+
+
+def _later(members: dict[str, bytes]) -> dict[str, NDArray[Any]]:
+    """What older files lack: then the model's own defaults hold."""
+    found = {name: _array(members, name) for name in _LATER if f"{name}.npy" in members}
+    if "outcomes" in found and found["outcomes"].dtype != OUTCOME:
         raise ModelUnreadable("Damaged: what came of its predictions cannot be read.")
     return found
+
+
+def _pieces(members: dict[str, bytes], labels: int) -> Pieces | None:
+    if "pieces.json" not in members:
+        return None
+    names = json.loads(members["pieces.json"])
+    idf = _array(members, "piece_idf").astype(np.float32)
+    coefficients = _array(members, "piece_coefficients").astype(np.float32)
+    if idf.shape != (len(names),) or coefficients.shape != (len(names), labels):
+        raise ModelUnreadable("Damaged: the arrays do not fit together.")
+    return Pieces({name: index for index, name in enumerate(names)}, idf, coefficients)
 
 
 def _unpack(data: bytes) -> dict[str, bytes]:

@@ -68,20 +68,30 @@ def thresholds_of(
 ) -> Mapping[str, float]:
     """Return the confidence from which each label may be acted on alone.
 
-    One threshold for all, because a bound needs many predictions; a label that is clearly worse than the target
-    above it gets its own.
+    One threshold for all where that does most work alone, because a bound needs many predictions; a label that is
+    clearly worse than the target above it gets its own. Else each label has its own: where one label is most of
+    the tickets, the others' mistakes would hold it back.
     """
     confidence, right = outcomes["confidence"].astype(float), outcomes["right"]
     common = _lowest_safe(confidence, right, target)
-    found = {}
+    shared, own = {}, {}
     for number, label in enumerate(labels):
         mine = outcomes["label"] == number
+        own[label] = _lowest_safe(confidence[mine], right[mine], target)
         alone = mine & (confidence >= common)
         worse = alone.sum() >= ENOUGH and right[alone].mean() < target
-        found[label] = (
-            max(common, _lowest_safe(confidence[mine], right[mine], target)) if worse else common
-        )
-    return found
+        shared[label] = max(common, own[label]) if worse else common
+    return max(
+        shared, own, key=lambda found: _alone(outcomes, [found[label] for label in labels]).sum()
+    )
+
+
+def _alone(outcomes: NDArray[Any], needed: Sequence[float]) -> NDArray[np.bool_]:
+    """Which predictions reach their label's threshold."""
+    reached: NDArray[np.bool_] = (
+        outcomes["confidence"].astype(float) >= np.array(needed)[outcomes["label"]]
+    )
+    return reached
 
 
 def curve_of(outcomes: NDArray[Any], labels: Sequence[str]) -> list[CurvePoint]:
@@ -89,8 +99,7 @@ def curve_of(outcomes: NDArray[Any], labels: Sequence[str]) -> list[CurvePoint]:
     points = []
     for target in TARGETS:
         found = thresholds_of(outcomes, labels, target=target)
-        needed = np.array([found[label] for label in labels])[outcomes["label"]]
-        alone = outcomes["confidence"].astype(float) >= needed
+        alone = _alone(outcomes, [found[label] for label in labels])
         if alone.any():
             reached = float(outcomes["right"][alone].mean())
             points.append(CurvePoint(target, reached, float(alone.mean())))

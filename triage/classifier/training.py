@@ -2,46 +2,36 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix
-from sklearn.model_selection import StratifiedKFold
-from sklearn.svm import LinearSVC
 
+from triage.classifier.calibration import confidence_map, fit_pool
 from triage.classifier.evaluation import evaluate
-from triage.classifier.features import (
-    Example,
-    all_tokens,
-    build_vocabulary,
-    inverse_frequency,
-    vectorize,
-)
-from triage.classifier.model import Prediction, TrainedModel, softmax
+from triage.classifier.features import Example, document
+from triage.classifier.model import Prediction, TrainedModel, mapped, softmax
+from triage.classifier.recipe import Tickets, choose, fit, held_out_scores, later_scores
+from triage.classifier.space import Space, count, joined
 from triage.classifier.thresholds import outcomes_of, thresholds_of
 from triage.rules import RuleBook, TicketText, votes_of
 
-MIN_PER_LABEL: Final = 5
-FOLDS: Final = 5
-MOST_FEATURES: Final = 150_000
-#: Strengths that are tried; the one with the best out-of-fold macro-F1 wins.
-STRENGTHS: Final = (0.1, 0.3, 1.0)
-#: Weights of the rules that are tried.
-WEIGHTS: Final = (0.0, 0.3, 0.6, 1.0, 1.4, 1.8, 2.4)
+MIN_PER_LABEL: Final = 3
+#: From so many examples with a time on, the newest judge the model: later tickets are what it will meet.
+ENOUGH_WITH_TIME: Final = 500
+#: The newest share that judges, and the least number, for a bound on 95 % needs many.
+NEWEST: Final = 0.2
+LEAST_NEWEST: Final = 250
+#: What a label says of today halves in this time, down to a rest.
+HALF_LIFE: Final = timedelta(days=365)
+LEAST_WEIGHT: Final = 0.25
+#: How much an example counts that is not the desk's own.
+BASE_WEIGHT: Final = 0.3
 
 
 class TooFewExamples(ValueError):
     """There is not enough to learn from. The message says what is missing."""
-
-
-@dataclass(frozen=True)
-class _Space:
-    vocabulary: dict[str, int]
-    idf: NDArray[np.float32]
 
 
 def train(
@@ -55,39 +45,75 @@ def train(
 ) -> TrainedModel:
     """Learn to tell the labels apart, beside `rules` that speak of the same labels.
 
-    Labels with fewer than 5 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
-    weight and the thresholds come from predictions on examples that the predicting model had not seen (5 folds).
+    `base` are examples from elsewhere (the shipped corpus), which count for less and judge nothing; only those
+    with a label that `examples` have are used. With `now`, older examples count for less.
+    Labels with fewer than 3 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
+    weight and the thresholds come from predictions on examples that the predicting model had not seen: 5 folds or,
+    for scores and thresholds, the newest examples where their times are known.
 
     :raises TooFewExamples: fewer than two labels remain.
     """
     usable, left_out = _usable(examples)
     labels = tuple(sorted({example.label for example in usable}))
-    truth = np.array([labels.index(example.label) for example in usable])
-    documents = list(all_tokens(example.text for example in usable))
-    strength, held_out = _choose_strength(documents, truth, len(labels), seed)
-    votes = _votes(usable, labels, rules)
-    temperature, rule_weight = _fit_pool(held_out, votes, truth)
-    shares = softmax(held_out / temperature + rule_weight * votes)
-    predictions = as_predictions(shares, labels)
-    scores = evaluate(predictions, [example.label for example in usable]).as_dict()
-    outcomes = outcomes_of(shares.argmax(axis=1), shares.max(axis=1), truth)
-    space = _space(documents)
-    coefficients, intercepts = _fit(
-        vectorize(documents, space.vocabulary, space.idf), truth, len(labels), strength, seed
+    number = {label: index for index, label in enumerate(labels)}
+    helping = [example for example in base if example.label in number]
+    everything = [*usable, *helping]
+    tickets = Tickets(
+        count([document(example.text) for example in everything]),
+        np.array([number[example.label] for example in everything]),
+        len(labels),
+        _weights(usable, helping, now),
+        len(usable),
     )
+    if not (tickets.counted.counts.sum(axis=0) > 1).any():
+        raise TooFewExamples("No word occurs in two examples: there is nothing to learn from.")
+    recipe = choose(tickets, seed)
+    truth = tickets.truth[: len(usable)]
+    scores = held_out_scores(tickets, recipe, seed)
+    votes = _votes(usable, labels, rules)
+    temperature, rule_weight = fit_pool(scores, votes, truth)
+    shares = softmax(scores / temperature + rule_weight * votes)
+    # The map is of the model alone: what rules add would go past it.
+    knots = np.zeros((2, 0), dtype=np.float32)
+    if not rule_weight:
+        knots = confidence_map(shares.max(axis=1), shares.argmax(axis=1) == truth)
+    newest = _newest(usable)
+    if newest is not None:
+        later = later_scores(tickets, recipe, seed, newest)
+        shares = softmax(later / temperature + rule_weight * votes[newest])
+        truth = truth[newest]
+    shares = mapped(shares, knots)
+    outcomes = outcomes_of(shares.argmax(axis=1), shares.max(axis=1), truth)
+    found = evaluate(as_predictions(shares, labels), [labels[index] for index in truth])
+    everyone = np.arange(len(everything))
+    space = Space(tickets.counted, everyone, composed=recipe.pieces > 0, opening=recipe.opening)
+    learnt, intercepts = fit(
+        joined(*space.features(everyone), recipe.pieces), tickets, everyone, recipe, seed
+    )
+    vocabulary, idf, coefficients, pieces = space.parts(learnt, recipe.pieces)
     return TrainedModel(
         name=name,
         labels=labels,
-        vocabulary=space.vocabulary,
-        idf=space.idf,
+        vocabulary=vocabulary,
+        idf=idf,
         coefficients=coefficients,
         intercepts=intercepts,
-        prior=(np.bincount(truth) / len(truth)).astype(np.float32),
+        prior=(np.bincount(tickets.truth[: len(usable)]) / len(usable)).astype(np.float32),
         temperature=temperature,
         auto_thresholds=thresholds_of(outcomes, labels),
         rule_weight=rule_weight,
+        scores={
+            **found.as_dict(),
+            "examples": len(usable),
+            "left_out": left_out,
+            "recipe": recipe._asdict(),
+            "judged_on": "folds" if newest is None else "newest",
+        },
         outcomes=outcomes,
-        scores={**scores, "examples": len(usable), "left_out": left_out, "strength": strength},
+        confidence_map=knots,
+        pieces=pieces,
+        new_idf=space.new_idf,
+        opening=recipe.opening,
     )
 
 
@@ -103,43 +129,31 @@ def _usable(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]
     return usable, left_out
 
 
-def _space(documents: Sequence[Sequence[str]]) -> _Space:
-    vocabulary = build_vocabulary(documents, min_documents=2, most=MOST_FEATURES)
-    if not vocabulary:
-        raise TooFewExamples("No word occurs in two examples: there is nothing to learn from.")
-    return _Space(vocabulary, inverse_frequency(vectorize(documents, vocabulary, None)))
+def _weights(
+    own: Sequence[Example], helping: Sequence[Example], now: datetime | None
+) -> NDArray[np.float64]:
+    """How much each example counts; the desk's own 1 in the mean, whatever their age."""
+    weights = np.array([example.weight * _freshness(example.at, now) for example in own])
+    weights /= weights.mean()
+    return np.concatenate([weights, [BASE_WEIGHT * example.weight for example in helping]])
 
 
-def _fit(
-    features: csr_matrix, truth: NDArray[Any], labels: int, strength: float, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    machine = LinearSVC(C=strength, random_state=seed, dual=True, max_iter=3000, tol=1e-3)
-    machine.fit(features, truth)
-    coefficients, intercepts = machine.coef_, machine.intercept_
-    if labels == 2:  # scikit-learn keeps one row for two labels
-        coefficients, intercepts = (
-            np.vstack([-coefficients, coefficients]),
-            np.array([-intercepts[0], intercepts[0]]),
-        )
-    return coefficients.T.astype(np.float32), intercepts.astype(np.float32)
+def _freshness(at: datetime | None, now: datetime | None) -> float:
+    if at is None or now is None:
+        return 1.0
+    age: float = max(now - at, timedelta()) / HALF_LIFE
+    return float(max(LEAST_WEIGHT, 0.5**age))
 
 
-def _choose_strength(
-    documents: Sequence[Sequence[str]], truth: NDArray[Any], labels: int, seed: int
-) -> tuple[float, NDArray[Any]]:
-    """Return the best strength and its out-of-fold scores, examples × labels."""
-    folds = min(FOLDS, int(np.bincount(truth).min()))
-    split = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth))
-    held_out = {strength: np.zeros((len(truth), labels)) for strength in STRENGTHS}
-    for seen, unseen in split:
-        space = _space([documents[i] for i in seen])
-        learn = vectorize([documents[i] for i in seen], space.vocabulary, space.idf)
-        ask = vectorize([documents[i] for i in unseen], space.vocabulary, space.idf)
-        for strength in STRENGTHS:
-            coefficients, intercepts = _fit(learn, truth[seen], labels, strength, seed)
-            held_out[strength][unseen] = ask @ coefficients + intercepts
-    best = max(STRENGTHS, key=lambda s: _macro_f1(held_out[s].argmax(axis=1), truth, labels))
-    return best, held_out[best]
+def _newest(examples: Sequence[Example]) -> NDArray[np.bool_] | None:
+    """Which examples are the newest, when enough of them have a time; those without are as old as the oldest."""
+    times = np.array([example.at.timestamp() if example.at else -np.inf for example in examples])
+    if np.isfinite(times).sum() < ENOUGH_WITH_TIME:
+        return None
+    share = max(NEWEST, LEAST_NEWEST / len(times))
+    newest = np.zeros(len(times), dtype=bool)
+    newest[np.argsort(times, kind="stable")[round((1 - share) * len(times)) :]] = True
+    return newest
 
 
 def _votes(
@@ -155,42 +169,6 @@ def _votes(
             if label in column:
                 votes[row, column[label]] = score**0.5
     return votes
-
-
-def _fit_pool(
-    scores: NDArray[Any], votes: NDArray[Any], truth: NDArray[Any]
-) -> tuple[float, float]:
-    """Return the temperature and the rules' weight under which, together, the true labels are likeliest."""
-    fits = []
-    for weight in WEIGHTS if votes.any() else (0.0,):
-        temperature = fit_temperature(scores, truth, beside=weight * votes)
-        fits.append((_surprise(scores / temperature + weight * votes, truth), temperature, weight))
-    _, temperature, weight = min(fits)
-    return temperature, weight
-
-
-def _surprise(scores: NDArray[Any], truth: NDArray[Any]) -> float:
-    shares = softmax(scores)
-    return float(-np.log(np.maximum(shares[np.arange(len(truth)), truth], 1e-12)).mean())
-
-
-def _macro_f1(guess: NDArray[Any], truth: NDArray[Any], labels: int) -> float:
-    hits = np.bincount(truth[guess == truth], minlength=labels)
-    total = np.bincount(guess, minlength=labels) + np.bincount(truth, minlength=labels)
-    return float(np.mean(2 * hits / np.maximum(total, 1)))
-
-
-def fit_temperature(
-    scores: NDArray[Any], truth: NDArray[Any], beside: NDArray[Any] | float = 0.0
-) -> float:
-    """Return the temperature of `scores` under which, `beside` added, the true labels are likeliest."""
-
-    found = minimize_scalar(
-        lambda log: _surprise(scores / np.exp(log) + beside, truth),
-        bounds=(-4, 3),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
 
 
 def as_predictions(shares: NDArray[Any], labels: Sequence[str]) -> list[Prediction]:

@@ -112,6 +112,16 @@ def test_a_model_from_before_rules_had_a_weight_can_still_be_read(model: Trained
     assert (older.labels, older.rule_weight) == (model.labels, 0.0)
 
 
+def test_a_model_from_before_words_had_pieces_can_still_be_read(model: TrainedModel) -> None:
+    older = loads(rewritten(dumps(model), "from before words had pieces"))
+
+    assert (older.pieces, older.opening, len(older.outcomes)) == (None, 0.0, 0)
+    assert older.thresholds(0.8) == older.auto_thresholds
+    assert set(older.thresholds(0.99).values()) == {NEVER}
+    assert older.curve() == []
+    assert older.predict([("wifi is gone", "and the router too")])[0].label == "network"
+
+
 def rewritten(data: bytes, damage: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -120,6 +130,14 @@ def rewritten(data: bytes, damage: str) -> bytes:
     elif damage == "other format":
         members["model.json"] = json.dumps(
             {**json.loads(members["model.json"]), "format": 99}
+        ).encode()
+    elif damage == "from before words had pieces":
+        for name in ("outcomes", "confidence_map", "piece_idf", "piece_coefficients"):
+            del members[f"{name}.npy"]
+        del members["pieces.json"]
+        about = json.loads(members["model.json"])
+        members["model.json"] = json.dumps(
+            {key: about[key] for key in about if key not in ("new_idf", "opening")}
         ).encode()
     elif damage == "from before rules had a weight":
         about = json.loads(members["model.json"])
