@@ -22,6 +22,9 @@ class EventKind(models.TextChoices):
     ROUTED = "routed"
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
+    CONFIRMED = "confirmed"
+    REVIEWED = "reviewed"
+    REVIEW_UNDONE = "review_undone"
 
 
 class TicketEvent(models.Model):
