@@ -86,7 +86,7 @@ class TicketQuerySet(QuerySet["Ticket"]):
         )
 
     def by_need_of_review(self, now: datetime) -> Self:
-        """The same tickets with their `rank` at `now` (see tickets/reviewing.py), those first that need it most."""
+        """The same tickets with their `rank` at `now` (tickets/reviewing.py), those first that need it most."""
         rank = RawSQL(
             f"""round({SCALE} * greatest({LEAST_UNCERTAINTY}, 1 - coalesce(confidence, 0))
                 * CASE WHEN sla_breached OR due_at <= %s THEN {OVERDUE}

@@ -2,9 +2,9 @@
 
     rank = 1,000,000 × uncertainty × time × priority
 
-- uncertainty: 1 − the confidence of triage, at least 0.02, so that a sure one is never worth nothing; 1 without any.
-- time: 4 from the deadline on and while a deadline is missed; before, 1 + 3 ÷ (1 + hours left): 2.5 one hour before
-  it, 1.6 at four, 1.1 a day before. At least 3 once the warning was due. 1 where nothing is promised.
+- uncertainty: 1 − the confidence of triage, at least 0.02, for a sure one needs a look, too; 1 without any.
+- time: 4 from the deadline on and while a deadline is missed; before, 1 + 3 ÷ (1 + hours left): 2.5 one hour
+  before it, 1.6 at four, 1.1 a day before. At least 3 once the warning was due. 1 where nothing is promised.
 - priority: P1 2, P2 1.5, P3 1.2, P4 or none 1.
 
 `tickets.querysets.TicketQuerySet.by_need_of_review` says the same in SQL; a test holds the two together.

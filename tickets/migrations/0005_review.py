@@ -5,20 +5,43 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tickets', '0004_sla_columns'),
+        ("tickets", "0004_sla_columns"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='ticketevent',
-            name='kind',
-            field=models.CharField(choices=[('opened', 'Opened'), ('updated', 'Updated'), ('moved', 'Moved'), ('commented', 'Commented'), ('triaged', 'Triaged'), ('triage_failed', 'Triage Failed'), ('routed', 'Routed'), ('escalated', 'Escalated'), ('acknowledged', 'Acknowledged'), ('confirmed', 'Confirmed'), ('reviewed', 'Reviewed'), ('review_undone', 'Review Undone')], max_length=13),
+            model_name="ticketevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("opened", "Opened"),
+                    ("updated", "Updated"),
+                    ("moved", "Moved"),
+                    ("commented", "Commented"),
+                    ("triaged", "Triaged"),
+                    ("triage_failed", "Triage Failed"),
+                    ("routed", "Routed"),
+                    ("escalated", "Escalated"),
+                    ("acknowledged", "Acknowledged"),
+                    ("confirmed", "Confirmed"),
+                    ("reviewed", "Reviewed"),
+                    ("review_undone", "Review Undone"),
+                ],
+                max_length=13,
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('triage_status', 'needs_review'), ('status__in', ['open', 'in_progress', 'on_hold'])), fields=['id'], include=('confidence', 'priority', 'due_at', 'warn_at', 'sla_breached'), name='tickets_ticket_review'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(
+                    ("triage_status", "needs_review"),
+                    ("status__in", ["open", "in_progress", "on_hold"]),
+                ),
+                fields=["id"],
+                include=("confidence", "priority", "due_at", "warn_at", "sla_breached"),
+                name="tickets_ticket_review",
+            ),
         ),
     ]

@@ -1,12 +1,13 @@
 """What people say instead of the machine, or with it: each word on a triaged ticket's field is a label."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from tickets.models import EventKind
 from tickets.services.recording import LOCKABLE, NewEvent
 from triage.models import Correction, TriageDecision
+from triage.reading import newest_decisions
 from workers.sql import insert_rows
 
 #: What histories call us.
@@ -36,21 +37,13 @@ def record_corrections(*, events: Sequence[NewEvent]) -> None:
         return
     newest = newest_decisions({event.ticket.pk for event in spoken})
     rows = [
-        correction(
-            decision, name, event.changes[name], by=event.actor, at=event.at, via="ticket"
-        )
+        correction(decision, name, event.changes[name], by=event.actor, at=event.at, via="ticket")
         for event in spoken
         if (decision := newest.get(event.ticket.pk))
         for name in LOCKABLE
         if name in event.changes and event.changes[name][1] is not None
     ]
     insert_rows(Correction, rows)
-
-
-def newest_decisions(tickets: Collection[int]) -> dict[int, TriageDecision]:
-    """ticket id -> its newest decision."""
-    rows = TriageDecision.objects.filter(ticket__in=tickets)
-    return {row.ticket_id: row for row in rows.order_by("ticket", "-pk").distinct("ticket")}
 
 
 def correction(
@@ -65,7 +58,9 @@ def correction(
     """A row for `Correction`. `change`: [old, new], as the history names them."""
     before, value = ("" if part is None else str(part) for part in change)
     said = decision.fields.get(field, {})
-    whole = {"band": decision.band, "confidence": decision.confidence} if field == "category" else {}
+    whole = (
+        {"band": decision.band, "confidence": decision.confidence} if field == "category" else {}
+    )
     return {
         "ticket_id": decision.ticket_id,
         "decision_id": decision.pk,

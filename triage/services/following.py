@@ -1,4 +1,4 @@
-"""What follows from a person's word on a ticket: the priority from impact and urgency, the route from the category."""
+"""What follows from a person's word on a ticket: priority from impact and urgency, route from category."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from triage.services.correcting import ACTOR, REVIEWS, decided_by_people
 def follow_people(events: Sequence[NewEvent]) -> None:
     """Give tickets the priority and the route that people's changes make, in the caller's transaction.
 
-    What a person or the sender chose themselves stays. A ticket whose category a person decided waits for no review.
+    What a person or the sender chose stays. A ticket whose category a person decided waits for no review.
     """
     spoken = decided_by_people(events)
     if not spoken:
@@ -39,7 +39,12 @@ def follow_people(events: Sequence[NewEvent]) -> None:
     changes = []
     for ticket in {e.ticket.pk: e.ticket for e in spoken}.values():
         rank = ticket.priority
-        if ticket.pk in rescored and ticket.impact and ticket.urgency and not ticket.priority_locked:
+        if (
+            ticket.pk in rescored
+            and ticket.impact
+            and ticket.urgency
+            and not ticket.priority_locked
+        ):
             rank = priority(loaded.knowledge.matrix, ticket.impact, ticket.urgency)
             changes.append(Change(ticket, {"priority": rank}, reason="impact × urgency"))
         if ticket.pk in sorted_again:

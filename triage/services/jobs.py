@@ -51,7 +51,7 @@ def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = Non
 
 
 def react_to_changes(*, events: Sequence[NewEvent]) -> None:
-    """New words ask for a new triage. A person's impact or urgency makes a new priority, their category a new route.
+    """New words ask for a new triage; what people decided makes a new priority and a new route.
 
     In the caller's transaction.
     """

@@ -16,7 +16,8 @@ from tickets.services import Change, UnknownNames, record_changes
 from tickets.services.changing import lock_at, with_locks
 from tickets.services.recording import LOCKABLE, readable
 from triage.models import Correction, TriageDecision
-from triage.services.correcting import correction, newest_decisions
+from triage.reading import newest_decisions
+from triage.services.correcting import correction
 from workers.errors import PermanentError
 from workers.sql import insert_rows
 
@@ -42,9 +43,13 @@ class CannotUndo(PermanentError):
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A reviewed ticket, the fields that became different, and the token that takes the review back."""
+    """A reviewed ticket, the fields that became different, and the token that takes the review back.
+
+    `agreed`: nothing was decided otherwise than triage had; what changed follows from the confirmed category.
+    """
 
     ticket: Ticket
+    agreed: bool
     changed: tuple[str, ...]
     token: str
     undo_until: datetime
@@ -83,7 +88,8 @@ def review_tickets(
     else:
         tickets = [ticket for ticket in tickets if _can_confirm(ticket, decisions)]
     before = {ticket.pk: _state(ticket) for ticket in tickets}
-    rows, changes = [], []
+    rows: list[dict[str, Any]] = []
+    changes: list[Change] = []
     for ticket in tickets:
         decision = decisions.get(ticket.pk)
         given = {**_confirmed(ticket, decision), **values}
@@ -92,7 +98,7 @@ def review_tickets(
         changes.append(_change(ticket, given))
     record_changes(changes, actor=by, now=now)
     insert_rows(Correction, rows)
-    return [_reviewed(ticket, before[ticket.pk], by, now) for ticket in tickets]
+    return [_reviewed(change, before[change.ticket.pk], by, now) for change in changes]
 
 
 @transaction.atomic(durable=True)
@@ -157,9 +163,7 @@ def _labels(
     ticket: Ticket, decision: TriageDecision, given: dict[str, Any], **said: Any
 ) -> list[dict[str, Any]]:
     return [
-        correction(
-            decision, name, [readable(getattr(ticket, name)), readable(given[name])], **said
-        )
+        correction(decision, name, [readable(getattr(ticket, name)), readable(given[name])], **said)
         for name in LOCKABLE
         if given.get(name) is not None
     ]
@@ -178,14 +182,15 @@ def _change(ticket: Ticket, given: dict[str, Any]) -> Change:
     )
 
 
-def _reviewed(ticket: Ticket, before: dict[str, Any], by: str, now: datetime) -> Reviewed:
+def _reviewed(change: Change, before: dict[str, Any], by: str, now: datetime) -> Reviewed:
+    ticket, agreed = change.ticket, change.kind == EventKind.CONFIRMED
     after = _state(ticket)
     said = {"ticket": ticket.pk, "by": by, "at": now.isoformat(), "before": before, "after": after}
     changed = tuple(
         name.removesuffix("_id") for name in _COLUMNS[:6] if before[name] != after[name]
     )
     token = signing.dumps(said, salt=_SALT, compress=True)
-    return Reviewed(ticket, changed, token, now + UNDO_WITHIN)
+    return Reviewed(ticket, agreed, changed, token, now + UNDO_WITHIN)
 
 
 def _state(ticket: Ticket) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from triage.decide import Decision, decide
 from triage.evidence import Given
 from triage.knowledge import Loaded
 from triage.models import TriageAttempt, TriageDecision, TriageJob
-from triage.services.jobs import ACTOR, bury_failed, request_triage
+from triage.services.correcting import ACTOR
+from triage.services.jobs import bury_failed, request_triage
 from workers import leases
 from workers.leases import Claim
 from workers.sql import insert_rows
@@ -128,7 +129,9 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     ours = leases.finish(TriageJob, held, [one.work.job for one in decided])
     mine = [one for one in decided if one.work.job in ours and one.work.ticket in tickets]
     insert_rows(TriageDecision, [_record(one) for one in mine])
-    overtaken = {one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one)}
+    overtaken = {
+        one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one, loaded)
+    }
     changes = [
         _change(tickets[one.work.ticket], one, loaded)
         for one in mine
@@ -140,12 +143,15 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     return len(mine)
 
 
-def _is_overtaken(ticket: Ticket, one: Decided) -> bool:
+def _is_overtaken(ticket: Ticket, one: Decided, loaded: Loaded) -> bool:
     """Whether a person decided a field while the engines were thinking.
 
-    Their answer is then about another ticket: its priority and its route may follow from what is not true any more.
+    Their answer is then about another ticket: its priority and route may follow from what is not true any more.
     """
-    return not one.work.given.fixed.keys() >= set(ticket.locked_fields)
+    before, locked = one.work.given.fixed, ticket.locked_fields
+    if not (before or locked):
+        return False
+    return _fixed(locked, [getattr(ticket, name) for name in _FIXABLE], loaded) != before
 
 
 def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:
