@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from tickets.models import Ticket
-from tickets.querysets import TicketQuerySet
-from triage.models import Rule, TriageDecision
+from tickets.querysets import TicketQuerySet, hidden_department_ids
+from triage.models import Correction, Rule, TriageDecision
 
 #: The queue is counted up to here: enough to know that it is long.
 COUNTED = 1000
@@ -56,3 +56,10 @@ def review_items(tickets: Iterable[Ticket]) -> list[ReviewItem]:
         for ticket in tickets
         for found in [decisions.get(ticket.pk)]
     ]
+
+
+def visible_corrections(user: Any) -> QuerySet[Correction]:
+    """Corrections on tickets that `user` may see."""
+    hidden = hidden_department_ids(user)
+    rows = Correction.objects.all()
+    return rows.exclude(ticket__department__in=hidden) if hidden else rows

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -499,3 +501,54 @@ def _defaults() -> None:
         importlib.import_module("triage.migrations.0003_defaults").install(
             apps, connections["default"]
         )
+
+
+# The admin
+
+
+def test_the_page_opens_for_those_who_may_decide() -> None:
+    def status(role: str | None) -> int:
+        client = Client()
+        if role:
+            client.force_login(make_user(role.lower(), role))
+        return int(client.get("/review/").status_code)
+
+    assert [status(role) for role in (None, "Viewer", "Agent", "Admin")] == [302, 403, 200, 200]
+
+
+def test_on_a_tickets_page_one_button_says_that_triage_was_right(vpn: Ticket, agent: User) -> None:
+    client = Client()
+    client.force_login(agent)
+    page = reverse("admin:tickets_ticket_change", args=[vpn.pk])
+    assert "Triage was right" in client.get(page).content.decode()
+
+    client.post(reverse("admin:tickets_ticket_step", args=[vpn.pk, "confirm"]))
+
+    assert Correction.objects.get(field="category").agreed
+    assert "Triage was right" not in client.get(page).content.decode()
+
+
+def test_tickets_are_confirmed_together_in_the_list(vpn: Ticket, agent: User) -> None:
+    untriaged, client = make_ticket(), Client()
+    client.force_login(agent)
+
+    answer = client.post(
+        reverse("admin:tickets_ticket_changelist"),
+        {"action": "confirm_triage", "_selected_action": [vpn.pk, untriaged.pk]},
+        follow=True,
+    )
+
+    assert "1 tickets confirmed." in answer.content.decode()
+
+
+def test_corrections_are_listed_in_the_admin_and_nobody_edits_them(vpn: Ticket) -> None:
+    decide(vpn, via="ticket")
+    client = Client()
+    client.force_login(make_user("ada", "Admin"))
+
+    page = client.get(reverse("admin:triage_correction_changelist"), {"agreed__exact": "1"})
+
+    assert "network" in page.content.decode()
+    row = reverse("admin:triage_correction_change", args=[Correction.objects.first().pk])
+    client.post(row, {"value": "hr"})
+    assert Correction.objects.get(field="category").value == "network"

@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tickets.pagination import NewestCursor
-from tickets.querysets import hidden_department_ids
 from tickets.services.recording import LOCKABLE
 from triage.models import Correction
 from triage.models.decisions import BANDS
+from triage.reading import visible_corrections
 from triage.serializers.reviews import CorrectionSerializer
 
 
@@ -46,10 +46,3 @@ class CorrectionsView(generics.ListAPIView[Correction]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first. Each is a label to learn from, unless it was undone."""
         return super().get(request, *args, **kwargs)
-
-
-def visible_corrections(user: Any) -> Any:
-    """Corrections on tickets that `user` may see."""
-    hidden = hidden_department_ids(user)
-    rows = Correction.objects.all()
-    return rows.exclude(ticket__department__in=hidden) if hidden else rows
