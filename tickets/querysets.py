@@ -24,7 +24,9 @@ RANKED_MATCHES = 1000
 #: With filters, so many of them are enough; with fewer, older matches are looked for.
 ENOUGH_MATCHES = 200
 READ_FROM_THE_END = 100_000
-_WEIGHT_CASES = " ".join(f"WHEN {rank} THEN {weight}" for rank, weight in PRIORITY_WEIGHTS.items())
+_WEIGHT_CASES = " ".join(
+    f"WHEN {rank} THEN {weight}::float8" for rank, weight in PRIORITY_WEIGHTS.items()
+)
 _WORD = re.compile(r"\w+", re.UNICODE)
 _PHRASE = re.compile(r'"([^"]+)"')
 
@@ -89,10 +91,11 @@ class TicketQuerySet(QuerySet["Ticket"]):
         """The same tickets with their `rank` at `now` (tickets/reviewing.py), those first that need it most."""
         rank = RawSQL(
             f"""round({SCALE} * greatest({LEAST_UNCERTAINTY}, 1 - coalesce(confidence, 0))
-                * CASE WHEN sla_breached OR due_at <= %s THEN {OVERDUE}
+                * CASE WHEN sla_breached OR due_at <= %s THEN {OVERDUE}::float8
                        WHEN due_at IS NULL THEN 1
-                       ELSE greatest(1 + {OVERDUE - 1} / (1 + extract(epoch FROM due_at - %s) / 3600),
-                                     CASE WHEN warn_at <= %s THEN {WARNED} ELSE 0 END) END
+                       ELSE greatest(1 + {OVERDUE - 1}::float8
+                                         / (1 + extract(epoch FROM due_at - %s)::float8 / 3600),
+                                     CASE WHEN warn_at <= %s THEN {WARNED}::float8 ELSE 0 END) END
                 * CASE priority {_WEIGHT_CASES} ELSE 1 END)::int""",
             (now, now, now),
             output_field=IntegerField(),

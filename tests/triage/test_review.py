@@ -21,6 +21,7 @@ from tickets.reviewing import review_rank
 from tickets.services import TicketChanged, change_tickets
 from triage import services
 from triage.models import Correction, TriageDecision, TriageJob
+from triage.reading import review_queue
 from triage.services.reviewing import UNDO_WITHIN, CannotUndo, NotWaiting
 
 pytestmark = pytest.mark.django_db
@@ -195,9 +196,9 @@ def test_reading_the_queue_costs_what_waits(db: None) -> None:
         cursor.execute("ANALYZE tickets_ticket")
     viewer = make_user("bob", "Agent")
 
-    rows = Ticket.objects.visible_to(viewer).awaiting_review().by_need_of_review(NOON)
+    rows = review_queue(viewer, NOON)
 
-    plan = str(rows.with_names()[:21].explain())
+    plan = str(rows[:21].explain())
     assert "tickets_ticket_review" in plan
     assert "Seq Scan on tickets_ticket" not in plan
     assert len(rows) == 100

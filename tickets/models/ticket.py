@@ -204,7 +204,10 @@ class Ticket(LightlyRead):
             ),
             models.Index(
                 fields=["id"],
-                include=["confidence", "priority", "due_at", "warn_at", "sla_breached"],
+                include=[
+                    *("confidence", "priority", "due_at", "warn_at", "sla_breached"),
+                    "department",
+                ],
                 name="tickets_ticket_review",
                 condition=Q(triage_status=TriageStatus.NEEDS_REVIEW)
                 & Q(status__in=[Status.OPEN, Status.IN_PROGRESS, Status.ON_HOLD]),

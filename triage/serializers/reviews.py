@@ -127,7 +127,7 @@ _TICKET = ReviewTicketSerializer()
 def show_item(item: ReviewItem, now: datetime) -> dict[str, Any]:
     return {
         "ticket": _TICKET.to_representation(item.ticket),
-        "rank": getattr(item.ticket, "rank", 0),
+        "rank": item.rank,
         "sla_state": item.ticket.sla_state(now).value,
         "suggestion": _show_suggestion(item.decision, item.rules) if item.decision else None,
     }

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -21,7 +20,7 @@ from tickets.models import Category, Department, Ticket
 from tickets.pagination import Cursor
 from triage import services
 from triage.models.decisions import BANDS
-from triage.reading import in_band, review_items, review_queue, waiting
+from triage.reading import in_band, ranked, review_items, review_queue, waiting
 from triage.serializers.reviews import (
     NextReviewSerializer,
     ReviewedSerializer,
@@ -61,7 +60,7 @@ class ReviewFilter(filters.FilterSet):
         model = Ticket
         fields: list[str] = []
 
-    def by_band(self, queryset: Any, name: str, value: str) -> QuerySet[Ticket]:
+    def by_band(self, queryset: Any, name: str, value: str) -> Any:
         return in_band(queryset, value)
 
 
@@ -74,7 +73,7 @@ class ReviewQueueView(generics.ListAPIView[Ticket]):
     as_of: datetime
 
     def get_queryset(self) -> Any:
-        return review_queue(self.request.user, self.as_of).with_names()
+        return review_queue(self.request.user, self.as_of)
 
     @extend_schema(
         parameters=[
@@ -93,15 +92,18 @@ class ReviewQueueView(generics.ListAPIView[Ticket]):
         )
 
 
-class NextReviewView(APIView):
+class NextReviewView(generics.GenericAPIView[Ticket]):
+    queryset = Ticket.objects.none()
+    pagination_class = None
+    filterset_class = ReviewFilter
     permissions = {"GET": "triage.view_triagedecision"}
 
-    @extend_schema(responses=NextReviewSerializer)
+    @extend_schema(responses=NextReviewSerializer, filters=True)
     def get(self, request: Request) -> Response:
         """The ticket that needs a look most, and how many wait. Nothing is claimed: who decides first, decides."""
         now = timezone.now()
-        queue = review_queue(request.user, now)
-        items = review_items(queue.with_names()[:1])
+        queue = self.filter_queryset(review_queue(request.user, now))
+        items = review_items(queue[:1])
         return Response(
             {"waiting": waiting(queue), "item": show_item(items[0], now) if items else None}
         )
@@ -142,8 +144,7 @@ class UndoReviewView(APIView):
         ticket = services.undo_review(
             token=form.validated_data["token"], by=request.user.get_username(), now=now
         )
-        again = Ticket.objects.with_names().by_need_of_review(now).get(pk=ticket.pk)
-        [item] = review_items([again])
+        [item] = review_items(ranked(Ticket.objects.filter(pk=ticket.pk), now))
         return Response(show_item(item, now))
 
 

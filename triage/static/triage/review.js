@@ -9,7 +9,7 @@
   const AHEAD = 5, FIELDS = ["category", "impact", "urgency", "priority", "department", "group"];
   const LEVELS = { 1: "1 high", 2: "2 medium", 3: "3 low" };
 
-  let items = [], at = 0, next = null, reading = false, waiting = null, decided = 0;
+  let items = [], at = 0, next = null, reading = false, broken = false, waiting = null, decided = 0;
   let explained = false, hasSimilar = true;
   const done = []; // decisions that can be taken back, the newest last
   const handled = new Set(); // ids decided here, which the server may still list
@@ -62,7 +62,6 @@
   // --- the queue
 
   const scope = new URLSearchParams([...new URLSearchParams(location.search)].filter(([, value]) => value));
-  const first = () => `review/?${scope}`;
   const take = (found) => {
     const known = new Set(items.map((item) => item.ticket.id));
     items.push(...found.filter(({ ticket }) => !known.has(ticket.id) && !handled.has(ticket.id)));
@@ -72,25 +71,30 @@
     reading = true;
     const none = !items.length;
     try {
-      const answer = await call(next ?? first());
+      const answer = await call(next ?? `review/?${scope}`);
       next = answer.next;
       take(answer.results);
-      if (waiting === null) waiting = (await call("review/next/")).waiting;
-      if (none && items.length) fail("");
+      if (waiting === null) waiting = (await call(`review/next/?${scope}`)).waiting;
+      if (broken) fail("");
+      broken = false;
     } catch (error) {
+      broken = true;
       fail(`The queue could not be read: ${error.message}`);
-    } finally {
-      reading = false;
     }
+    reading = false;
     if (none) show();
     else count();
   };
   const readAhead = () => {
-    if (items.length - at <= AHEAD && (next || !items.length)) read();
+    if (next && items.length - at <= AHEAD) read();
+  };
+  const readAnew = () => {
+    if (items.length || next) return;
+    waiting = null;
+    read();
   };
   const count = () => {
-    const more = scope.has("department") ? items.length + (next ? 1 : 0) : waiting ?? items.length;
-    part("waiting").textContent = more > 1000 ? "more than 1,000" : next && scope.has("department") ? `${items.length}+` : more;
+    part("waiting").textContent = waiting > 1000 ? "more than 1,000" : waiting ?? items.length;
     part("decided").textContent = decided;
     const onward = stage.querySelector("[data-do=next]");
     if (onward) onward.disabled = at >= items.length - 1;
@@ -127,10 +131,11 @@
       (error) => refused(entry, error),
     );
     show();
+    entry.answer.then(readAnew); // what arrived while one worked through the rest
   };
   const refused = async (entry, error) => {
     const { item } = entry, { id } = item.ticket;
-    done.splice(done.indexOf(entry), 1);
+    if (done.includes(entry)) done.splice(done.indexOf(entry), 1);
     decided -= 1;
     if (error.status === 409 || error.status === 404) {
       say("");
@@ -329,7 +334,7 @@
     stage.removeAttribute("aria-busy");
     count();
     if (!item) {
-      stage.replaceChildren(h("p", { class: "review-empty", tabindex: "-1" }, reading || next ? "Reading the queue…" : "Nothing waits for a review."));
+      stage.replaceChildren(h("p", { class: "review-empty", tabindex: "-1" }, reading || next ? "Reading the queue…" : broken ? "The queue is out of reach; trying again." : "Nothing waits for a review."));
       readAhead();
       return;
     }
@@ -369,6 +374,6 @@
   });
   page.querySelector("[data-do=help]").addEventListener("click", KEYS["?"]);
   page.querySelector(".review-scope select").addEventListener("change", (event) => event.target.form.submit());
-  setInterval(() => { if (!items.length && !document.hidden) { next = null; waiting = null; read(); } }, 15000);
+  setInterval(() => { if (!document.hidden) readAnew(); }, 15000);
   read();
 })();
