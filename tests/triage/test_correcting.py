@@ -68,6 +68,20 @@ def test_going_back_to_what_triage_said_agrees_with_it(vpn: Ticket) -> None:
     ]
 
 
+def test_a_second_opinion_on_what_a_person_decided_is_no_judgement_of_triage(
+    vpn: Ticket, triage_all: Any
+) -> None:
+    change(vpn, category="hr")
+    services.retriage(ids=[vpn.pk], requested_by="ana")
+    triage_all()
+
+    change(vpn, actor="bob", category="billing")
+    change(vpn, actor="ana", category="hr")
+
+    later = Correction.objects.exclude(decision=TriageDecision.objects.earliest("pk"))
+    assert set(later.values_list("agreed", "band", "confidence")) == {(False, "", None)}
+
+
 @pytest.mark.parametrize("actor", sorted(MACHINES))
 def test_what_the_machine_changes_is_no_label(vpn: Ticket, actor: str) -> None:
     change(vpn, actor=actor, category="hr", priority=4)

@@ -58,16 +58,18 @@ def correction(
     """A row for `Correction`. `change`: [old, new], as the history names them."""
     before, value = ("" if part is None else str(part) for part in change)
     said = decision.fields.get(field, {})
-    whole = (
-        {"band": decision.band, "confidence": decision.confidence} if field == "category" else {}
-    )
+    # Where a person had decided before, the machine had said nothing that one could agree with.
+    asked = said.get("by") != "person"
+    whole: dict[str, Any] = {}
+    if field == "category" and asked:
+        whole = {"band": decision.band, "confidence": decision.confidence}
     return {
         "ticket_id": decision.ticket_id,
         "decision_id": decision.pk,
         "field": field,
         "before": before,
         "value": value,
-        "agreed": value == str(getattr(decision, field)),
+        "agreed": asked and value == str(getattr(decision, field)),
         "band": said.get("band", whole.get("band", "")),
         "confidence": said.get("confidence", whole.get("confidence")),
         "via": via,

@@ -182,8 +182,13 @@
 
   // --- what it looks like
 
+  // What weighed for the classifier, and what rules found: those are quoted in the reason.
+  const telling = (suggestion) => [
+    ...(suggestion?.words ?? []).map((one) => one.word),
+    ...[...(suggestion?.why ?? "").matchAll(/“([^”]+)”/g)].map(([, word]) => word),
+  ].filter((word) => word.length > 1);
   const marked = (text, words) => {
-    const found = words.map((one) => one.word).filter((word) => word.length > 1);
+    const found = [...words];
     if (!found.length) return [text];
     const any = found.sort((a, b) => b.length - a.length).map((word) => word.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&"));
     const pattern = new RegExp(`(?<![\\p{L}\\p{N}])(${any.join("|")})(?![\\p{L}\\p{N}])`, "giu");
@@ -205,7 +210,7 @@
     return h("span", { "data-due": ticket.due_at, class: colour }, "…");
   };
   const ticketCard = ({ ticket, suggestion, sla_state: state }) => {
-    const words = suggestion?.words ?? [];
+    const words = telling(suggestion);
     return h("article", { class: "review-card", "aria-labelledby": "review-title" },
       h("div", { class: "review-meta" },
         ticketLink(ticket.id, `#${ticket.id}`),
