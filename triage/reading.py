@@ -1,15 +1,14 @@
 """Reads: the queue of tickets that wait for a person's look, and what triage said about them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.db.models.lookups import Exact
 
 from tickets.models import Ticket
-from tickets.querysets import hidden_department_ids
-from triage.models import Correction, Rule, TriageDecision
+from triage.models import Rule, TriageDecision
 
 #: The queue is counted up to here: enough to know that it is long.
 COUNTED = 1000
@@ -48,17 +47,11 @@ def waiting(tickets: Any) -> int:
     return len(tickets.order_by().values_list("pk", flat=True)[: COUNTED + 1])
 
 
-def newest_decisions(tickets: Collection[int]) -> dict[int, TriageDecision]:
-    """ticket id -> its newest decision."""
-    rows = TriageDecision.objects.filter(ticket__in=tickets)
-    return {row.ticket_id: row for row in rows.order_by("ticket", "-pk").distinct("ticket")}
-
-
 def review_items(ranked: Iterable[dict[str, Any]]) -> list[ReviewItem]:
     """The tickets, given as {id, rank}, with what triage said. Three queries."""
     ranks = {row["id"]: row["rank"] for row in ranked}
     tickets = Ticket.objects.with_names().in_bulk(ranks)
-    decisions = newest_decisions(ranks)
+    decisions = TriageDecision.objects.newest_of_tickets(ranks)
     mentioned = {pk for decision in decisions.values() for pk in decision.rules}
     names = dict(Rule.objects.filter(pk__in=mentioned).values_list("pk", "name"))
     return [
@@ -72,10 +65,3 @@ def review_items(ranked: Iterable[dict[str, Any]]) -> list[ReviewItem]:
         if pk in tickets
         for found in [decisions.get(pk)]
     ]
-
-
-def visible_corrections(user: Any) -> QuerySet[Correction]:
-    """Corrections on tickets that `user` may see."""
-    hidden = hidden_department_ids(user)
-    rows = Correction.objects.all()
-    return rows.exclude(ticket__department__in=hidden) if hidden else rows

@@ -72,7 +72,7 @@ def test_a_second_opinion_on_what_a_person_decided_is_no_judgement_of_triage(
     vpn: Ticket, triage_all: Any
 ) -> None:
     change(vpn, category="hr")
-    services.retriage(ids=[vpn.pk], requested_by="ana")
+    services.retriage_one(ticket=vpn)
     triage_all()
 
     change(vpn, actor="bob", category="billing")
@@ -185,7 +185,7 @@ def test_a_category_set_while_the_engines_were_thinking_keeps_its_route(
         change(vpn, category="hr")
         return decide(*args)
 
-    services.retriage(ids=[vpn.pk], requested_by="ana")
+    services.retriage_one(ticket=vpn)
     monkeypatch.setattr("triage.services.running.decide", meanwhile)
     [job] = TriageJob.objects.filter(state="pending").values_list("pk", flat=True)
     services.run_jobs(ids=[job], now=datetime.now(UTC))

@@ -250,7 +250,7 @@ def test_choosing_otherwise_routes_scores_and_keeps_both_kinds_of_labels(unsure:
 
 def test_a_retriage_leaves_what_was_reviewed(unsure: Ticket, triage_all: Any) -> None:
     decide(unsure, category="hr")
-    services.retriage(ids=[unsure.pk], requested_by="ana")
+    services.retriage_one(ticket=unsure)
 
     triage_all()
 
@@ -459,7 +459,8 @@ def test_a_decision_survives_jobs_that_run_at_the_same_time(transactional_db: An
         ids=list(TriageJob.objects.values_list("pk", flat=True)), now=datetime.now(UTC)
     )
     waiting = [wait_for_review(ticket) for ticket in made]
-    services.retriage(ids=[ticket.pk for ticket in made], requested_by="ana")
+    for ticket in made:
+        services.retriage_one(ticket=ticket)
     jobs = list(TriageJob.objects.filter(state="pending").values_list("pk", flat=True))
 
     def work() -> None:

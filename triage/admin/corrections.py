@@ -14,7 +14,6 @@ from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from triage import services
 from triage.models import Correction
-from triage.reading import visible_corrections
 
 
 @admin.register(Correction)
@@ -38,7 +37,7 @@ class CorrectionAdmin(ModelAdmin):
         return row.ticket_id
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return visible_corrections(request.user).order_by(*self.get_ordering(request))
+        return Correction.objects.visible_to(request.user).order_by(*self.get_ordering(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,7 +7,6 @@ from typing import Any, Final
 from tickets.models import EventKind
 from tickets.services.recording import LOCKABLE, NewEvent
 from triage.models import Correction, TriageDecision
-from triage.reading import newest_decisions
 from workers.sql import insert_rows
 
 #: What histories call us.
@@ -35,7 +34,7 @@ def record_corrections(*, events: Sequence[NewEvent]) -> None:
     spoken = [e for e in decided_by_people(events) if e.kind not in REVIEWS]
     if not spoken:
         return
-    newest = newest_decisions({event.ticket.pk for event in spoken})
+    newest = TriageDecision.objects.newest_of_tickets({event.ticket.pk for event in spoken})
     rows = [
         correction(decision, name, event.changes[name], by=event.actor, at=event.at, via="ticket")
         for event in spoken

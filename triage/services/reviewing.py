@@ -16,7 +16,6 @@ from tickets.services import Change, UnknownNames, record_changes
 from tickets.services.changing import lock_at, with_locks
 from tickets.services.recording import LOCKABLE, readable
 from triage.models import Correction, TriageDecision
-from triage.reading import newest_decisions
 from triage.services.correcting import correction
 from workers.errors import PermanentError
 from workers.sql import insert_rows
@@ -81,7 +80,7 @@ def review_tickets(
     if errors:
         raise UnknownNames(errors)
     tickets = lock_at(ids, version)
-    decisions = newest_decisions([ticket.pk for ticket in tickets])
+    decisions = TriageDecision.objects.newest_of_tickets([ticket.pk for ticket in tickets])
     if via == "review":
         for ticket in tickets:
             _check_waiting(ticket)

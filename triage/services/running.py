@@ -151,7 +151,7 @@ def _is_overtaken(ticket: Ticket, one: Decided, loaded: Loaded) -> bool:
     before, locked = one.work.given.fixed, ticket.locked_fields
     if not (before or locked):
         return False
-    return _fixed(locked, [getattr(ticket, name) for name in _FIXABLE], loaded) != before
+    return fixed_fields(locked, [getattr(ticket, name) for name in FIXABLE], loaded) != before
 
 
 def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:

@@ -12,7 +12,6 @@ from tickets.pagination import NewestCursor
 from tickets.services.recording import LOCKABLE
 from triage.models import Correction
 from triage.models.decisions import BANDS
-from triage.reading import visible_corrections
 from triage.serializers.reviews import CorrectionSerializer
 
 
@@ -40,7 +39,7 @@ class CorrectionsView(generics.ListAPIView[Correction]):
     permissions = {"GET": "triage.view_correction"}
 
     def get_queryset(self) -> Any:
-        return visible_corrections(self.request.user)
+        return Correction.objects.visible_to(self.request.user)
 
     @extend_schema(summary="What people corrected or confirmed")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

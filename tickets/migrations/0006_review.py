@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0004_sla_columns"),
+        ("tickets", "0005_owner_index"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
