@@ -113,8 +113,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
          f"{tickets}?status__exact=open&priority__exact={priority.value}")
         for priority in Priority
     ]  # fmt: skip
+    may_review = request.user.has_perm("tickets.change_ticket")
+    listed = f"{tickets}?triage_status__exact={TriageStatus.NEEDS_REVIEW}"
+    queue = reverse("review-page") if may_review else listed
+    figures.append(("Needs review", _count(mine.awaiting_review()), queue))
     for label, status in (
-        ("Needs review", TriageStatus.NEEDS_REVIEW),
         ("Waiting for triage", TriageStatus.PENDING),
         ("Triage failed", TriageStatus.FAILED),
     ):

@@ -43,6 +43,11 @@ urlpatterns = [
         sla.AcknowledgeView.as_view(),
         name="ticket-acknowledge",
     ),
+    path("review/", triage.ReviewQueueView.as_view(), name="review"),
+    path("review/next/", triage.NextReviewView.as_view(), name="review-next"),
+    path("review/undo/", triage.UndoReviewView.as_view(), name="review-undo"),
+    path("review/<int:ticket_id>/", triage.ReviewView.as_view(), name="review-ticket"),
+    path("corrections/", triage.CorrectionsView.as_view(), name="corrections"),
     path("dashboard/", sla.DashboardView.as_view(), name="dashboard"),
     path("route/", tickets.RouteView.as_view(http_method_names=["post", "options"]), name="route"),
     path(

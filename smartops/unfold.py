@@ -7,15 +7,14 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def item(title: str, icon: str, view: str, permission: str, query: str = "") -> dict[str, Any]:
+def item(title: str, icon: str, view: str, permission: str, site: str = "admin:") -> dict[str, Any]:
     def allowed(request: HttpRequest) -> bool:
         return request.user.has_perm(permission)
 
-    link = reverse_lazy(f"admin:{view}")
     return {
         "title": title,
         "icon": icon,
-        "link": (lambda _: f"{link}{query}") if query else link,
+        "link": reverse_lazy(f"{site}{view}"),
         "permission": allowed,
     }
 
@@ -42,13 +41,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "tickets_ticket_changelist",
                         "tickets.view_ticket",
                     ),
-                    item(
-                        "Needs review",
-                        "rule",
-                        "tickets_ticket_changelist",
-                        "tickets.view_ticket",
-                        "?triage_status__exact=needs_review",
-                    ),
+                    item("Review", "rule", "review-page", "tickets.change_ticket", site=""),
                     item(
                         "Departments",
                         "apartment",
@@ -130,6 +123,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "pending_actions",
                         "triage_triagejob_changelist",
                         "triage.view_triagejob",
+                    ),
+                    item(
+                        "Corrections",
+                        "edit_note",
+                        "triage_correction_changelist",
+                        "triage.view_correction",
                     ),
                 ],
             },

@@ -6,12 +6,14 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from smartops import health
+from triage.views.review_page import review
 
 admin.autodiscover()
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
+    path("review/", review, name="review-page"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("smartops.routes")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

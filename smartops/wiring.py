@@ -31,6 +31,7 @@ def opened(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
 def changed(sender: Any, *, tickets: list[Ticket], events: list[NewEvent], **_: Any) -> None:
     triage.react_to_changes(events=events)
     triage.mark_reworded(events=events)
+    triage.record_corrections(events=events)
     sla.follow(events=events)
     sla.announce_changes(events=events)
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from sla import promises
-from tests.factories import make_user
+from tests.factories import make_ticket, make_user
+from tickets.models import Ticket
 from triage.models import TriageJob
 from triage.services import run_jobs
 
@@ -65,3 +66,12 @@ def triage_all(db: None) -> Any:
         )
 
     return run
+
+
+@pytest.fixture
+def vpn(triage_all: Any) -> Ticket:
+    """A ticket that triage sorted as network, P1."""
+    ticket = make_ticket(title="VPN down for the whole office", description="Nobody can connect.")
+    triage_all()
+    ticket.refresh_from_db()
+    return ticket

@@ -12,6 +12,8 @@ from django.db.models import FloatField, Func, IntegerField, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
+from tickets.reviewing import LEAST_UNCERTAINTY, OVERDUE, PRIORITY_WEIGHTS, SCALE, WARNED
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
@@ -22,6 +24,9 @@ RANKED_MATCHES = 1000
 #: With filters, so many of them are enough; with fewer, older matches are looked for.
 ENOUGH_MATCHES = 200
 READ_FROM_THE_END = 100_000
+_WEIGHT_CASES = " ".join(
+    f"WHEN {rank} THEN {weight}::float8" for rank, weight in PRIORITY_WEIGHTS.items()
+)
 _WORD = re.compile(r"\w+", re.UNICODE)
 _PHRASE = re.compile(r'"([^"]+)"')
 
@@ -75,6 +80,27 @@ class TicketQuerySet(QuerySet["Ticket"]):
         for state in states:
             wanted |= conditions[state]
         return self.filter(wanted)
+
+    def awaiting_review(self) -> Self:
+        """Tickets that somebody still works on and that triage wants a person to look at."""
+        return self.filter(
+            triage_status="needs_review", status__in=["open", "in_progress", "on_hold"]
+        )
+
+    def by_need_of_review(self, now: datetime) -> Self:
+        """The same tickets with their `rank` at `now` (tickets/reviewing.py), those first that need it most."""
+        rank = RawSQL(
+            f"""round({SCALE} * greatest({LEAST_UNCERTAINTY}, 1 - coalesce(confidence, 0))
+                * CASE WHEN sla_breached OR due_at <= %s THEN {OVERDUE}::float8
+                       WHEN due_at IS NULL THEN 1
+                       ELSE greatest(1 + {OVERDUE - 1}::float8
+                                         / (1 + extract(epoch FROM due_at - %s)::float8 / 3600),
+                                     CASE WHEN warn_at <= %s THEN {WARNED}::float8 ELSE 0 END) END
+                * CASE priority {_WEIGHT_CASES} ELSE 1 END)::int""",
+            (now, now, now),
+            output_field=IntegerField(),
+        )
+        return self.annotate(rank=rank).order_by("-rank", "-id")
 
     def with_names(self) -> Self:
         """Everything a list shows, in one query."""

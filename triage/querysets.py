@@ -1,4 +1,4 @@
-"""Reads of jobs: whom they may be shown to, how far batches are, and which nothing newer has replaced."""
+"""Reads of jobs, decisions and corrections: whom they may be shown to, how far batches are, which is newest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tickets.querysets import hidden_department_ids
 from triage.progress import WINDOW, Progress
 
 if TYPE_CHECKING:
-    from triage.models import TriageDecision, TriageJob  # noqa: F401
+    from triage.models import Correction, TriageDecision, TriageJob  # noqa: F401
 
 
 class JobQuerySet(QuerySet["TriageJob"]):
@@ -79,3 +79,12 @@ class DecisionQuerySet(QuerySet["TriageDecision"]):
         """The newest decision about each of these tickets."""
         newest = self.filter(ticket__in=tickets).order_by("ticket", "-pk").distinct("ticket")
         return {decision.ticket_id: decision for decision in newest}
+
+
+class CorrectionQuerySet(QuerySet["Correction"]):
+    def visible_to(self, user: Any) -> Self:
+        """Corrections on tickets that `user` may see."""
+        hidden = hidden_department_ids(user)
+        if not hidden:
+            return self
+        return self.filter(Q(ticket__department__isnull=True) | ~Q(ticket__department__in=hidden))

@@ -77,10 +77,11 @@ def test_every_pure_module_can_be_imported() -> None:
         importlib.import_module(f"triage.{name}")
 
 
-def test_every_style_that_our_pages_name_is_in_the_themes_stylesheet() -> None:
+def test_every_style_that_our_pages_name_is_in_a_stylesheet() -> None:
     # The theme's stylesheet holds only what the theme uses: another class is silently without effect.
-    sheet = Path(unfold.__file__).parent / "static/unfold/css/styles.css"
-    found = re.findall(r"\.((?:[\w-]|\\.)+)", sheet.read_text())
+    theme = Path(unfold.__file__).parent / "static/unfold/css/styles.css"
+    sheets = "".join(sheet.read_text() for sheet in [theme, *BASE.glob("*/static/**/*.css")])
+    found = re.findall(r"\.((?:[\w-]|\\.)+)", sheets)
     known = {re.sub(r"\\(.)", r"\1", name) for name in found}
     for page in [*BASE.glob("*/templates/**/*.html"), *BASE.glob("*/admin/*.py")]:
         named = " ".join(re.findall(r'class="([^"]*)"', page.read_text()))

@@ -37,6 +37,11 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-sla", "get"): EVERYONE,
     ("ticket-acknowledge", "post"): WORKERS,
     ("dashboard", "get"): EVERYONE,
+    ("review", "get"): EVERYONE,
+    ("review-next", "get"): EVERYONE,
+    ("review-ticket", "post"): WORKERS,
+    ("review-undo", "post"): WORKERS,
+    ("corrections", "get"): EVERYONE,
     ("analyze", "post"): EVERYONE,
     ("route", "post"): WORKERS,
     ("reroute", "put"): WORKERS,
@@ -136,7 +141,7 @@ def address(name: str) -> str:
         return reverse(name, kwargs={"pk": make_ticket().pk})
     if name in (
         *("ticket-decisions", "ticket-similar", "ticket-sla", "ticket-acknowledge"),
-        *("reroute", "routing-history"),
+        *("reroute", "routing-history", "review-ticket"),
     ):
         return reverse(name, kwargs={"ticket_id": make_ticket().pk})
     if name in ("department-detail", "department-tickets"):

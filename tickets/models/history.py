@@ -26,6 +26,9 @@ class EventKind(models.TextChoices):
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
     MERGED = "merged"
+    CONFIRMED = "confirmed"
+    REVIEWED = "reviewed"
+    REVIEW_UNDONE = "review_undone"
 
 
 class TicketEventQuerySet(models.QuerySet["TicketEvent"]):

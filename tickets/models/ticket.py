@@ -218,6 +218,16 @@ class Ticket(LightlyRead):
                 condition=~Q(triage_status=TriageStatus.COMPLETED),
             ),
             models.Index(
+                fields=["id"],
+                include=[
+                    *("confidence", "priority", "due_at", "warn_at", "sla_breached"),
+                    "department",
+                ],
+                name="tickets_ticket_review",
+                condition=Q(triage_status=TriageStatus.NEEDS_REVIEW)
+                & Q(status__in=[Status.OPEN, Status.IN_PROGRESS, Status.ON_HOLD]),
+            ),
+            models.Index(
                 fields=["due_at", "id", "warn_at"],
                 name="tickets_ticket_due",
                 condition=Q(due_at__isnull=False),

@@ -98,7 +98,7 @@ def move_tickets(
     :raises IllegalMove: naming the first ticket that cannot move and where it could go.
     :raises TicketChanged: `version` is given and is no longer the ticket's.
     """
-    tickets = _locked_at(ids, version)
+    tickets = lock_at(ids, version)
     changes = []
     for ticket in tickets:
         old = Status(ticket.status)
@@ -130,11 +130,11 @@ def change_tickets(
     errors = Directory().resolve(values)
     if errors:
         raise UnknownNames(errors)
-    tickets = _locked_at(ids, version)
+    tickets = lock_at(ids, version)
     changes = [
         Change(ticket, fields, kind=kind, reason=reason, silent={"locked_fields": locked})
         for ticket in tickets
-        for fields, locked in [_with_locks(ticket, values)]
+        for fields, locked in [with_locks(ticket, values)]
     ]
     record_changes(changes, actor=actor, now=now)
     return tickets
@@ -178,7 +178,11 @@ def delete_tickets(*, ids: Sequence[int]) -> int:
     return rows.get(Ticket._meta.label, 0)
 
 
-def _locked_at(ids: Sequence[int], version: int | None) -> list[Ticket]:
+def lock_at(ids: Sequence[int], version: int | None) -> list[Ticket]:
+    """Read and lock tickets.
+
+    :raises TicketChanged: `version` is given and is no longer theirs.
+    """
     tickets = lock(ids)
     for ticket in tickets:
         if version is not None and ticket.version != version:
@@ -188,7 +192,8 @@ def _locked_at(ids: Sequence[int], version: int | None) -> list[Ticket]:
     return tickets
 
 
-def _with_locks(ticket: Ticket, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def with_locks(ticket: Ticket, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The columns that `values` change on this ticket, and which of its fields are a person's from then on."""
     fields = dict(values)
     wish = fields.pop("priority_locked", None)
     department = fields.get("department")

@@ -1,3 +1,21 @@
-from triage.admin import batches, decisions, learning, models, rules, similar, work
+from triage.admin import (
+    batches,
+    corrections,
+    decisions,
+    learning,
+    models,
+    rules,
+    similar,
+    work,
+)
 
-__all__ = ["batches", "decisions", "learning", "models", "rules", "similar", "work"]
+__all__ = [
+    "batches",
+    "corrections",
+    "decisions",
+    "learning",
+    "models",
+    "rules",
+    "similar",
+    "work",
+]

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from tickets.models import Ticket
 from triage.models.jobs import TriageJob
-from triage.querysets import DecisionQuerySet
+from triage.querysets import CorrectionQuerySet, DecisionQuerySet
 
 #: What a decision is about, in the order in which people read it.
 DECIDED: Final = ("category", "impact", "urgency", "priority", "department", "group")
@@ -121,6 +121,8 @@ class Correction(models.Model):
     by = models.CharField(max_length=150)
     at = models.DateTimeField()
     undone_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CorrectionQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["field", "at"], name="triage_correction_labels")]

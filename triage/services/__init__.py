@@ -10,6 +10,7 @@ from triage.services.batches import (
     retry_jobs,
     run_batches,
 )
+from triage.services.correcting import record_corrections
 from triage.services.drifting import drift_findings, forget_old_drift, measure_drift
 from triage.services.evaluating import evaluate_engines, unseen_labels
 from triage.services.jobs import (
@@ -32,6 +33,7 @@ from triage.services.models import (
     train_classifier,
 )
 from triage.services.replaying import replay
+from triage.services.reviewing import review_tickets, undo_review
 from triage.services.rules import preview_rule
 from triage.services.running import run_jobs
 from triage.services.shadow import forget_old_shadows, judge, learn, run_shadow, summarize
@@ -61,6 +63,7 @@ __all__ = [
     "mark_reworded",
     "preview_rule",
     "react_to_changes",
+    "record_corrections",
     "replay",
     "request_training",
     "request_triage",
@@ -72,6 +75,7 @@ __all__ = [
     "retriage_one",
     "retry_batch",
     "retry_jobs",
+    "review_tickets",
     "roll_back",
     "run_batches",
     "run_jobs",
@@ -80,5 +84,6 @@ __all__ = [
     "store",
     "summarize",
     "train_classifier",
+    "undo_review",
     "unseen_labels",
 ]

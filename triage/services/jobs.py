@@ -15,8 +15,9 @@ from tickets.services.recording import NewEvent, lock
 from triage import knowledge
 from triage.decide import Decision, decide
 from triage.evidence import Given
-from triage.matrix import priority
 from triage.models import TriageBatch, TriageJob
+from triage.services.correcting import ACTOR
+from triage.services.following import follow_people
 from workers import leases
 from workers import services as work
 from workers.context import current_request_id
@@ -24,7 +25,6 @@ from workers.dispatch import enqueue, enqueue_each
 from workers.names import TaskName
 from workers.sql import insert_rows
 
-ACTOR = "triage"
 #: A change of these asks for a new triage: new words, or fields that a person handed back.
 _ASKS = {"title", "description", "locked_fields"}
 
@@ -51,21 +51,16 @@ def request_triage(*, tickets: Sequence[Ticket], batch: TriageBatch | None = Non
 
 
 def react_to_changes(*, events: Sequence[NewEvent]) -> None:
-    """New words ask for a new triage; a new impact or urgency makes a new priority. The caller's transaction."""
+    """New words ask for a new triage; what people decided makes a new priority and a new route.
+
+    In the caller's transaction.
+    """
     reworded = {
         e.ticket.id: e.ticket
         for e in events
         if e.changes.keys() & _ASKS and e.ticket.merged_into_id is None
     }
-    rescored = {
-        e.ticket.id: e.ticket
-        for e in events
-        if e.actor != ACTOR
-        and e.changes.keys() & {"impact", "urgency"}
-        and "priority" not in e.changes
-    }
-    if rescored:
-        _rescore(list(rescored.values()))
+    follow_people(events)
     if reworded:
         waiting = set(
             TriageJob.objects.filter(ticket__in=reworded, state=leases.State.PENDING).values_list(
@@ -73,20 +68,6 @@ def react_to_changes(*, events: Sequence[NewEvent]) -> None:
             )
         )
         request_triage(tickets=[ticket for pk, ticket in reworded.items() if pk not in waiting])
-
-
-def _rescore(tickets: Sequence[Ticket]) -> None:
-    matrix = knowledge.current().knowledge.matrix
-    changes = [
-        Change(
-            ticket,
-            {"priority": priority(matrix, ticket.impact, ticket.urgency)},
-            reason="impact × urgency",
-        )
-        for ticket in tickets
-        if ticket.impact and ticket.urgency and not ticket.priority_locked
-    ]
-    record_changes(changes, actor=ACTOR, now=timezone.now())
 
 
 @transaction.atomic(durable=True)

@@ -17,7 +17,8 @@ from triage.decide import Decision, decide
 from triage.evidence import Given
 from triage.knowledge import Loaded
 from triage.models import TriageAttempt, TriageDecision, TriageJob
-from triage.services.jobs import ACTOR, bury_failed
+from triage.services.correcting import ACTOR
+from triage.services.jobs import bury_failed, request_triage
 from workers import leases
 from workers.leases import Claim
 from workers.sql import insert_rows
@@ -129,9 +130,29 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     ours = leases.finish(TriageJob, held, [one.work.job for one in decided])
     mine = [one for one in decided if one.work.job in ours and one.work.ticket in tickets]
     insert_rows(TriageDecision, [_record(one) for one in mine])
-    changes = [_change(tickets[one.work.ticket], one, loaded) for one in mine]
+    overtaken = {
+        one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one, loaded)
+    }
+    changes = [
+        _change(tickets[one.work.ticket], one, loaded)
+        for one in mine
+        if one.work.ticket not in overtaken
+    ]
     record_changes(changes, actor=ACTOR, now=now)
+    if overtaken:
+        request_triage(tickets=[tickets[pk] for pk in sorted(overtaken)])
     return len(mine)
+
+
+def _is_overtaken(ticket: Ticket, one: Decided, loaded: Loaded) -> bool:
+    """Whether a person decided a field while the engines were thinking.
+
+    Their answer is then about another ticket: its priority and route may follow from what is not true any more.
+    """
+    before, locked = one.work.given.fixed, ticket.locked_fields
+    if not (before or locked):
+        return False
+    return fixed_fields(locked, [getattr(ticket, name) for name in FIXABLE], loaded) != before
 
 
 def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:

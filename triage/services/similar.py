@@ -23,7 +23,7 @@ from triage import likeness, similar
 from triage.classifier.dataset import load_corpus
 from triage.likeness import Entries, Frequencies, Rarity
 from triage.models import DuplicatePolicy, TermStatistics, TicketTerms
-from triage.services.jobs import ACTOR
+from triage.services.correcting import ACTOR
 from triage.similar import Known
 from workers.errors import PermanentError
 

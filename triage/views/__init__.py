@@ -1,18 +1,25 @@
 """Triage over HTTP."""
 
+from triage.views.corrections import CorrectionsView
 from triage.views.decisions import AnalyzeView, DecisionsView, ReplayView
 from triage.views.jobs import TriageBatchViewSet, TriageJobViewSet
 from triage.views.models import FieldPolicyViewSet, ModelViewSet, TrainingRunViewSet
+from triage.views.review import NextReviewView, ReviewQueueView, ReviewView, UndoReviewView
 from triage.views.similar import SimilarView
 
 __all__ = [
     "AnalyzeView",
+    "CorrectionsView",
     "DecisionsView",
     "FieldPolicyViewSet",
     "ModelViewSet",
-    "TrainingRunViewSet",
+    "NextReviewView",
     "ReplayView",
     "SimilarView",
+    "ReviewQueueView",
+    "ReviewView",
+    "TrainingRunViewSet",
     "TriageBatchViewSet",
     "TriageJobViewSet",
+    "UndoReviewView",
 ]

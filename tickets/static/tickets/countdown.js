@@ -21,4 +21,5 @@
     tick();
     setInterval(tick, 1000);
   });
+  document.addEventListener("countdown", tick); // a page that shows new ones says so
 })();
