@@ -69,3 +69,13 @@ def measure_drift() -> int:
 @shared_task(name=TaskName.TRIAGE_INDEX_TICKETS)
 def index_tickets() -> int:
     return services.index_tickets(now=timezone.now())
+
+
+@shared_task(name=TaskName.TRIAGE_ASK_LLM)
+def ask_llm(*, ids: list[int]) -> int:
+    return services.ask_llm(ids=ids, now=timezone.now())
+
+
+@shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_QUESTIONS)
+def requeue_stale_questions() -> int:
+    return services.requeue_stale_questions()
