@@ -51,6 +51,7 @@ def refine(
         alternatives=first.alternatives,
         words=first.words,
         model=first.model,
+        engines=(*first.engines, "llm"),
         input_hash=first.input_hash,
     )
 
@@ -73,7 +74,8 @@ def _category(
     )
     if said == first.category:
         confidence = together(first.confidence, trust)
-        threshold = knowledge.thresholds.get(said, AUTO_FROM)
+        classifier = knowledge.classifiers.get("category")
+        threshold = classifier.threshold(said) if classifier else AUTO_FROM
         before = f"it agrees with what was found before ({first.confidence:.0%})"
         band = _band(confidence, threshold)
         alone = f"acts alone from {threshold:.0%}" if threshold <= 1 else "never acts alone here"

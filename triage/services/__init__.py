@@ -1,5 +1,6 @@
 """Writes of triage. One public function is one transaction, unless it says that it joins the caller's."""
 
+from triage.services.answering import ask_llm, requeue_stale_questions
 from triage.services.batches import (
     batch_jobs,
     chosen_tickets,
@@ -44,6 +45,7 @@ __all__ = [
     "FROM_TICKETS",
     "NotPossible",
     "analyze",
+    "ask_llm",
     "batch_jobs",
     "change_policy",
     "chosen_tickets",
@@ -70,6 +72,7 @@ __all__ = [
     "requeue_stale_batches",
     "requeue_stale_jobs",
     "requeue_stale_trainings",
+    "requeue_stale_questions",
     "retriage",
     "retriage_chosen",
     "retriage_one",

@@ -1,4 +1,4 @@
-"""The gate to the language model: all workers agree on who may ask, through one row and by the database's clock."""
+"""The gate to the language model: all workers agree on who may ask, by one row and the database's clock."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -159,7 +159,8 @@ def _write(
                        allowance_at = statement_timestamp(),
                        closed_until = statement_timestamp() + make_interval(secs => %(closed)s::float8),
                        reason = CASE WHEN %(ended)s::bool THEN '' ELSE coalesce(%(reason)s::text, reason) END,
-                       failing_since = CASE WHEN %(ended)s::bool THEN NULL WHEN %(reason)s::text IS NULL THEN failing_since
+                       failing_since = CASE WHEN %(ended)s::bool THEN NULL
+                                            WHEN %(reason)s::text IS NULL THEN failing_since
                                             ELSE coalesce(failing_since, statement_timestamp()) END
                  WHERE id = 1""",
             values,
