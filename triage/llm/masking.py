@@ -36,7 +36,7 @@ _NAMES: Final = (
 )
 #: What is called a secret, whatever it looks like: `password: x`, "Passwort ist x", `"api_key": "x"`.
 _CALLED: Final = re.compile(
-    rf"(?<!\w)(?:{_NAMES})[\"']?(?: ?[:=：] ?| (?:is|was|ist|lautet|é|es|est|war|era)(?: now| jetzt)?:? )"
+    rf"(?<![^\W_])(?:{_NAMES})[\"']?(?: ?[:=：] ?| (?:is|was|ist|lautet|é|es|est|war|era)(?: now| jetzt)?:? )"
     r"[\"'`“„«]?(?P<secret>[^\s\"'`“”„«»<>,;]{3,200})",
     re.IGNORECASE,
 )
@@ -136,8 +136,11 @@ def _beginnings(text: str, separators: str) -> Iterator[str]:
 
 
 def address_in(text: str) -> str:
-    """Return `text` if it is an IP address; `::` alone and times such as 12:30:45 are none."""
-    if ":" in text and not ("::" in text and len(text) > 3) and text.count(":") < 7:
+    """Return `text` if it is an IP address. `::`, a::b and times such as 12:30:45 are none."""
+    if ":" in text and not (
+        any(c.isdecimal() for c in text)
+        and (text.count(":") == 7 or ("::" in text and len(text) > 3))
+    ):
         return ""
     try:
         ip_address(text)

@@ -90,12 +90,15 @@ LEVELS: Final[Mapping[str, Mapping[int, str]]] = {
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """No globals, few filters, no arithmetic that makes much out of little."""
+    """No globals, no calls, few filters, no arithmetic: nothing that makes much out of little."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         raise SecurityError(f"“{operator}” is not allowed in prompts")
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return False
 
 
 def _sandbox() -> _Sandbox:
