@@ -17,7 +17,7 @@ from triage.llm.answers import Answer
 from triage.llm.judging import refine
 from triage.llm.providers import Reply
 from triage.models import LlmCall, LlmRequest, Prompt, TriageDecision, TriageJob
-from triage.services.jobs import ACTOR
+from triage.services.correcting import ACTOR
 from triage.services.preparing import Question, given_of
 from triage.services.running import Decided, Work, change_of, record_of
 from workers import leases

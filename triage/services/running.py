@@ -19,7 +19,7 @@ from triage.knowledge import Loaded
 from triage.models import TriageAttempt, TriageDecision, TriageJob
 from triage.services.asking import ask_about
 from triage.services.correcting import ACTOR
-from triage.services.jobs import ACTOR, bury_failed, request_triage
+from triage.services.jobs import bury_failed, request_triage
 from workers import leases
 from workers.leases import Claim
 from workers.sql import insert_rows
