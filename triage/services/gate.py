@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from triage.llm import limits
 from triage.llm.endpoint import Endpoint
 from triage.llm.providers import Misconfigured, ProviderError, Transient
-from triage.models import LlmGate, LlmRequest
+from triage.models import LlmGate, LlmRequest, Prompt
 from workers import leases
 from workers.leases import DEFAULT_ATTEMPTS, Claim
 
@@ -107,6 +107,24 @@ def postpone(held: Claim, pk: int, *, error: str) -> None:
                  WHERE id = %s AND lease_token = %s""",
             [error[:2000], pk, held.token],
         )
+
+
+def llm_findings() -> list[str]:
+    """What a person should look at, as sentences."""
+    endpoint = settings.LLM
+    if endpoint is None:
+        return []
+    findings = []
+    if not Prompt.objects.filter(is_default=True).exists():
+        findings.append("No prompt is the default: the language model is asked about nothing.")
+    gate = LlmGate.objects.filter(endpoint=endpoint.name[:500], failing_since__isnull=False).first()
+    if gate is not None and gate.failures >= limits.BREAK_AFTER:
+        waiting = LlmRequest.objects.filter(state=leases.State.PENDING).count()
+        findings.append(
+            f"The language model fails since {gate.failing_since:%Y-%m-%d %H:%M:%S} UTC; {waiting} tickets keep "
+            f"triage's own result meanwhile. {gate.reason}"
+        )
+    return findings
 
 
 def _locked(endpoint: Endpoint) -> limits.Gate:
