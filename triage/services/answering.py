@@ -65,8 +65,7 @@ def requeue_stale_questions() -> int:
     if endpoint is None or gate.seconds_shut(endpoint=endpoint) > 0:
         return 0
     with transaction.atomic(durable=True):
-        nudge = timedelta(seconds=settings.NUDGE_SECONDS)
-        failed = leases.take_stale(LlmRequest, nudge=nudge).failed
+        failed = gate.give_up_lost()
         _bury(failed)
         waiting = gate.waiting(settings.LLM_CONCURRENCY)
         enqueue_each(TaskName.TRIAGE_ASK_LLM, waiting)

@@ -98,6 +98,25 @@ def seconds_shut(*, endpoint: Endpoint) -> float:
     return limits.wait(gate, running=0, most=1, per_minute=per_minute)
 
 
+def give_up_lost() -> list[int]:
+    """Mark questions failed whose last worker died, and return them. The caller's transaction.
+
+    Not `leases.take_stale`: a question that waits for the gate has lost no message, and `nudge_at` is the end of
+    its pause.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE {_REQUESTS} SET state = 'failed', finished_at = statement_timestamp(), error = %s,
+                       lease_token = NULL, lease_until = NULL
+                 WHERE id IN (SELECT id FROM {_REQUESTS}
+                               WHERE state = 'running' AND lease_until < statement_timestamp()
+                                 AND attempts >= {DEFAULT_ATTEMPTS} FOR UPDATE SKIP LOCKED)
+             RETURNING id""",
+            [leases.LOST_WORKER],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
 def postpone(held: Claim, pk: int, *, error: str) -> None:
     """Give a question back as if it had not been tried: the model, not the question, was at fault."""
     with connection.cursor() as cursor:
