@@ -73,7 +73,10 @@ def index_tickets() -> int:
 
 @shared_task(name=TaskName.TRIAGE_ASK_LLM)
 def ask_llm(*, ids: list[int]) -> int:
-    return services.ask_llm(ids=ids, now=timezone.now())
+    # Here, for it loads HTTP, templates and JSON Schema, which the other workers can do without.
+    from triage.services import answering
+
+    return answering.ask_llm(ids=ids, now=timezone.now())
 
 
 @shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_QUESTIONS)

@@ -1,6 +1,5 @@
 """Writes of triage. One public function is one transaction, unless it says that it joins the caller's."""
 
-from triage.services.answering import ask_llm, requeue_stale_questions
 from triage.services.batches import (
     batch_jobs,
     chosen_tickets,
@@ -14,6 +13,7 @@ from triage.services.batches import (
 from triage.services.correcting import record_corrections
 from triage.services.drifting import drift_findings, forget_old_drift, measure_drift
 from triage.services.evaluating import evaluate_engines, unseen_labels
+from triage.services.gate import requeue_stale_questions
 from triage.services.jobs import (
     analyze,
     react_to_changes,
@@ -45,7 +45,6 @@ __all__ = [
     "FROM_TICKETS",
     "NotPossible",
     "analyze",
-    "ask_llm",
     "batch_jobs",
     "change_policy",
     "chosen_tickets",

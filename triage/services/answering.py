@@ -23,7 +23,6 @@ from triage.services import gate
 from triage.services.concluding import Skip, check_wanted, conclude, cost_of, fall_back, skip
 from triage.services.preparing import Fallback, Question, prepare
 from workers import leases
-from workers import services as work
 from workers.dispatch import enqueue_each
 from workers.leases import DEFAULT_ATTEMPTS, Claim
 from workers.names import TaskName
@@ -56,20 +55,6 @@ def ask_llm(*, ids: Sequence[int], now: datetime, run_seconds: float = RUN_SECON
 @transaction.atomic(durable=True)
 def _go_on() -> None:
     enqueue_each(TaskName.TRIAGE_ASK_LLM, gate.waiting(1))
-
-
-def requeue_stale_questions() -> int:
-    """Send messages for questions that wait, as many as may be asked at once; bury those that killed their worker.
-    Returns how many were found. Nothing while the gate is shut."""
-    endpoint = settings.LLM
-    if endpoint is None or gate.seconds_shut(endpoint=endpoint) > 0:
-        return 0
-    with transaction.atomic(durable=True):
-        failed = gate.give_up_lost()
-        _bury(failed)
-        waiting = gate.waiting(settings.LLM_CONCURRENCY)
-        enqueue_each(TaskName.TRIAGE_ASK_LLM, waiting)
-        return len(waiting) + len(failed)
 
 
 def _work_on(pk: int, held: Claim, endpoint: Endpoint, now: datetime) -> None:
@@ -202,10 +187,4 @@ def _give_back(request: LlmRequest, held: Claim, error: Transient | Misconfigure
 @transaction.atomic(durable=True)
 def _fail(pk: int, held: Claim, error: str) -> None:
     if leases.give_back(LlmRequest, held, pk, error=error):
-        _bury([pk])
-
-
-def _bury(ids: Sequence[int]) -> None:
-    """Give failed questions a dead letter, in the caller's transaction."""
-    rows = LlmRequest.objects.filter(pk__in=ids).select_related("ticket") if ids else []
-    work.bury(LlmRequest, [(r.pk, str(r.ticket), r.error, r.request_id) for r in rows])
+        gate.bury([pk])

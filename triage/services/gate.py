@@ -12,7 +12,10 @@ from triage.llm.endpoint import Endpoint
 from triage.llm.providers import Misconfigured, ProviderError, Transient
 from triage.models import LlmGate, LlmRequest, Prompt
 from workers import leases
+from workers import services as work
+from workers.dispatch import enqueue_each
 from workers.leases import DEFAULT_ATTEMPTS, Claim
+from workers.names import TaskName
 
 #: Beside the calls themselves: reading, rendering, writing.
 MARGIN_SECONDS: Final = 30
@@ -96,6 +99,26 @@ def seconds_shut(*, endpoint: Endpoint) -> float:
     gate = _locked(endpoint)
     per_minute = settings.LLM_TOKENS_PER_MINUTE
     return limits.wait(gate, running=0, most=1, per_minute=per_minute)
+
+
+def requeue_stale_questions() -> int:
+    """Send messages for questions that wait, as many as may be asked at once; bury those that killed their worker.
+    Returns how many were found. Nothing while the gate is shut."""
+    endpoint = settings.LLM
+    if endpoint is None or seconds_shut(endpoint=endpoint) > 0:
+        return 0
+    with transaction.atomic(durable=True):
+        failed = give_up_lost()
+        bury(failed)
+        found = waiting(settings.LLM_CONCURRENCY)
+        enqueue_each(TaskName.TRIAGE_ASK_LLM, found)
+        return len(found) + len(failed)
+
+
+def bury(ids: Sequence[int]) -> None:
+    """Give failed questions a dead letter, in the caller's transaction."""
+    rows = LlmRequest.objects.filter(pk__in=ids).select_related("ticket") if ids else []
+    work.bury(LlmRequest, [(r.pk, str(r.ticket), r.error, r.request_id) for r in rows])
 
 
 def give_up_lost() -> list[int]:

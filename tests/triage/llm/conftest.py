@@ -8,8 +8,8 @@ import pytest
 from tests.factories import make_ticket
 from tests.triage.llm.fake import FakeModel, Plan, fake_model
 from tickets.models import Ticket
-from triage import services
 from triage.models import LlmRequest
+from triage.services import answering
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def asked(triage_all: Any) -> Callable[..., Ticket]:
 def ask() -> int:
     """What a worker does with the messages for all questions that wait."""
     ids = list(LlmRequest.objects.filter(state="pending").values_list("pk", flat=True))
-    return services.ask_llm(ids=ids, now=datetime.now(UTC))
+    return answering.ask_llm(ids=ids, now=datetime.now(UTC))
 
 
 __all__ = ["Plan", "ask"]

@@ -25,6 +25,7 @@ from triage.models import (
     TriageDecision,
     TriageJob,
 )
+from triage.services import answering
 from triage.services.prompts import new_version
 from workers.models import DeadLetter
 
@@ -38,7 +39,7 @@ VAGUE = {"title": "It does not work", "description": "Please help, thank you."}
 
 def ask(now: datetime | None = None) -> int:
     ids = list(LlmRequest.objects.filter(state="pending").values_list("pk", flat=True))
-    return services.ask_llm(ids=ids, now=now or datetime.now(UTC))
+    return answering.ask_llm(ids=ids, now=now or datetime.now(UTC))
 
 
 def refined(ticket: Ticket) -> TriageDecision:
@@ -242,7 +243,7 @@ def test_the_same_message_three_times_asks_once(model: Start, triage_all: Any) -
     ids = list(LlmRequest.objects.values_list("pk", flat=True))
 
     for _ in range(3):
-        services.ask_llm(ids=ids, now=NOON)
+        answering.ask_llm(ids=ids, now=NOON)
 
     assert len(server.asked) == 1
     assert TriageDecision.objects.filter(refined=True).count() == 1

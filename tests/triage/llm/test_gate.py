@@ -7,12 +7,10 @@ from django.db.models.functions import Now
 
 from tests.factories import NOON, make_ticket
 from tests.triage.llm.fake import FakeModel, Plan, said
-from triage import services
 from triage.llm.limits import BREAK_AFTER
 from triage.models import LlmGate, LlmRequest, TriageDecision
-from triage.services import gate
-from triage.services.answering import requeue_stale_questions
-from triage.services.gate import Shut
+from triage.services import answering, gate
+from triage.services.gate import Shut, requeue_stale_questions
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +31,7 @@ def waiting(triage_all: Any, settings: Any) -> Callable[[int], None]:
 
 
 def ask() -> int:
-    return services.ask_llm(ids=[], now=datetime.now(UTC))
+    return answering.ask_llm(ids=[], now=datetime.now(UTC))
 
 
 def test_a_message_for_one_question_carries_on_with_the_others(
@@ -42,7 +40,7 @@ def test_a_message_for_one_question_carries_on_with_the_others(
     model()
     waiting(4)
 
-    assert services.ask_llm(ids=[LlmRequest.objects.latest("pk").pk], now=NOON) == 4
+    assert answering.ask_llm(ids=[LlmRequest.objects.latest("pk").pk], now=NOON) == 4
 
 
 def test_after_failures_in_a_row_nobody_asks_until_a_probe_succeeds(
