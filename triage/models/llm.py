@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from tickets.models import Category, Ticket
 from triage.models.jobs import TriageJob
-from workers.leases import LeasedWork, State
+from workers.leases import ACTIVE, LeasedWork, State
 from workers.names import TaskName
 
 
@@ -133,9 +133,7 @@ class LlmRequest(LeasedWork):
         indexes = [
             LeasedWork.sweep_index("triage_llmrequest_sweep"),
             # Who is next, and how many are under way.
-            models.Index(
-                fields=["id"], name="triage_llmrequest_waiting", condition=Q(state=State.PENDING)
-            ),
+            models.Index(fields=["id"], name="triage_llmrequest_active", condition=ACTIVE),
             models.Index(
                 fields=["lease_until"],
                 name="triage_llmrequest_running",

@@ -22,7 +22,7 @@ MARGIN_SECONDS: Final = 30
 _GATE: Final = LlmGate._meta.db_table
 _REQUESTS: Final = LlmRequest._meta.db_table
 #: Free to be asked: never tried, or its pause is over, or its worker died.
-_FREE: Final = f"""attempts < {DEFAULT_ATTEMPTS} AND (
+_FREE: Final = f"""state IN ('pending', 'running') AND attempts < {DEFAULT_ATTEMPTS} AND (
     (state = 'pending' AND (attempts = 0 OR nudge_at <= statement_timestamp()))
     OR (state = 'running' AND lease_until < statement_timestamp()))"""
 
