@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 
+from triage.llm.text import storable
+
 FIELDS: Final = ("category", "impact", "urgency")
 #: Of an answer; more is no answer to what was asked.
 MOST_CHARACTERS: Final = 20_000
@@ -52,7 +54,7 @@ def read_answer(text: str, schema: Mapping[str, Any], fields: Sequence[str]) -> 
     sure = found.get("confidence")
     return Answer(
         values,
-        " ".join(str(found.get("why") or found.get("reason") or "").split())[:_MOST_WHY],
+        storable(" ".join(str(found.get("why") or found.get("reason") or "").split()))[:_MOST_WHY],
         float(sure) if isinstance(sure, int | float) and not isinstance(sure, bool) else None,
     )
 
@@ -97,7 +99,7 @@ def problems_of(value: Any, schema: Mapping[str, Any]) -> list[str]:
 
 def _sentence(error: ValidationError | SchemaError) -> str:
     where = ".".join(map(str, error.absolute_path)) or "the object"
-    return f"{where}: {error.message[:300]}."
+    return storable(f"{where}: {error.message[:300]}.")
 
 
 def with_allowed(

@@ -59,7 +59,9 @@ def _go_on() -> None:
 
 def _work_on(pk: int, held: Claim, endpoint: Endpoint, now: datetime) -> None:
     """Ask one claimed question and end it, or give it back. Raises nothing but what the database raises."""
-    request = LlmRequest.objects.select_related("ticket", "prompt").get(pk=pk)
+    request = LlmRequest.objects.select_related("ticket", "prompt").filter(pk=pk).first()
+    if request is None:
+        return  # its ticket was deleted meanwhile
     try:
         question = prepare(request.ticket, _prompt_of(request, now))
         answer = _ask(request, question, endpoint)
@@ -155,7 +157,7 @@ def _note(
             {"role": "system", "content": question.rendered.system},
             *({"role": turn.role, "content": turn.text} for turn in turns),
         ],
-        output=reply.text[:20_000].replace("\x00", ""),
+        output=reply.text[:20_000],
         success=not problem,
         error=problem[:2000],
         provider=endpoint.provider,

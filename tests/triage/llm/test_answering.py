@@ -1,3 +1,4 @@
+import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import NOON, make_ticket
-from tests.triage.llm.fake import KEY, FakeModel, Plan, dead_url, said
+from tests.triage.llm.fake import KEY, FakeModel, Plan, dead_url, said, wire
 from tickets import services as tickets
 from tickets.lifecycle import Status
 from tickets.models import Category, Ticket, TicketEvent, TriageStatus
@@ -25,7 +26,7 @@ from triage.models import (
     TriageDecision,
     TriageJob,
 )
-from triage.services import answering
+from triage.services import answering, gate
 from triage.services.prompts import new_version
 from workers.models import DeadLetter
 
@@ -278,6 +279,49 @@ def test_a_failing_model_gets_three_attempts_and_then_the_first_result_stays(
     assert LlmRequest.objects.get().state == "done"
     assert not DeadLetter.objects.exists()
     assert list(LlmCall.objects.order_by("pk").values_list("attempt", flat=True)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "half \ud800 of one", "\U0001f600" * 300])
+def test_odd_characters_in_an_answer_are_kept_as_far_as_they_can_be(
+    model: Start, asked: Ask, odd: str
+) -> None:
+    model(said(f"No. {odd}"), said(why=odd))
+
+    ticket = asked(**VAGUE)
+
+    assert refined(ticket).category == "network"
+    assert LlmCall.objects.count() == 2
+
+
+def test_absurd_counts_of_tokens_do_no_harm(model: Start, asked: Ask) -> None:
+    body = {
+        **wire("/api/chat", json.dumps(said().text)),
+        "prompt_eval_count": 10**30,
+        "eval_count": -5,
+        "model": "m" * 500,
+    }
+    model(Plan(raw=json.dumps(body).encode()))
+
+    assert refined(asked(**VAGUE)).tokens_out == 0
+
+
+def test_a_ticket_that_is_deleted_takes_its_question_along(
+    model: Start, triage_all: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = model()
+    ticket = make_ticket(**VAGUE)
+    triage_all()
+    take_turn = gate.take_turn
+
+    def too_late(**given: Any) -> Any:
+        turn = take_turn(**given)
+        Ticket.objects.filter(pk=ticket.pk).delete()
+        return turn
+
+    monkeypatch.setattr(gate, "take_turn", too_late)
+
+    assert ask() == 1
+    assert server.asked == []
 
 
 def test_a_rejected_call_falls_back_at_once(model: Start, asked: Ask) -> None:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from triage.llm.masking import Masker
+from triage.llm.text import storable
 
 #: Of an answer's body.
 MOST_BYTES: Final = 1024 * 1024
@@ -13,6 +14,7 @@ MOST_BYTES: Final = 1024 * 1024
 MOST_TOKENS: Final = 800
 #: Low, so that the same ticket gets the same answer; not zero, at which small models loop.
 TEMPERATURE: Final = 0.2
+_MOST_COUNTED: Final = 10**9
 #: Of what a provider says when it fails, so much is kept.
 _KEPT: Final = 300
 
@@ -82,6 +84,7 @@ def clean(text: str, key: str) -> str:
     """Return the beginning of `text` without the key, which some providers repeat, and without other secrets."""
     if key:
         text = text.replace(key, "[key]")
+    text = storable(text)
     return Masker().mask(" ".join(text[: 4 * _KEPT].split()))[:_KEPT]
 
 
@@ -97,5 +100,7 @@ def read_json(body: bytes) -> Mapping[str, Any]:
 
 
 def whole(value: Any) -> int:
-    """A count of tokens as it came, or 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    """A count of tokens as it came, within reason, or 0."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MOST_COUNTED)

@@ -18,6 +18,7 @@ from triage.llm.providers.base import (
     whole,
 )
 from triage.llm.providers.http import post
+from triage.llm.text import storable
 
 #: What a model may read at once. Ollama's own default is less than a prompt, and it cuts silently.
 CONTEXT_TOKENS: Final = 12_288
@@ -41,7 +42,11 @@ def ask(endpoint: Endpoint, system: str, turns: Sequence[Turn], schema: Mapping[
     found = PROVIDERS[endpoint.provider](endpoint, system, turns, schema)
     milliseconds = (time.perf_counter() - started) * 1000
     return Reply(
-        found.text, found.tokens_in, found.tokens_out, milliseconds, found.model or endpoint.model
+        storable(found.text),
+        found.tokens_in,
+        found.tokens_out,
+        milliseconds,
+        storable(found.model) or endpoint.model,
     )
 
 
