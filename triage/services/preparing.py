@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 
 from tickets.models import Ticket
-from tickets.services.recording import LOCKABLE
 from triage import knowledge
 from triage.evidence import Evidence, Given
 from triage.knowledge import Loaded
@@ -15,6 +14,7 @@ from triage.llm.answers import problems_of, with_allowed
 from triage.llm.judging import Bounds, bounds_of
 from triage.llm.rendering import BrokenTemplate, Option, Rendered, Subject, Template, render
 from triage.models import Prompt
+from triage.services.running import FIXABLE, fixed_fields
 
 
 class Fallback(Exception):
@@ -70,9 +70,6 @@ def prepare(ticket: Ticket, prompt: Prompt) -> Question:
 
 def given_of(ticket: Ticket, loaded: Loaded) -> Given:
     """The ticket as triage sees it, with what people decided until now."""
-    fixed: dict[str, Any] = {}
-    for name in LOCKABLE:
-        value = getattr(ticket, f"{name}_id" if name in loaded.by_id else name)
-        if name in ticket.locked_fields and value is not None:
-            fixed[name] = loaded.name_of(name, value)
+    values = [getattr(ticket, column) for column in FIXABLE]
+    fixed = fixed_fields(ticket.locked_fields, values, loaded)
     return Given(ticket.title, ticket.description, ticket.source, ticket.customer_tier, fixed)

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from tickets.models import Ticket
 from tickets.pagination import NewestCursor
 from triage.logs import log_of
-from triage.models import AskPolicy, Prompt
+from triage.models import AskPolicy, Prompt, TriageJob
 from triage.serializers.llm import (
     ActiveSerializer,
     AskPolicySerializer,
@@ -26,7 +26,6 @@ from triage.serializers.llm import (
     TrySerializer,
 )
 from triage.services import prompts
-from triage.views.jobs import visible_jobs
 
 
 class PromptFilter(filters.FilterSet):
@@ -145,5 +144,5 @@ class JobLogsView(APIView):
     @extend_schema(responses=LogLineSerializer(many=True))
     def get(self, request: Request, job_id: int) -> Response:
         """Every attempt of a job, triage's own and the language model's, oldest first."""
-        job = get_object_or_404(visible_jobs(request), pk=job_id)
+        job = get_object_or_404(TriageJob.objects.visible_to(request.user), pk=job_id)
         return Response(LogLineSerializer(log_of(job), many=True).data)
