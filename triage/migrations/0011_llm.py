@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("tickets", "0004_sla_columns"),
-        ("triage", "0009_learning"),
+        ("triage", "0010_similar"),
     ]
 
     operations = [

@@ -23,7 +23,7 @@ def install(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("triage", "0010_llm")]
+    dependencies = [("triage", "0011_llm")]
     operations = [
         migrations.RunPython(install, migrations.RunPython.noop),
         migrations.RunSQL(
