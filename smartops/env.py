@@ -7,6 +7,7 @@ A wrong value stops the process with the variable's name and what would be right
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from environs import Env, ValidationError, validate
 from environs.exceptions import EnvValidationError
 
 from smartops import embedded
+from triage.llm.endpoint import DEFAULT_URLS, Endpoint
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -86,6 +88,36 @@ def optional_secret(name: str) -> str:
     """Return a secret of another system: from NAME, or from the file that NAME_FILE names, or nothing."""
     path = os.environ.get(f"{name}_FILE")
     return Path(path).read_text().strip() if path else os.environ.get(name, "")
+
+
+def llm_endpoint() -> Endpoint | None:
+    """Return the language model that the environment names, or None.
+
+    :raises ImproperlyConfigured: it names one and leaves out what that one needs.
+    """
+    provider = env.str(
+        "LLM_PROVIDER", "none", validate=validate.OneOf(["none", *sorted(DEFAULT_URLS)])
+    )
+    model, url = env.str("LLM_MODEL", ""), env.str("LLM_URL", "")
+    seconds = env.int("LLM_TIMEOUT_SECONDS", 30, validate=positive(600))
+    key = optional_secret("LLM_API_KEY")
+    if provider not in DEFAULT_URLS:
+        return None  # or a wrong name, which `seal` reports
+    if not model:
+        raise ImproperlyConfigured(f"LLM_PROVIDER={provider} needs LLM_MODEL: the model's name.")
+    if provider == "anthropic" and not key:
+        raise ImproperlyConfigured("LLM_PROVIDER=anthropic needs LLM_API_KEY.")
+    if provider == "anthropic" and find_spec("anthropic") is None:
+        raise ImproperlyConfigured(
+            "LLM_PROVIDER=anthropic needs Anthropic's package: pip install anthropic "
+            "(the extra “llm” of this project)."
+        )
+    parts = urlsplit(url or DEFAULT_URLS[provider])
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ImproperlyConfigured("LLM_URL must begin with http:// or https:// and name a host.")
+    if parts.username is not None or parts.query:
+        raise ImproperlyConfigured("LLM_URL must hold no password: a key belongs in LLM_API_KEY.")
+    return Endpoint(provider, parts.geturl().rstrip("/"), model, key, float(seconds or 30))
 
 
 def seal() -> None:

@@ -16,6 +16,7 @@ from sla.services.config import config_findings
 from smartops.throttles import counters
 from triage import services as triage
 from triage.models import TriageJob
+from triage.services.gate import llm_findings
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
 
@@ -46,11 +47,12 @@ def health(request: HttpRequest) -> JsonResponse:
     """Everything that a person should look at, as sentences. 503 when deadlines are missed, else 200: no probe."""
     findings: list[str] = []
     failing = False
+    checks = (
+        *(_cache, _broker, _database, _work, _notifications, config_findings),
+        *(_drift, llm_findings),
+    )
     try:
-        for check in (
-            *(_cache, _broker, _database, _work, _notifications, config_findings),
-            _drift,
-        ):
+        for check in checks:
             findings += check()
         missed = sla.findings()
         failing = bool(missed)

@@ -59,5 +59,8 @@ LOGGING: Final[dict[str, Any]] = {
         "django.request": {"level": "ERROR"},  # 4xx are answers, not warnings
         "django.server": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
+        # They would log every address that is called.
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
     },
 }

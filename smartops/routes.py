@@ -20,6 +20,8 @@ router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebat
 router.register("models", triage.ModelViewSet, basename="model")
 router.register("training-runs", triage.TrainingRunViewSet, basename="trainingrun")
 router.register("field-policies", triage.FieldPolicyViewSet, basename="fieldpolicy")
+router.register("prompts", triage.PromptViewSet, basename="prompt")
+router.register("ask-policies", triage.AskPolicyViewSet, basename="askpolicy")
 router.register("channels", sla.ChannelViewSet, basename="channel")
 router.register("channel-routes", sla.ChannelRouteViewSet, basename="channelroute")
 router.register("notifications", sla.NotificationViewSet, basename="notification")
@@ -37,6 +39,7 @@ urlpatterns = [
     ),
     path("decisions/replay/", triage.ReplayView.as_view(), name="decisions-replay"),
     path("tickets/<int:ticket_id>/similar/", triage.SimilarView.as_view(), name="ticket-similar"),
+    path("triage-jobs/<int:job_id>/logs/", triage.JobLogsView.as_view(), name="triagejob-logs"),
     path("tickets/<int:ticket_id>/sla/", sla.TicketSlaView.as_view(), name="ticket-sla"),
     path(
         "tickets/<int:ticket_id>/acknowledge/",

@@ -9,6 +9,7 @@ from environs import validate
 from smartops.env import (
     BASE_DIR,
     env,
+    llm_endpoint,
     optional_secret,
     positive,
     seal,
@@ -75,6 +76,18 @@ EMAIL_USE_SSL = env.bool(  # TLS from the start, mostly on port 465
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SmartOps <smartops@localhost>")
 FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600))
+
+# --- The language model -------------------------------------------------------------------------
+LLM = llm_endpoint()  # None: no model is asked
+LLM_ASK = env.str("LLM_ASK", "unsure", validate=validate.OneOf(["unsure", "always", "never"]))
+LLM_MASK = env.bool("LLM_MASK", True)  # personal data and secrets stay here
+LLM_CONCURRENCY = env.int("LLM_CONCURRENCY", 2, validate=positive(64))  # calls at once, everywhere
+LLM_TOKENS_PER_MINUTE = env.int(
+    "LLM_TOKENS_PER_MINUTE", 0, validate=validate.Range(min=0)
+)  # 0: no limit
+LLM_PRICE_IN = env.float("LLM_PRICE_IN", 0.0, validate=validate.Range(min=0))  # US dollars for a
+LLM_PRICE_OUT = env.float("LLM_PRICE_OUT", 0.0, validate=validate.Range(min=0))  # million tokens
+LLM_SWEEP_SECONDS = env.int("LLM_SWEEP_SECONDS", 15, validate=positive(600))
 
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -279,6 +292,7 @@ CELERY_BEAT_SCHEDULE = schedule(
     sweep_seconds=TRIAGE_SWEEP_SECONDS or 15,
     check_seconds=SLA_CHECK_SECONDS or 15,
     notify_sweep_seconds=NOTIFY_SWEEP_SECONDS or 15,
+    llm_sweep_seconds=LLM_SWEEP_SECONDS or 15,
 )
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`

@@ -91,6 +91,19 @@ UNFOLD: Final[dict[str, Any]] = {
                         "triage_classifiermodel_changelist",
                         "triage.view_classifiermodel",
                     ),
+                    item("Prompts", "chat", "triage_prompt_changelist", "triage.view_prompt"),
+                    item(
+                        "When to ask",
+                        "tune",
+                        "triage_askpolicy_changelist",
+                        "triage.view_askpolicy",
+                    ),
+                    item(
+                        "Questions",
+                        "forum",
+                        "triage_llmrequest_changelist",
+                        "triage.view_llmrequest",
+                    ),
                     item(
                         "Decisions",
                         "gavel",

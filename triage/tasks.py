@@ -69,3 +69,16 @@ def measure_drift() -> int:
 @shared_task(name=TaskName.TRIAGE_INDEX_TICKETS)
 def index_tickets() -> int:
     return services.index_tickets(now=timezone.now())
+
+
+@shared_task(name=TaskName.TRIAGE_ASK_LLM)
+def ask_llm(*, ids: list[int]) -> int:
+    # Here, for it loads HTTP, templates and JSON Schema, which the other workers can do without.
+    from triage.services import answering
+
+    return answering.ask_llm(ids=ids, now=timezone.now())
+
+
+@shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_QUESTIONS)
+def requeue_stale_questions() -> int:
+    return services.requeue_stale_questions()

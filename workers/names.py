@@ -20,6 +20,8 @@ class TaskName:
     TRIAGE_SHADOW: Final = "triage.shadow"
     TRIAGE_MEASURE_DRIFT: Final = "triage.measure_drift"
     TRIAGE_INDEX_TICKETS: Final = "triage.index_tickets"
+    TRIAGE_ASK_LLM: Final = "triage.ask_llm"
+    TRIAGE_REQUEUE_STALE_QUESTIONS: Final = "triage.requeue_stale_questions"
     SLA_CHECK_CLOCKS: Final = "sla.check_clocks"
     SLA_AUDIT: Final = "sla.audit"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"

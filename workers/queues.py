@@ -31,6 +31,7 @@ ROUTES: Final = {
     "triage.learn": {"queue": REPORTS},
     "triage.shadow": {"queue": REPORTS},
     "triage.measure_drift": {"queue": REPORTS},
+    "triage.ask_llm": {"queue": LLM},
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},
     "sla.deliver": {"queue": NOTIFY},

@@ -16,7 +16,7 @@ def every(seconds: int, task: str) -> dict[str, Any]:
 
 
 def schedule(
-    *, sweep_seconds: int, check_seconds: int, notify_sweep_seconds: int
+    *, sweep_seconds: int, check_seconds: int, notify_sweep_seconds: int, llm_sweep_seconds: int
 ) -> dict[str, dict[str, Any]]:
     return {
         "sla: read the configuration file when it changed": every(3, TaskName.SLA_LOAD_CONFIG),
@@ -34,6 +34,9 @@ def schedule(
         "triage: judge challengers, train on new labels": every(86_400, TaskName.TRIAGE_LEARN),
         "triage: index new tickets for the search for similar ones": every(
             10, TaskName.TRIAGE_INDEX_TICKETS
+        ),
+        "triage: find questions to the language model that wait": every(
+            llm_sweep_seconds, TaskName.TRIAGE_REQUEUE_STALE_QUESTIONS
         ),
         "sla: escalate what is due": every(check_seconds, TaskName.SLA_CHECK_CLOCKS),
         "sla: prove that nothing was missed": every(120, TaskName.SLA_AUDIT),

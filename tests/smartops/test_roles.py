@@ -10,7 +10,7 @@ from sla.models import BusinessCalendar, Channel, ChannelRoute, Notification, Sl
 from smartops import routes
 from tests.conftest import client_for
 from tests.factories import make_escalation, make_ticket, make_user
-from triage.models import ClassifierModel, TriageBatch, TriageJob
+from triage.models import AskPolicy, ClassifierModel, Prompt, TriageBatch, TriageJob
 from triage.services import request_training
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,18 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("fieldpolicy-list", "get"): EVERYONE,
     ("fieldpolicy-detail", "get"): EVERYONE,
     ("fieldpolicy-detail", "patch"): ADMINS,
+    ("triagejob-logs", "get"): EVERYONE,
+    ("prompt-list", "get"): EVERYONE,
+    ("prompt-list", "post"): ADMINS,
+    ("prompt-detail", "get"): EVERYONE,
+    ("prompt-active", "put"): ADMINS,
+    ("prompt-default", "put"): ADMINS,
+    ("prompt-dry-run", "post"): ADMINS,
+    ("askpolicy-list", "get"): EVERYONE,
+    ("askpolicy-list", "post"): ADMINS,
+    ("askpolicy-detail", "get"): EVERYONE,
+    ("askpolicy-detail", "put"): ADMINS,
+    ("askpolicy-detail", "delete"): ADMINS,
     ("channel-list", "get"): EVERYONE,
     ("channel-list", "post"): ADMINS,
     ("channel-detail", "get"): EVERYONE,
@@ -148,9 +160,10 @@ def address(name: str) -> str:
         return reverse(name, kwargs={"name": "Finance"})
     if name == "escalation-detail":
         return reverse(name, kwargs={"pk": make_escalation().pk})
-    if name in ("triagejob-detail", "triagejob-retry"):
+    if name in ("triagejob-detail", "triagejob-retry", "triagejob-logs"):
         make_ticket()
-        return reverse(name, kwargs={"pk": TriageJob.objects.latest("pk").pk})
+        key = "job_id" if name == "triagejob-logs" else "pk"
+        return reverse(name, kwargs={key: TriageJob.objects.latest("pk").pk})
     if name in ("model-detail", "model-use", "model-rollback", "model-shadow"):
         return reverse(name, kwargs={"pk": ClassifierModel.objects.get(champion=True).pk})
     if name == "trainingrun-detail":
@@ -158,6 +171,11 @@ def address(name: str) -> str:
         return reverse(name, kwargs={"pk": run.pk})
     if name == "fieldpolicy-detail":
         return reverse(name, kwargs={"field": "category"})
+    if name.startswith("prompt-") and name != "prompt-list":
+        return reverse(name, kwargs={"pk": Prompt.objects.get(is_default=True).pk})
+    if name == "askpolicy-detail":
+        policy, _ = AskPolicy.objects.get_or_create(category=None, when="never")
+        return reverse(name, kwargs={"pk": policy.pk})
     if name in ("triagebatch-detail", "triagebatch-jobs", "triagebatch-retry"):
         return reverse(
             name, kwargs={"pk": TriageBatch.objects.create(requested_by="x", total_items=0).pk}

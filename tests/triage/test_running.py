@@ -123,13 +123,13 @@ def test_a_row_that_spoils_the_statement_for_all_fails_alone(
     bad = make_ticket(title="Bad")
     from triage.services import running
 
-    record = running._record
+    record = running.record_of
 
     def too_long(one: Any) -> dict[str, Any]:
         row = record(one)
         return {**row, "category": "x" * 500} if one.work.ticket == bad.pk else row
 
-    monkeypatch.setattr(running, "_record", too_long)
+    monkeypatch.setattr(running, "record_of", too_long)
 
     assert run() == 1
     assert TriageDecision.objects.get().ticket.title == "Good"

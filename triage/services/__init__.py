@@ -13,6 +13,7 @@ from triage.services.batches import (
 from triage.services.correcting import record_corrections
 from triage.services.drifting import drift_findings, forget_old_drift, measure_drift
 from triage.services.evaluating import evaluate_engines, unseen_labels
+from triage.services.gate import requeue_stale_questions
 from triage.services.jobs import (
     analyze,
     react_to_changes,
@@ -70,6 +71,7 @@ __all__ = [
     "requeue_stale_batches",
     "requeue_stale_jobs",
     "requeue_stale_trainings",
+    "requeue_stale_questions",
     "retriage",
     "retriage_chosen",
     "retriage_one",

@@ -17,6 +17,7 @@ from triage.decide import Decision, decide
 from triage.evidence import Given
 from triage.knowledge import Loaded
 from triage.models import TriageAttempt, TriageDecision, TriageJob
+from triage.services.asking import ask_about
 from triage.services.correcting import ACTOR
 from triage.services.jobs import bury_failed, request_triage
 from workers import leases
@@ -129,18 +130,16 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     tickets = _locked([one.work.ticket for one in decided], loaded)
     ours = leases.finish(TriageJob, held, [one.work.job for one in decided])
     mine = [one for one in decided if one.work.job in ours and one.work.ticket in tickets]
-    insert_rows(TriageDecision, [_record(one) for one in mine])
+    insert_rows(TriageDecision, [record_of(one) for one in mine])
     overtaken = {
         one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one, loaded)
     }
-    changes = [
-        _change(tickets[one.work.ticket], one, loaded)
-        for one in mine
-        if one.work.ticket not in overtaken
-    ]
+    standing = [one for one in mine if one.work.ticket not in overtaken]
+    changes = [change_of(tickets[one.work.ticket], one, loaded) for one in standing]
     record_changes(changes, actor=ACTOR, now=now)
     if overtaken:
         request_triage(tickets=[tickets[pk] for pk in sorted(overtaken)])
+    ask_about(standing)
     return len(mine)
 
 
@@ -175,7 +174,7 @@ def _commit_alone(one: Decided, held: Claim, loaded: Loaded, now: datetime) -> i
         return 0
 
 
-def _change(ticket: Ticket, one: Decided, loaded: Loaded) -> Change:
+def change_of(ticket: Ticket, one: Decided, loaded: Loaded) -> Change:
     """What the decision changes on the ticket as it is now: a person may have set something meanwhile."""
     decision = one.decision
     wanted: dict[str, Any] = {
@@ -203,7 +202,7 @@ def _change(ticket: Ticket, one: Decided, loaded: Loaded) -> Change:
     )
 
 
-def _record(one: Decided) -> dict[str, Any]:
+def record_of(one: Decided) -> dict[str, Any]:
     """The decision as a row."""
     decision = one.decision
     return {
