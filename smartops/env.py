@@ -7,7 +7,6 @@ A wrong value stops the process with the variable's name and what would be right
 import os
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -107,11 +106,6 @@ def llm_endpoint() -> Endpoint | None:
         raise ImproperlyConfigured(f"LLM_PROVIDER={provider} needs LLM_MODEL: the model's name.")
     if provider == "anthropic" and not key:
         raise ImproperlyConfigured("LLM_PROVIDER=anthropic needs LLM_API_KEY.")
-    if provider == "anthropic" and find_spec("anthropic") is None:
-        raise ImproperlyConfigured(
-            "LLM_PROVIDER=anthropic needs Anthropic's package: pip install anthropic "
-            "(the extra “llm” of this project)."
-        )
     parts = urlsplit(url or DEFAULT_URLS[provider])
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ImproperlyConfigured("LLM_URL must begin with http:// or https:// and name a host.")

@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from smartops import embedded
+from smartops import embedded  # env: `.env` belongs to the environment, too
 from smartops.parts import BASE, Part
 from workers.queues import WORKERS
 
@@ -170,6 +171,8 @@ class Stack:
             ],
         }
         for name, spec in WORKERS.items():
+            if name == "llm" and self.environment.get("LLM_PROVIDER", "none") == "none":
+                continue  # a tenth of the stack's memory, to wait for nothing
             commands[name] = [
                 *celery,
                 "worker",
@@ -198,7 +201,7 @@ class Stack:
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
-        for (name, command), colour in zip(commands.items(), COLOURS, strict=False):
+        for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
             part = Part(name, command, colour)
             part.start(self.environment, self.say)
             self.parts.append(part)

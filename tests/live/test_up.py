@@ -114,6 +114,10 @@ def test_it_comes_up_triages_and_leaves_nothing_behind_and_keeps_its_data(stack:
     assert token in said
     assert f"http://127.0.0.1:{stack.port}/admin/" in said
 
+    running = processes_of(stack.var)
+    for part in ("uvicorn", "core@", "io@", "reports@", "beat", "flower"):
+        assert any(part in line for line in running), part
+
     made = stack.call("/api/v1/tickets/", token, {"title": "VPN down for the whole office"})
     assert isinstance(made, dict)
     end = time.monotonic() + 15

@@ -163,12 +163,3 @@ def test_an_endpoint_shows_no_key() -> None:
 
     assert KEY not in repr(endpoint)
     assert KEY not in endpoint.name
-
-
-def test_without_anthropics_package_the_message_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "anthropic", None)
-
-    with fake_model() as model, pytest.raises(Misconfigured, match="extra “llm”"):
-        question(model, "anthropic")

@@ -1,4 +1,4 @@
-"""Anthropic's messages, by their SDK: an optional package (`pip install smartops[llm]`)."""
+"""Anthropic's messages, by their SDK."""
 
 import time
 from typing import Any
@@ -21,22 +21,16 @@ from triage.llm.providers.http import (
     too_slow,
 )
 
-MISSING = (
-    "Anthropic's package is not installed here: install the extra “llm” (pip install anthropic)."
-)
-
 
 def post(endpoint: Endpoint, system: str, messages: list[dict[str, str]]) -> bytes:
     """Return the body of the answer.
 
-    :raises ProviderError: there was no success, or the package is missing.
+    :raises ProviderError: there was no success.
     """
-    try:
-        # Here, for it takes seconds to load, and only some desks have it.
-        import anthropic
-        import httpx2
-    except ImportError:
-        raise Misconfigured(MISSING) from None
+    # Here, for they take seconds to load, and only some desks ask them.
+    import anthropic
+    import httpx2
+
     if not endpoint.api_key:  # the SDK would look for one elsewhere on this machine
         raise Misconfigured("Anthropic needs a key: set LLM_API_KEY.")
     timeout = httpx2.Timeout(endpoint.seconds, connect=min(CONNECT_SECONDS, endpoint.seconds))
