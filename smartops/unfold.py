@@ -7,16 +7,21 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def item(title: str, icon: str, view: str, permission: str, site: str = "admin:") -> dict[str, Any]:
-    def allowed(request: HttpRequest) -> bool:
-        return request.user.has_perm(permission)
+def section(title: str, *items: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": True, "items": list(items)}
 
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"{site}{view}"),
-        "permission": allowed,
-    }
+
+def rows(title: str, icon: str, model: str) -> dict[str, Any]:
+    """The list of a model's rows ("app.model"), for those who may see them."""
+    app, name = model.split(".")
+    return item(title, icon, f"admin:{app}_{name}_changelist", f"{app}.view_{name}")
+
+
+def item(title: str, icon: str, view: str, permission: str = "") -> dict[str, Any]:
+    def allowed(request: HttpRequest) -> bool:
+        return not permission or request.user.has_perm(permission)
+
+    return {"title": title, "icon": icon, "link": reverse_lazy(view), "permission": allowed}
 
 
 UNFOLD: Final[dict[str, Any]] = {
@@ -32,192 +37,64 @@ UNFOLD: Final[dict[str, Any]] = {
     "SIDEBAR": {
         "show_search": False,
         "navigation": [
-            {
-                "title": "Desk",
-                "items": [
-                    item(
-                        "Tickets",
-                        "confirmation_number",
-                        "tickets_ticket_changelist",
-                        "tickets.view_ticket",
-                    ),
-                    item("Review", "rule", "review-page", "tickets.change_ticket", site=""),
-                    item(
-                        "Departments",
-                        "apartment",
-                        "tickets_department_changelist",
-                        "tickets.view_department",
-                    ),
-                    item(
-                        "Groups",
-                        "groups",
-                        "tickets_supportgroup_changelist",
-                        "tickets.view_supportgroup",
-                    ),
-                    item(
-                        "Categories",
-                        "category",
-                        "tickets_category_changelist",
-                        "tickets.view_category",
-                    ),
-                ],
-            },
-            {
-                "title": "Triage",
-                "separator": True,
-                "items": [
-                    item("Rules", "checklist", "triage_rule_changelist", "triage.view_rule"),
-                    item(
-                        "Routing",
-                        "alt_route",
-                        "triage_routingrule_changelist",
-                        "triage.view_routingrule",
-                    ),
-                    item(
-                        "Priority matrix",
-                        "grid_on",
-                        "triage_prioritycell_changelist",
-                        "triage.view_prioritycell",
-                    ),
-                    item(
-                        "Duplicates",
-                        "content_copy",
-                        "triage_duplicatepolicy_changelist",
-                        "triage.view_duplicatepolicy",
-                    ),
-                    item(
-                        "Classifiers",
-                        "psychology",
-                        "triage_classifiermodel_changelist",
-                        "triage.view_classifiermodel",
-                    ),
-                    item("Prompts", "chat", "triage_prompt_changelist", "triage.view_prompt"),
-                    item(
-                        "When to ask",
-                        "tune",
-                        "triage_askpolicy_changelist",
-                        "triage.view_askpolicy",
-                    ),
-                    item(
-                        "Questions",
-                        "forum",
-                        "triage_llmrequest_changelist",
-                        "triage.view_llmrequest",
-                    ),
-                    item(
-                        "Decisions",
-                        "gavel",
-                        "triage_triagedecision_changelist",
-                        "triage.view_triagedecision",
-                    ),
-                    item(
-                        "Batches",
-                        "stacks",
-                        "triage_triagebatch_changelist",
-                        "triage.view_triagebatch",
-                    ),
-                    item(
-                        "Automation",
-                        "tune",
-                        "triage_fieldpolicy_changelist",
-                        "triage.view_fieldpolicy",
-                    ),
-                    item(
-                        "Trainings",
-                        "model_training",
-                        "triage_trainingrun_changelist",
-                        "triage.view_trainingrun",
-                    ),
-                    item(
-                        "Drift", "ssid_chart", "triage_driftday_changelist", "triage.view_driftday"
-                    ),
-                    item(
-                        "Jobs",
-                        "pending_actions",
-                        "triage_triagejob_changelist",
-                        "triage.view_triagejob",
-                    ),
-                    item(
-                        "Corrections",
-                        "edit_note",
-                        "triage_correction_changelist",
-                        "triage.view_correction",
-                    ),
-                ],
-            },
-            {
-                "title": "Notifications",
-                "separator": True,
-                "items": [
-                    item("Channels", "campaign", "sla_channel_changelist", "sla.view_channel"),
-                    item(
-                        "Routes",
-                        "call_split",
-                        "sla_channelroute_changelist",
-                        "sla.view_channelroute",
-                    ),
-                    item(
-                        "Notifications",
-                        "notifications",
-                        "sla_notification_changelist",
-                        "sla.view_notification",
-                    ),
-                ],
-            },
-            {
-                "title": "SLA",
-                "separator": True,
-                "items": [
-                    item(
-                        "Escalations",
-                        "notifications_active",
-                        "sla_escalation_changelist",
-                        "sla.view_escalation",
-                    ),
-                    item("Policies", "handshake", "sla_slapolicy_changelist", "sla.view_slapolicy"),
-                    item(
-                        "Calendars",
-                        "calendar_month",
-                        "sla_businesscalendar_changelist",
-                        "sla.view_businesscalendar",
-                    ),
-                    item(
-                        "Configuration file",
-                        "description",
-                        "sla_configfile_changelist",
-                        "sla.view_configfile",
-                    ),
-                ],
-            },
-            {
-                "title": "Operations",
-                "separator": True,
-                "items": [
-                    item(
-                        "Dead letters",
-                        "report",
-                        "workers_deadletter_changelist",
-                        "workers.view_deadletter",
-                    ),
-                    item(
-                        "Schedule",
-                        "schedule",
-                        "django_celery_beat_periodictask_changelist",
-                        "django_celery_beat.view_periodictask",
-                    ),
-                    {"title": "API documentation", "icon": "api", "link": reverse_lazy("docs")},
-                    {"title": "Health", "icon": "monitor_heart", "link": reverse_lazy("health")},
-                ],
-            },
-            {
-                "title": "Access",
-                "separator": True,
-                "items": [
-                    item("People", "person", "auth_user_changelist", "auth.view_user"),
-                    item("Roles", "shield_person", "auth_group_changelist", "auth.view_group"),
-                    item("API tokens", "key", "knox_authtoken_changelist", "knox.view_authtoken"),
-                ],
-            },
+            section(
+                "Desk",
+                rows("Tickets", "confirmation_number", "tickets.ticket"),
+                item("Review", "rule", "review-page", "tickets.change_ticket"),
+                rows("Departments", "apartment", "tickets.department"),
+                rows("Groups", "groups", "tickets.supportgroup"),
+                rows("Categories", "category", "tickets.category"),
+            ),
+            section(
+                "Triage",
+                rows("Rules", "checklist", "triage.rule"),
+                rows("Routing", "alt_route", "triage.routingrule"),
+                rows("Priority matrix", "grid_on", "triage.prioritycell"),
+                rows("Automation", "tune", "triage.fieldpolicy"),
+                rows("Duplicates", "content_copy", "triage.duplicatepolicy"),
+                rows("Decisions", "gavel", "triage.triagedecision"),
+                rows("Jobs", "pending_actions", "triage.triagejob"),
+                rows("Batches", "stacks", "triage.triagebatch"),
+            ),
+            section(
+                "Learning",
+                rows("Corrections", "edit_note", "triage.correction"),
+                rows("Classifiers", "psychology", "triage.classifiermodel"),
+                rows("Trainings", "model_training", "triage.trainingrun"),
+                rows("Drift", "ssid_chart", "triage.driftday"),
+            ),
+            section(
+                "Language model",
+                rows("Prompts", "chat", "triage.prompt"),
+                rows("When to ask", "contact_support", "triage.askpolicy"),
+                rows("Questions", "forum", "triage.llmrequest"),
+            ),
+            section(
+                "SLA",
+                rows("Escalations", "notifications_active", "sla.escalation"),
+                rows("Policies", "handshake", "sla.slapolicy"),
+                rows("Calendars", "calendar_month", "sla.businesscalendar"),
+                rows("Configuration file", "description", "sla.configfile"),
+            ),
+            section(
+                "Notifications",
+                rows("Channels", "campaign", "sla.channel"),
+                rows("Routes", "call_split", "sla.channelroute"),
+                rows("Notifications", "notifications", "sla.notification"),
+            ),
+            section(
+                "Operations",
+                rows("Dead letters", "report", "workers.deadletter"),
+                rows("Schedule", "schedule", "django_celery_beat.periodictask"),
+                item("API documentation", "api", "docs"),
+                item("Health", "monitor_heart", "health"),
+            ),
+            section(
+                "Access",
+                rows("People", "person", "auth.user"),
+                rows("Roles", "shield_person", "auth.group"),
+                rows("API tokens", "key", "knox.authtoken"),
+            ),
         ],
     },
 }

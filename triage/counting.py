@@ -66,7 +66,7 @@ def _number(tokens: Sequence[str], start: int) -> tuple[int, int]:
     end = start + 1
     if token in NUMBERS:
         number = NUMBERS[token]
-    elif digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS:
+    elif digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS and digits[0] != "0":
         number = int(digits) * (1000 if token != digits else 1)
     else:
         return 0, end

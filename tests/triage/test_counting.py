@@ -36,6 +36,7 @@ def test_numbers_are_read_as_people_write_them(text: str, expected: int) -> None
         "192 . people",
         "2024 was a good year for people",
         "12345678901 users",
+        "period=2025-05 tenants=4120",
     ],
 )
 def test_numbers_that_count_something_else_say_nothing(text: str) -> None:

@@ -84,7 +84,10 @@ def train(
         truth = truth[newest]
     shares = mapped(shares, knots)
     outcomes = outcomes_of(shares.argmax(axis=1), shares.max(axis=1), truth)
-    found = evaluate(as_predictions(shares, labels), [labels[index] for index in truth])
+    needed = thresholds_of(outcomes, labels)
+    found = evaluate(
+        as_predictions(shares, labels), [labels[index] for index in truth], threshold=needed
+    )
     everyone = np.arange(len(everything))
     space = Space(tickets.counted, everyone, composed=recipe.pieces > 0, opening=recipe.opening)
     learnt, intercepts = fit(
@@ -100,7 +103,7 @@ def train(
         intercepts=intercepts,
         prior=(np.bincount(tickets.truth[: len(usable)]) / len(usable)).astype(np.float32),
         temperature=temperature,
-        auto_thresholds=thresholds_of(outcomes, labels),
+        auto_thresholds=needed,
         rule_weight=rule_weight,
         scores={
             **found.as_dict(),
