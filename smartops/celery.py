@@ -7,12 +7,23 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
-from celery import Celery
+from typing import Any
 
-import workers.memory  # noqa: F401 - listens for new processes
+from celery import Celery
+from celery.signals import worker_before_create_process
+
 from workers.liveness import AliveFile
+from workers.memory import settle
 
 app = Celery("smartops", task_cls="workers.base:BaseTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(AliveFile)
+
+
+@worker_before_create_process.connect
+def before_fork(**_: Any) -> None:
+    """What every process of a pool needs is loaded before the first is forked, so that they share it."""
+    import scipy.sparse  # noqa: F401
+
+    settle()

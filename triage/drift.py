@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log
 from typing import Final
 
-from scipy.special import betaincinv
-
 from triage.classifier.thresholds import ASSURANCE
 
 #: From here on somebody should look; from there on the model should be trained again.
@@ -78,6 +76,8 @@ def word_index(expected: Mapping[str, float], documents: Iterable[Iterable[str]]
 
 def surely_below(right: int, seen: int, target: float) -> bool:
     """Whether so few of those seen were right that a true precision of `target` is out of the question (95 %)."""
+    from scipy.special import betaincinv  # megabytes, which few processes need
+
     if not seen or right >= seen:
         return False
     return float(betaincinv(right + 1, seen - right, ASSURANCE)) < target

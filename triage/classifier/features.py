@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from triage.classifier.pieces import unit_rows
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 TextIn = tuple[str, str]  # title, description
 
@@ -94,14 +96,16 @@ def _general(token: str) -> str:
     return "<hex>" if _HEX.fullmatch(token) else token
 
 
-def count_rows(rows: Sequence[Sequence[int]], width: int) -> csr_matrix:
+def count_rows(rows: Sequence[Sequence[int]], width: int) -> "csr_matrix":
     """Return how often each column occurs in each row (rows × `width`)."""
     ends = [0, *accumulate(len(row) for row in rows)]
     return counted(list(chain.from_iterable(rows)), ends, width)
 
 
-def counted(indices: list[int], ends: list[int], width: int) -> csr_matrix:
+def counted(indices: list[int], ends: list[int], width: int) -> "csr_matrix":
     """Return the same from all rows' columns in one list, and where each row ends in it."""
+    from scipy.sparse import csr_matrix  # 25 MB, which only those need who read texts
+
     columns = np.array(indices, dtype=np.int32)
     ones = np.ones(len(columns), dtype=np.float32)
     counts = csr_matrix((ones, columns, ends), shape=(len(ends) - 1, width))
@@ -109,13 +113,15 @@ def counted(indices: list[int], ends: list[int], width: int) -> csr_matrix:
     return counts
 
 
-def weighted(counts: csr_matrix, idf: NDArray[np.float32]) -> csr_matrix:
+def weighted(counts: "csr_matrix", idf: NDArray[np.float32]) -> "csr_matrix":
     """Return the TF-IDF matrix of `counts` (tickets × features): (1 + ln count) × idf, rows of length 1."""
+    from scipy.sparse import csr_matrix  # 25 MB, which only those need who read texts
+
     values = (1.0 + np.log(counts.data)) * idf[counts.indices]
     return unit_rows(csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape))
 
 
-def blended(whole: csr_matrix, opening: csr_matrix, weight: float) -> csr_matrix:
+def blended(whole: "csr_matrix", opening: "csr_matrix", weight: float) -> "csr_matrix":
     """Return the rows of texts with those of what they open with added: a long text says most at its beginning."""
     return unit_rows(whole + opening * np.float32(weight)) if weight else whole
 

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from triage.classifier.features import Document, blended, count_rows, counted, weighted
 from triage.classifier.pieces import pieces_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 #: New words that are remembered with their weights; when there are more, all are forgotten.
 MOST_MET: Final = 20_000
@@ -26,7 +28,7 @@ class Pieces(NamedTuple):
 class Reading(NamedTuple):
     """Texts as a model sees them: features (texts × columns), the columns' names and coefficients."""
 
-    features: csr_matrix
+    features: "csr_matrix"
     names: Sequence[str]
     coefficients: NDArray[np.float32]
 

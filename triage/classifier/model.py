@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from triage.classifier.features import TextIn, document
 from triage.classifier.lexicon import Lexicon, Pieces
@@ -18,6 +17,9 @@ from triage.classifier.thresholds import (
     curve_of,
     thresholds_of,
 )
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 TOP: Final = 3
 WORDS: Final = 5
@@ -113,7 +115,7 @@ class TrainedModel:
 
 
 def _pulls(
-    features: csr_matrix, coefficients: NDArray[np.float32], best: NDArray[Any]
+    features: "csr_matrix", coefficients: NDArray[np.float32], best: NDArray[Any]
 ) -> NDArray[np.float32]:
     """How much each word of each text speaks for the likeliest label against the runner-up."""
     rows = np.repeat(np.arange(features.shape[0]), np.diff(features.indptr))

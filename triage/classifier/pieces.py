@@ -6,11 +6,13 @@ make one weight a label for any word, computed once a word and not once a ticket
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 SHORTEST: Final = 2
 LONGEST: Final = 5
@@ -28,8 +30,10 @@ def pieces_of(word: str) -> list[str]:
     ]
 
 
-def pieces_matrix(words: Sequence[str]) -> tuple[csr_matrix, list[str]]:
+def pieces_matrix(words: Sequence[str]) -> tuple["csr_matrix", list[str]]:
     """Return how often each word has each piece (words × pieces), and the pieces' names."""
+    from scipy.sparse import csr_matrix  # 25 MB, which only those need who read texts
+
     columns: dict[str, int] = {}
     indices: list[int] = []
     indptr = [0]
@@ -45,8 +49,10 @@ def pieces_matrix(words: Sequence[str]) -> tuple[csr_matrix, list[str]]:
     return found, list(columns)
 
 
-def unit_rows(matrix: csr_matrix) -> csr_matrix:
+def unit_rows(matrix: "csr_matrix") -> "csr_matrix":
     """Return the matrix with rows of length 1; empty rows stay."""
+    from scipy.sparse import csr_matrix  # 25 MB, which only those need who read texts
+
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     norms = np.sqrt(np.bincount(rows, weights=matrix.data**2, minlength=matrix.shape[0]))
     scaled: NDArray[np.float32] = (matrix.data / np.maximum(norms, 1e-9)[rows]).astype(np.float32)

@@ -5,7 +5,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 TARGET_PRECISION: Final = 0.95
 #: Probability that the true precision reaches the target, given what was measured.
@@ -40,6 +39,8 @@ def safe_threshold(
 
 
 def _lowest_safe(confidence: NDArray[Any], right: NDArray[np.bool_], target: float) -> float:
+    from scipy.special import betaincinv  # megabytes, which few processes need
+
     if not len(confidence):
         return NEVER
     order = np.argsort(-confidence, kind="stable")
