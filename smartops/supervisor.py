@@ -191,7 +191,7 @@ class Stack:
             ]
         commands["beat"] = [*celery, "beat", "-l", "WARNING", "--pidfile="]
         commands["flower"] = [
-            *celery,
+            *(PYTHON, "-m", "celery", "-q", "-A", "smartops.flower"),
             "flower",
             f"--address={self.options.bind}",
             f"--port={self.options.flower_port}",
