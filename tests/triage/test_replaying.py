@@ -136,7 +136,11 @@ def test_a_ticket_without_a_decision_is_decided_with_what_is_set_on_it(api: APIC
         ({"ticket_ids": [1], "decision_id": 1}, "ticket_ids", "either"),
         ({"ticket_ids": list(range(1, 102))}, "ticket_ids", "100"),
         ({"ticket_ids": [999_999]}, "ticket_ids", "There is no ticket 999999"),
-        ({"ticket_ids": [1], "prompt": "triage v2"}, "prompt", "cannot be replayed"),
+        (
+            {"ticket_ids": list(range(1, 7)), "prompt": "ticket-triage v1"},
+            "ticket_ids",
+            "With a prompt at most 5",
+        ),
     ],
 )
 def test_a_bad_request_is_explained(given: Any, field: str, why: str, api: APIClient) -> None:

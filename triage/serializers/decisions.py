@@ -1,12 +1,15 @@
 """Replayed decisions as the API shows them."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from triage.models.decisions import DECIDED
 from triage.services.replaying import Replay
+
+#: Tickets that the language model is asked about while a caller waits.
+MOST_ASKED: Final = 5
 
 
 class ReplaySerializer(serializers.Serializer[Any]):
@@ -30,17 +33,23 @@ class ReplaySerializer(serializers.Serializer[Any]):
         help_text="A classifier's name, or `rules` for no classifier. Null: those in use.",
     )
 
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("prompt") is not None:
-            raise serializers.ValidationError(
-                {"prompt": ["Prompts cannot be replayed: leave it out, or send null."]}
-            )
-        return super().to_internal_value(data)
+    prompt = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=80,
+        help_text="A prompt's name and version, `ticket-triage v1`: the language model is asked, too, about "
+        f"at most {MOST_ASKED} tickets.",
+    )
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if ("ticket_ids" in data) == ("decision_id" in data):
             raise serializers.ValidationError(
                 {"ticket_ids": ["Give either ticket_ids or a decision_id."]}
+            )
+        if data["prompt"] is not None and len(data.get("ticket_ids", ())) > MOST_ASKED:
+            raise serializers.ValidationError(
+                {"ticket_ids": [f"With a prompt at most {MOST_ASKED}: the caller waits for each."]}
             )
         return data
 

@@ -34,12 +34,15 @@ class Question:
     bounds: Bounds
 
 
-def prepare(ticket: Ticket, prompt: Prompt) -> Question:
-    """Return what to ask about a ticket.
+def prepare(
+    ticket: Ticket, prompt: Prompt, *, loaded: Loaded | None = None, given: Given | None = None
+) -> Question:
+    """Return what to ask about a ticket; with `given` as if that were what triage sees of it, with `loaded` as if
+    that were what triage knows.
 
     :raises Fallback: the prompt cannot be rendered, or the ticket does not fit its input schema.
     """
-    loaded = knowledge.current()
+    loaded = loaded or knowledge.current()
     subject = Subject(
         title=ticket.title,
         description=ticket.description,
@@ -61,7 +64,7 @@ def prepare(ticket: Ticket, prompt: Prompt) -> Question:
         rendered = render(template, subject, options, mark=mark, mask=settings.LLM_MASK)
     except BrokenTemplate as error:
         raise Fallback(f"{prompt} cannot be rendered: {error}") from None
-    given = given_of(ticket, loaded)
+    given = given or given_of(ticket, loaded)
     [evidence] = loaded.examine([given])
     if isinstance(evidence, Exception):
         raise evidence

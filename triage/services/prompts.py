@@ -9,6 +9,8 @@ from django.db import connection, transaction
 
 from tickets.models import Ticket
 from triage.decide import Decision
+from triage.evidence import Given
+from triage.knowledge import Loaded
 from triage.llm import providers
 from triage.llm.answers import Unusable, check_schema, read_answer
 from triage.llm.judging import bounds_of, check_invariants, refine
@@ -139,11 +141,16 @@ def _lock() -> None:
         cursor.execute(f"LOCK TABLE {Prompt._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def try_prompt(*, prompt: Prompt, ticket: Ticket) -> Trial:
-    """Ask about a ticket with a prompt, once, and write nothing. Without a model: only what would be asked."""
+def try_prompt(
+    *, prompt: Prompt, ticket: Ticket, loaded: Loaded | None = None, given: Given | None = None
+) -> Trial:
+    """Ask about a ticket with a prompt, once, and write nothing. Without a model: only what would be asked.
+
+    `loaded` and `given`: see `prepare`.
+    """
     trial = Trial()
     try:
-        question = prepare(ticket, prompt)
+        question = prepare(ticket, prompt, loaded=loaded, given=given)
     except Fallback as reason:
         trial.problems = [str(reason)]
         return trial

@@ -1,4 +1,4 @@
-"""Past tickets once more, on any classifier: what would be decided now. Nothing is written."""
+"""Past tickets once more, on any classifier or prompt: what would be decided now. Nothing is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,9 @@ from triage import knowledge
 from triage.decide import Decision, decide
 from triage.evidence import Evidence, Given
 from triage.knowledge import Loaded
-from triage.models import ClassifierModel, TriageDecision
+from triage.models import ClassifierModel, Prompt, TriageDecision
 from triage.models.decisions import DECIDED, differences
+from triage.services.prompts import try_prompt
 from triage.services.running import FIXABLE, fixed_fields
 
 #: The champions.
@@ -38,16 +39,24 @@ def replay(
     tickets: Sequence[Ticket],
     recorded: dict[int, TriageDecision],
     model: str | None = CHAMPION,
+    prompt: str | None = None,
 ) -> list[Replay]:
     """Decide about `tickets` again and compare with their `recorded` decisions (ticket's id -> decision).
 
     What a person had set when a decision was made counts as set now, and what was set later does not: the engines
     face the same question. The texts are today's. `model` names a classifier, or is `knowledge.RULES_ALONE`.
+    With a `prompt` ("name v3") the language model is asked about each ticket, once, while the caller waits.
 
-    :raises UnknownNames: there is no such classifier.
+    :raises UnknownNames: there is no such classifier or prompt.
     """
     loaded = _loaded(model)
+    asked = _prompt(prompt) if prompt else None
     givens = [_given(ticket, recorded.get(ticket.pk), loaded) for ticket in tickets]
+    if asked is not None:
+        return [
+            _asked(ticket, recorded.get(ticket.pk), given, asked, loaded)
+            for ticket, given in zip(tickets, givens, strict=True)
+        ]
     found = loaded.examine(givens)
     return [
         _replayed(ticket, recorded.get(ticket.pk), given, evidence, loaded)
@@ -64,6 +73,23 @@ def _loaded(model: str | None) -> Loaded:
         names = ClassifierModel.objects.order_by("-pk").values_list("name", flat=True)[:20]
         choice = ", ".join([*names, knowledge.RULES_ALONE])
         raise UnknownNames({"model": [f"{error} Use one of: {choice}."]}) from None
+
+
+def _prompt(wanted: str) -> Prompt:
+    for prompt in Prompt.objects.filter(name=wanted.rpartition(" v")[0]):
+        if str(prompt) == wanted:
+            return prompt
+    newest = ", ".join(str(prompt) for prompt in Prompt.objects.order_by("-pk")[:20])
+    raise UnknownNames({"prompt": [f"There is no prompt {wanted!r}. Use one of: {newest}."]})
+
+
+def _asked(
+    ticket: Ticket, recorded: TriageDecision | None, given: Given, prompt: Prompt, loaded: Loaded
+) -> Replay:
+    trial = try_prompt(prompt=prompt, ticket=ticket, loaded=loaded, given=given)
+    if trial.decision is None:
+        return Replay(ticket, recorded, error=" ".join(trial.problems))
+    return _compared(ticket, recorded, trial.decision)
 
 
 def _given(ticket: Ticket, recorded: TriageDecision | None, loaded: Loaded) -> Given:
@@ -88,7 +114,10 @@ def _replayed(
 ) -> Replay:
     if isinstance(evidence, Exception):
         return Replay(ticket, recorded, error=f"{type(evidence).__name__}: {evidence}")
-    decision = decide(given, evidence, loaded.knowledge)
+    return _compared(ticket, recorded, decide(given, evidence, loaded.knowledge))
+
+
+def _compared(ticket: Ticket, recorded: TriageDecision | None, decision: Decision) -> Replay:
     if recorded is None:
         return Replay(ticket, None, decision)
     same_input = decision.input_hash == recorded.input_hash

@@ -5,7 +5,7 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -91,10 +91,15 @@ class ReplayView(APIView):
 
     @extend_schema(request=ReplaySerializer, responses=ReplayAnswerSerializer)
     def post(self, request: Request) -> Response:
-        """What would be decided now about tickets of the past, on any classifier. Writes nothing."""
+        """What would be decided now about tickets of the past, on any classifier or prompt. Writes nothing.
+
+        With a prompt it waits for the language model.
+        """
         form = ReplaySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         wanted = form.validated_data
+        if wanted["prompt"] is not None and not request.user.has_perm("triage.add_prompt"):
+            raise PermissionDenied("Only who may write prompts may ask the language model.")
         visible = Ticket.objects.visible_to(request.user)
         if "decision_id" in wanted:
             decision = get_object_or_404(
@@ -105,7 +110,9 @@ class ReplayView(APIView):
         else:
             tickets = _in_order(visible, wanted["ticket_ids"])
             recorded = TriageDecision.objects.newest_of_tickets(wanted["ticket_ids"])
-        replays: Any = services.replay(tickets=tickets, recorded=recorded, model=wanted["model"])
+        replays: Any = services.replay(
+            tickets=tickets, recorded=recorded, model=wanted["model"], prompt=wanted["prompt"]
+        )
         return Response({"results": ReplayedSerializer(replays, many=True).data})
 
 

@@ -121,6 +121,42 @@ def test_a_prompt_is_tried_on_a_ticket_and_nothing_is_written(
     assert not TriageDecision.objects.exists()
 
 
+def test_a_past_ticket_is_replayed_on_a_prompt_and_nothing_is_written(
+    admin_api: APIClient, model: Callable[..., FakeModel], triage_all: Any
+) -> None:
+    ticket = make_ticket(**VAGUE)
+    triage_all()
+    server = model(said(category="network"))
+    wanted = {"ticket_ids": [ticket.pk], "prompt": "ticket-triage v1"}
+
+    answer = admin_api.post("/api/v1/decisions/replay/", wanted, format="json")
+
+    assert answer.status_code == 200, answer.content
+    [row] = answer.json()["results"]
+    assert row["now"]["category"] == "network"
+    assert "llm" in row["now"]["engines"]
+    assert row["recorded"]["id"] == TriageDecision.objects.get().pk
+    assert len(server.asked) == 1
+    assert not LlmCall.objects.exists()
+
+
+def test_a_replay_names_the_prompts_that_there_are(admin_api: APIClient) -> None:
+    wanted = {"ticket_ids": [make_ticket(**VAGUE).pk], "prompt": "nobody v7"}
+
+    answer = admin_api.post("/api/v1/decisions/replay/", wanted, format="json")
+
+    assert answer.status_code == 400
+    assert "ticket-triage v1" in str(answer.json()["errors"]["prompt"])
+
+
+def test_who_may_not_write_prompts_may_not_replay_them(api: APIClient) -> None:
+    wanted = {"ticket_ids": [make_ticket(**VAGUE).pk], "prompt": "ticket-triage v1"}
+
+    answer = api.post("/api/v1/decisions/replay/", wanted, format="json")
+
+    assert answer.status_code == 403
+
+
 def test_a_trial_says_why_there_is_no_answer(
     admin_api: APIClient, model: Callable[..., FakeModel], settings: Any
 ) -> None:
