@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triage.classifier.features import Document, blended, count_rows, counted, weighted
-from triage.classifier.pieces import pieces_of
+from triage.classifier.pieces import pieces_of, unit_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -65,16 +66,16 @@ class Lexicon:
         """Return the TF-IDF features of documents. Where words are made of pieces, new ones have columns too."""
         table = self._table
         lookup = table.columns.get
-        composes = self._pieces is not None
+        founds: list[list[int | None]] = [list(map(lookup, words)) for words, _, _ in documents]
+        lacking = [number for number, found in enumerate(founds) if None in found]
+        if lacking and self._pieces is not None:
+            met = chain.from_iterable(documents[number].words for number in lacking)
+            self._meet([word for word in dict.fromkeys(met) if lookup(word) is None], table)
+            for number in lacking:
+                founds[number] = list(map(lookup, documents[number].words))
         indices: list[int] = []
         ends, openings = [0], []
-        for words, context, opening in documents:
-            found: list[int | None] = list(map(lookup, words))
-            if composes and None in found:
-                found = [
-                    self._meet(word, table) if column is None else column
-                    for word, column in zip(words, found, strict=True)
-                ]
+        for found, (_, context, opening) in zip(founds, documents, strict=True):
             beside = list(map(lookup, context))
             indices += [column for column in found + beside if column is not None]
             ends.append(len(indices))
@@ -87,30 +88,34 @@ class Lexicon:
             features = blended(features, opened, self._opening)
         return Reading(features, table.names, table.coefficients)
 
-    def _meet(self, word: str, table: _Table) -> int | None:
-        """Return the column of a new word; None when the table is full (the next texts get an empty one)."""
+    def _meet(self, words: Sequence[str], table: _Table) -> None:
+        """Give new words columns, all in one multiplication. When the table is full, some get none, and the next
+        texts an empty one."""
         with self._lock:
-            column = table.columns.get(word, len(table.names))
-            if column == len(table.idf):
+            new = [word for word in words if word not in table.columns]
+            start, room = len(table.names), len(table.idf) - len(table.names)
+            if len(new) > room:
+                new = new[:room]
                 if self._table is table:
                     self._table = self._fresh()
-                return None
-            if column == len(table.names):
-                table.idf[column] = self._new_idf
-                table.coefficients[column] = self._composed(word)
-                table.names.append(word)
-                table.columns[word] = column
-            return column
+            end = start + len(new)
+            table.idf[start:end] = self._new_idf
+            table.coefficients[start:end] = self._composed(new)
+            table.names.extend(new)
+            table.columns.update(zip(new, range(start, end), strict=True))
 
-    def _composed(self, word: str) -> NDArray[np.float32] | float:
+    def _composed(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """The words' coefficients, from those of their pieces."""
+        from scipy.sparse import csr_matrix
+
         assert self._pieces is not None
-        columns = [c for c in map(self._pieces.columns.get, pieces_of(word)) if c is not None]
-        if not columns:
-            return 0.0
-        found, counts = np.unique(columns, return_counts=True)
-        weights = self._pieces.idf[found] * counts.astype(np.float32)
-        composed: NDArray[np.float32] = weights @ self._pieces.coefficients[found]
-        composed /= np.sqrt(weights @ weights)
+        lookup, idf = self._pieces.columns.get, self._pieces.idf
+        rows = [[c for c in map(lookup, pieces_of(word)) if c is not None] for word in words]
+        counts = count_rows(rows, len(idf))
+        weighed = (counts.data * idf[counts.indices], counts.indices, counts.indptr)
+        composed: NDArray[np.float32] = (
+            unit_rows(csr_matrix(weighed, shape=counts.shape)) @ self._pieces.coefficients
+        )
         return composed
 
     def _fresh(self) -> _Table:
