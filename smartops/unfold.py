@@ -7,8 +7,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def section(title: str, *items: dict[str, Any]) -> dict[str, Any]:
-    return {"title": title, "separator": True, "items": list(items)}
+def section(title: str, *items: dict[str, Any], separator: bool = True) -> dict[str, Any]:
+    return {"title": title, "separator": separator, "items": list(items)}
 
 
 def rows(title: str, icon: str, model: str) -> dict[str, Any]:
@@ -44,6 +44,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 rows("Departments", "apartment", "tickets.department"),
                 rows("Groups", "groups", "tickets.supportgroup"),
                 rows("Categories", "category", "tickets.category"),
+                separator=False,
             ),
             section(
                 "Triage",

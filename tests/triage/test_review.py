@@ -358,7 +358,7 @@ def test_a_decision_by_api_answers_what_became_and_how_to_take_it_back(
     answer = api.post(url, {"category": "hr", "version": unsure.version}, format="json").json()
 
     assert (answer["result"], answer["category"], answer["department"]) == ("changed", "hr", "HR")
-    undone = api.post(f"{REVIEW}undo/", {"token": answer["undo_token"]}, format="json").json()
+    undone = api.post(f"{REVIEW}undo/", {"undo_token": answer["undo_token"]}, format="json").json()
     assert undone["ticket"]["category"] == "network"
     assert undone["ticket"]["version"] > answer["version"]
     assert undone["rank"] > 0

@@ -108,7 +108,7 @@ class ReviewedSerializer(serializers.Serializer[Any]):
 
 
 class UndoSerializer(serializers.Serializer[Any]):
-    token = serializers.CharField(max_length=4000)
+    undo_token = serializers.CharField(max_length=4000)
 
 
 class CorrectionSerializer(serializers.ModelSerializer[Correction]):

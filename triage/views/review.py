@@ -142,7 +142,7 @@ class UndoReviewView(APIView):
         form.is_valid(raise_exception=True)
         now = timezone.now()
         ticket = services.undo_review(
-            token=form.validated_data["token"], by=request.user.get_username(), now=now
+            token=form.validated_data["undo_token"], by=request.user.get_username(), now=now
         )
         [item] = review_items(ranked(Ticket.objects.filter(pk=ticket.pk), now))
         return Response(show_item(item, now))

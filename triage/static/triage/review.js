@@ -164,7 +164,7 @@
     const answer = await entry.answer;
     if (!answer) return undefined;
     try {
-      const item = await call("review/undo/", { token: answer.undo_token });
+      const item = await call("review/undo/", { undo_token: answer.undo_token });
       decided -= 1;
       if (waiting !== null) waiting += 1;
       putBack(item, at);
