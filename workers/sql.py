@@ -46,12 +46,14 @@ def insert_rows(
     quote = connection.ops.quote_name
     extra = computed or {}
     table, given = quote(model._meta.db_table), [quote(n) for n in rows[0] if n not in extra]
+    # Where a column is JSON itself, `json` is parsed twice and `jsonb` once; elsewhere `json` has less to do.
+    kind = "jsonb" if any(isinstance(value, dict) for value in rows[0].values()) else "json"
     columns = ", ".join([*given, *map(quote, extra)])
     values = ", ".join([*given, *extra.values()])
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO {table} ({columns})
-                SELECT {values} FROM json_populate_recordset(NULL::{table}, %s::json)
+                SELECT {values} FROM {kind}_populate_recordset(NULL::{table}, %s::{kind})
                 {"RETURNING id" if returning else ""}""",
             [_json(rows)],
         )
