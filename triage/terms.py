@@ -134,7 +134,7 @@ class Matcher:
         for word in [word for word in words if word[: self._letters] in self._prefixes]:
             prefixes = self._prefixes[word[: self._letters]]
             found.update(key for prefix, key in prefixes if word.startswith(prefix))
-        if self._open:
+        if not self._open.keys().isdisjoint(words):
             found.update(p.key for a, b in pairs for p in self._open.get(a, ()) if _ends(p, b))
         return found
 

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
+import msgspec
 import psycopg
 from django.db import connection, models
 from django.db.models.base import ModelState
 from psycopg import pq
-from pydantic_core import to_json
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def insert_rows(
             f"""INSERT INTO {table} ({columns})
                 SELECT {values} FROM {kind}_populate_recordset(NULL::{table}, %s::{kind})
                 {"RETURNING id" if returning else ""}""",
-            [_json(rows)],
+            [as_json(rows)],
         )
         return [pk for (pk,) in cursor.fetchall()] if returning else []
 
@@ -82,7 +82,7 @@ def update_rows(
             f"""UPDATE {table} AS old SET {assignments}
                   FROM json_populate_recordset(NULL::{table}, %s::json) AS new
                  WHERE old.id = new.id""",
-            [_json(rows)],
+            [as_json(rows)],
         )
         return int(cursor.rowcount)
 
@@ -105,6 +105,6 @@ class LightlyRead(models.Model):
         return row
 
 
-def _json(rows: Sequence[dict[str, Any]]) -> str:
+def as_json(rows: Sequence[Any]) -> str:
     """Times keep their microseconds, which Django's encoder would cut off; ten times as quick as `json`."""
-    return to_json(rows).decode()
+    return msgspec.json.encode(rows).decode()

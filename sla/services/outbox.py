@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
-from pydantic_core import to_json
 
 from sla import subscriptions
 from sla.document import Level
@@ -21,6 +20,7 @@ from tickets.models import EventKind, Ticket
 from tickets.services.recording import NewEvent
 from workers.dispatch import enqueue_each
 from workers.names import TaskName
+from workers.sql import as_json
 
 #: Fields whose values callbacks tell. Descriptions and internal comments stay here.
 TOLD: Final = (
@@ -272,6 +272,6 @@ def insert(rows: Sequence[dict[str, Any]]) -> list[int]:
             f"""INSERT INTO {table} ({columns})
                 SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
                 ON CONFLICT (key) DO NOTHING RETURNING id""",
-            [to_json(rows).decode()],
+            [as_json(rows)],
         )
         return [pk for (pk,) in cursor.fetchall()]

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
-from pydantic_core import to_json
 
 from sla.deadline import Entry, Kind
 from sla.models import ClockEvent, ClockKind, ClockState, SlaClock
-from workers.sql import insert_rows, quick_cursor, update_rows
+from workers.sql import as_json, insert_rows, quick_cursor, update_rows
 
 #: What changes in the life of a clock.
 _MOVING: Final = (
@@ -135,7 +134,7 @@ def insert_alike(alike: Sequence[tuple[Sequence[dict[str, Any]], Sequence[int]]]
                 SELECT of.ticket, {_NOT_IN_THE_PAST.format("clock.")}, {", ".join(columns)}
                   FROM unnest(%s::bigint[], %s::int[]) AS of (ticket, number)
                   JOIN json_populate_recordset(NULL::{table}, %s::json) AS clock ON clock.id = of.number""",
-            [tickets, numbers, to_json(rows).decode()],
+            [tickets, numbers, as_json(rows)],
         )
         if any(row["state"] == ClockState.PAUSED for row in rows):
             cursor.execute(

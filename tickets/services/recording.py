@@ -7,12 +7,11 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, models
-from pydantic_core import to_json
 
 from tickets.models import SEARCH_CONFIG, Comment, EventKind, Ticket, TicketEvent, TicketSearch
 from tickets.signals import tickets_changed
 from workers.context import current_request_id
-from workers.sql import insert_rows, quick_cursor, update_rows
+from workers.sql import as_json, insert_rows, quick_cursor, update_rows
 
 _SEARCHED: Final = {"title", "description", "comment"}
 LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
@@ -225,7 +224,7 @@ def insert_opened(
             SELECT id FROM opened
             """,
             {
-                "rows": to_json(rows).decode(),
+                "rows": as_json(rows),
                 "config": SEARCH_CONFIG,
                 "actor": actor,
                 "request_id": request_id,
