@@ -158,10 +158,11 @@ def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:
     """The tickets, locked, with the rows they point to from what is loaded: the joins would double the work."""
     tickets = lock_columns(ids, _LOCKED)
     for name, rows in loaded.by_id.items():
+        related = Ticket._meta.get_field(name)
         for ticket in tickets:
-            row = rows.get(getattr(ticket, f"{name}_id"))
+            row = rows.get(getattr(ticket, related.attname))
             if row is not None:
-                setattr(ticket, name, row)
+                related.set_cached_value(ticket, row)  # without Django's checks of what is set
     # About a merged one nothing is decided any more: its jobs end without a word.
     return {ticket.pk: ticket for ticket in tickets if ticket.merged_into_id is None}
 
