@@ -121,11 +121,12 @@ def render(
     masker = Masker()
 
     def data(text: str, most: int) -> str:
-        """A stranger's text, cut, masked, and wrapped."""
-        kept = _readable(text)[:most]
+        """A stranger's text, masked, cut, and wrapped."""
+        kept = _readable(text)[: 2 * most]
+        # Masked before it is cut, or half a secret at the cut would not look like one.
         kept = masker.mask(kept) if mask else kept
-        cut = "\n[the rest was left out]" if len(text) > most else ""
-        return f"<data-{mark}>{kept.replace(mark, '')}{cut}</data-{mark}>"
+        cut = "\n[the rest was left out]" if len(kept) > most else ""
+        return f"<data-{mark}>{kept[:most].replace(mark, '')}{cut}</data-{mark}>"
 
     shared = {
         "categories": [asdict(option) for option in options],

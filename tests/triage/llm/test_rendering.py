@@ -95,6 +95,12 @@ def test_long_texts_are_cut_and_say_so() -> None:
     assert "the rest was left out" in rendered.user
 
 
+def test_a_secret_at_the_cut_is_masked_as_a_whole() -> None:
+    rendered = made(template(), description="x" * (MOST_DESCRIPTION - 6) + " ann.smith@example.com")
+
+    assert "ann" not in rendered.user
+
+
 def test_characters_that_nobody_sees_do_not_reach_the_model() -> None:
     rendered = made(template(), description="a\u200bb\u202ec\x00d\U000e0041e\r\nf")
 
