@@ -48,15 +48,21 @@ def read_answer(text: str, schema: Mapping[str, Any], fields: Sequence[str]) -> 
     problems = problems_of(found, schema)
     if problems:
         raise Unusable(problems)
-    values = {name: found[name] for name in fields if found.get(name) is not None}
+    values = {name: _plain(found[name]) for name in fields if found.get(name) is not None}
     if not values:
         raise Unusable([f"The object sets none of: {', '.join(fields)}."])
     sure = found.get("confidence")
+    says = isinstance(sure, int | float) and not isinstance(sure, bool)
     return Answer(
         values,
         storable(" ".join(str(found.get("why") or found.get("reason") or "").split()))[:_MOST_WHY],
-        float(sure) if isinstance(sure, int | float) and not isinstance(sure, bool) else None,
+        float(min(max(sure, 0), 1)) if says else None,
     )
+
+
+def _plain(value: Any) -> Any:
+    """2.0 is an integer to JSON Schema, and none to the database."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def object_in(text: str) -> dict[str, Any]:
@@ -90,16 +96,17 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-def problems_of(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Return what the schema does not allow in `value`, as sentences."""
+def problems_of(value: Any, schema: Mapping[str, Any], *, quote: bool = True) -> list[str]:
+    """Return what the schema does not allow in `value`, as sentences; without `quote` they hold nothing of it."""
     validator = Draft202012Validator(schema, registry=Registry())  # fetches nothing from anywhere
     found = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
-    return [_sentence(error) for error in found[:MOST_PROBLEMS]]
+    return [_sentence(error, quote=quote) for error in found[:MOST_PROBLEMS]]
 
 
-def _sentence(error: ValidationError | SchemaError) -> str:
+def _sentence(error: ValidationError | SchemaError, *, quote: bool = True) -> str:
     where = ".".join(map(str, error.absolute_path)) or "the object"
-    return storable(f"{where}: {error.message[:300]}.")
+    what = error.message[:300] if quote else f"it does not fit {error.validator}"
+    return storable(f"{where}: {what}.")
 
 
 def with_allowed(

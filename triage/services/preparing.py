@@ -50,8 +50,8 @@ def prepare(
         owner_id=str(ticket.owner_id or ""),
         customer_tier=ticket.customer_tier,
     )
-    wrong = problems_of(vars(subject), prompt.input_schema) if prompt.input_schema else []
-    if wrong:
+    # Not quoted: the reason is logged, and a ticket's text is private.
+    if wrong := problems_of(vars(subject), prompt.input_schema or {}, quote=False):
         raise Fallback(f"The ticket does not fit the input schema of {prompt}: {' '.join(wrong)}")
     bounds = bounds_of(prompt.invariants)
     fields = sorted(bounds.fields)

@@ -87,6 +87,29 @@ def test_whatever_comes_is_an_answer_or_unusable(text: str) -> None:
     assert answer.values["category"] in ("hr", "network")
 
 
+def test_a_level_that_came_as_2_0_is_the_number_2() -> None:
+    answer = read(json.dumps({**GOOD, "impact": 2.0}))
+
+    assert repr(answer.values["impact"]) == "2"
+
+
+@pytest.mark.parametrize(("sure", "known"), [(10**400, 1.0), (-3, 0.0)])
+def test_a_confidence_beyond_all_bounds_is_the_nearest_possible_one(
+    sure: float, known: float
+) -> None:
+    answer = read_answer(json.dumps({"impact": 2, "confidence": sure}), {"type": "object"}, FIELDS)
+
+    assert answer.confidence == known
+
+
+def test_a_ticket_that_does_not_fit_is_not_quoted() -> None:
+    schema = {"type": "object", "properties": {"description": {"maxLength": 5}}}
+
+    assert problems_of({"description": "Ann is ill."}, schema, quote=False) == [
+        "description: it does not fit maxLength."
+    ]
+
+
 def test_only_fields_that_the_prompt_may_set_are_read() -> None:
     answer = read_answer(json.dumps(GOOD), prompt.OUTPUT_SCHEMA, ("impact",))
 
