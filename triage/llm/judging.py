@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from triage.decide import AUTO_FROM, REVIEW_BELOW, Decision, Knowledge, decide
+from triage.classifier.thresholds import NEVER
+from triage.decide import AUTO_FROM, Decision, Knowledge, band_of, decide, picked
 from triage.evidence import Evidence, Given
 from triage.llm.answers import Answer
 
@@ -34,6 +35,9 @@ def refine(
     first = decide(given, evidence, knowledge)
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(first, given, knowledge, answer, bounds, why)
+    if "category" in why and band == "auto" and picked(first.input_hash, knowledge):
+        why["category"]["audit"] = True
+        why["category"]["why"] += " Picked for an audit: a person looks all the same."
     chosen: dict[str, Any] = {"category": category}
     for name in ("impact", "urgency"):
         chosen[name] = _level(name, first, given, answer, bounds, why)
@@ -77,17 +81,19 @@ def _category(
         classifier = knowledge.classifiers.get("category")
         threshold = classifier.threshold(said) if classifier else AUTO_FROM
         before = f"it agrees with what was found before ({first.confidence:.0%})"
-        band = _band(confidence, threshold)
+        band = band_of(confidence, threshold)
         alone = f"acts alone from {threshold:.0%}" if threshold <= 1 else "never acts alone here"
     else:
         chosen, confidence = likelier(first.category, first.confidence, said, trust)
         before = f"before it was {first.category} ({first.confidence:.0%})"
-        band = _band(confidence, threshold=2.0)
+        band = band_of(confidence, threshold=NEVER)
         alone = "they disagree, so a person looks"
         if chosen != said:
             text = f"The LLM would say {said}: {answer.why}" if answer.why else f"The LLM: {said}."
+            kept = {**first.fields["category"]}
+            kept.pop("audit", None)  # not decided alone any more
             why["category"] = {
-                **first.fields["category"],
+                **kept,
                 "why": f"{first.fields['category']['why']} {text}",
                 "confidence": round(confidence, 4),
                 "band": band,
@@ -120,12 +126,6 @@ def likelier(one: str, first: float, other: str, second: float) -> tuple[str, fl
     if not total:
         return one, 0.5
     return (one, mine / total) if mine >= theirs else (other, theirs / total)
-
-
-def _band(confidence: float, threshold: float) -> str:
-    if confidence >= threshold:
-        return "auto"
-    return "suggest" if confidence >= REVIEW_BELOW else "review"
 
 
 def _level(

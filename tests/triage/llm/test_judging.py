@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,11 +54,12 @@ def judged(
     bounds: Bounds | None = None,
     confidence: float | None = 0.9,
     signals: dict[str, Any] | None = None,
+    knowledge: Knowledge = KNOWLEDGE,
     **values: Any,
 ) -> Decision:
     answer = Answer(values, "It says so.", confidence)
     found = evidence(share, **(signals or {}))
-    return refine(given, found, KNOWLEDGE, answer, bounds or Bounds())
+    return refine(given, found, knowledge, answer, bounds or Bounds())
 
 
 def test_a_model_that_agrees_may_make_both_sure_enough() -> None:
@@ -75,6 +77,24 @@ def test_a_model_that_disagrees_is_only_a_suggestion() -> None:
 
     assert (other.category, other.department, other.band) == ("hr", "HR", "suggest")
     assert other.fields["category"]["before"] == "network"
+
+
+def test_an_audit_stays_one_whatever_the_model_says() -> None:
+    audited = replace(KNOWLEDGE, audit_share=1.0)
+
+    agreed = judged(0.85, knowledge=audited, category="network")
+    contradicted = judged(0.85, knowledge=audited, category="hr", confidence=0.1)
+
+    assert (agreed.band, agreed.fields["category"]["audit"]) == ("auto", True)
+    assert "Picked for an audit" in agreed.fields["category"]["why"]
+    assert contradicted.band != "auto"
+    assert "audit" not in contradicted.fields["category"]  # a person looks anyway
+
+
+def test_what_only_both_together_are_sure_of_is_audited_too() -> None:
+    found = judged(0.6, knowledge=replace(KNOWLEDGE, audit_share=1.0), category="network")
+
+    assert (found.band, found.fields["category"].get("audit")) == ("auto", True)
 
 
 def test_a_model_that_contradicts_what_is_likelier_only_lowers_the_confidence() -> None:
