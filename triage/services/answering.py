@@ -59,11 +59,12 @@ def _go_on() -> None:
 
 def _work_on(pk: int, held: Claim, endpoint: Endpoint, now: datetime) -> None:
     """Ask one claimed question and end it, or give it back. Raises nothing but what the database raises."""
-    request = LlmRequest.objects.select_related("ticket", "prompt").filter(pk=pk).first()
-    if request is None:
-        return  # its ticket was deleted meanwhile
+    request = LlmRequest.objects.select_related("ticket").filter(pk=pk).first()
+    if request is None:  # its ticket was deleted meanwhile
+        gate.return_turn(endpoint=endpoint)
+        return
     try:
-        question = prepare(request.ticket, _prompt_of(request, now))
+        question = _question(request, endpoint, now)
         answer = _ask(request, question, endpoint)
         conclude(request, question, answer, held, now)
     except Skip as reason:
@@ -77,6 +78,14 @@ def _work_on(pk: int, held: Claim, endpoint: Endpoint, now: datetime) -> None:
     except Exception as error:  # a question that breaks us must not stop those behind it
         log.exception("question failed", request=pk)
         _fail(pk, held, f"{type(error).__name__}: {error}")
+
+
+def _question(request: LlmRequest, endpoint: Endpoint, now: datetime) -> Question:
+    try:
+        return prepare(request.ticket, _prompt_of(request, now))
+    except Exception:  # whatever it was, the model is not called
+        gate.return_turn(endpoint=endpoint)
+        raise
 
 
 def _prompt_of(request: LlmRequest, now: datetime) -> Prompt:
@@ -169,9 +178,10 @@ def _note(
         cost=cost_of(reply),
     )
     if error is None:
-        gate.note_success(endpoint=endpoint, tokens=reply.tokens_in + reply.tokens_out)
+        tokens = reply.tokens_in + reply.tokens_out
+        gate.note_success(endpoint=endpoint, tokens=tokens, repair=repair)
     else:
-        gate.note_failure(endpoint=endpoint, error=error)
+        gate.note_failure(endpoint=endpoint, error=error, repair=repair)
 
 
 def _give_back(request: LlmRequest, held: Claim, error: Transient | Misconfigured) -> None:

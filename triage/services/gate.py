@@ -58,28 +58,35 @@ def take_turn(*, endpoint: Endpoint, ids: Sequence[int]) -> Claim | Shut | None:
         return held
 
 
-def note_success(*, endpoint: Endpoint, tokens: int) -> None:
+@transaction.atomic(durable=True)
+def return_turn(*, endpoint: Endpoint) -> None:
+    """The question that took its turn needed no call: whoever is next may ask in its place."""
+    gate = _locked(endpoint)
+    _write(gate.failures, _pause(gate) or None, _paid(gate, 0))
+
+
+def note_success(*, endpoint: Endpoint, tokens: int, repair: bool = False) -> None:
     """The model answered: the breaker closes. A pause that it asked another caller for stays. The caller's
     transaction."""
     gate = _locked(endpoint)
-    pause = gate.closed_for if gate.closed_for > 0 and not gate.probing else None
-    _write(0, pause, _paid(gate, tokens), ended=True)
+    _write(0, _pause(gate) or None, _paid(gate, tokens, repair=repair), ended=True)
 
 
-def note_failure(*, endpoint: Endpoint, error: ProviderError) -> None:
+def note_failure(*, endpoint: Endpoint, error: ProviderError, repair: bool = False) -> None:
     """A call brought no answer: after some in a row, or at once where all would fail, nobody asks for a while.
 
     A rejected call says nothing of the model: it answered. The caller's transaction.
     """
     if not isinstance(error, Transient | Misconfigured):
-        note_success(endpoint=endpoint, tokens=0)
+        note_success(endpoint=endpoint, tokens=0, repair=repair)
         return
     gate = _locked(endpoint)
     certain = isinstance(error, Misconfigured)
     failures = max(gate.failures + 1, limits.BREAK_AFTER if certain else 0)
     retry_after = error.retry_after if isinstance(error, Transient) else None
     rest = limits.rest_after(failures, retry_after=retry_after, certain=certain)
-    _write(failures, rest or None, _paid(gate, 0), reason=str(error))
+    rest = max(rest, _pause(gate))
+    _write(failures, rest or None, _paid(gate, 0, repair=repair), reason=str(error))
 
 
 def waiting(limit: int, *, among: Sequence[int] | None = None) -> list[int]:
@@ -193,9 +200,16 @@ def _locked(endpoint: Endpoint) -> limits.Gate:
     return limits.Gate(failures, float(closed_for or 0), tokens)
 
 
-def _paid(gate: limits.Gate, tokens: int) -> float:
-    """The bucket after a call that cost `tokens` instead of what was reserved for it."""
-    return gate.allowance + limits.RESERVED - tokens if settings.LLM_TOKENS_PER_MINUTE else 0.0
+def _pause(gate: limits.Gate) -> float:
+    """The seconds that are left of a pause that the model asked for, which no other call's end ends."""
+    return 0.0 if gate.probing else max(gate.closed_for, 0.0)
+
+
+def _paid(gate: limits.Gate, tokens: int, *, repair: bool = False) -> float:
+    """The bucket after a call that cost `tokens` instead of what was reserved for it: for a repair, nothing."""
+    if not settings.LLM_TOKENS_PER_MINUTE:
+        return 0.0
+    return gate.allowance + (0 if repair else limits.RESERVED) - tokens
 
 
 def _write(

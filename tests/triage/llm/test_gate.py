@@ -7,7 +7,10 @@ from django.db.models.functions import Now
 
 from tests.factories import NOON, make_ticket
 from tests.triage.llm.fake import FakeModel, Plan, said
+from tickets.lifecycle import Status
+from tickets.models import Ticket
 from triage.llm.limits import BREAK_AFTER
+from triage.llm.providers import Transient
 from triage.models import LlmGate, LlmRequest, TriageDecision
 from triage.services import answering, gate
 from triage.services.gate import Shut, requeue_stale_questions
@@ -103,6 +106,45 @@ def test_tokens_of_this_minute_are_not_exceeded_by_more_than_one_call(
     LlmGate.objects.update(allowance_at=NOON)  # a minute later
 
     assert ask() == 2
+
+
+def test_a_repair_costs_its_tokens_too(
+    model: Start, waiting: Callable[[int], None], settings: Any
+) -> None:
+    settings.LLM_TOKENS_PER_MINUTE = 6_000
+    model(said("No."), said())  # 366 tokens a call
+    waiting(1)
+
+    assert ask() == 1
+
+    assert LlmGate.objects.get().allowance == pytest.approx(6_000 - 2 * 366, abs=50)
+
+
+def test_a_question_that_is_not_asked_costs_no_tokens_and_is_no_probe(
+    model: Start, waiting: Callable[[int], None], settings: Any
+) -> None:
+    settings.LLM_TOKENS_PER_MINUTE = 6_000
+    endpoint = model().endpoint("ollama")
+    waiting(2)
+    gate.seconds_shut(endpoint=endpoint)
+    LlmGate.objects.update(failures=BREAK_AFTER)
+    Ticket.objects.update(status=Status.CANCELLED)
+
+    assert ask() == 2
+
+    row = LlmGate.objects.get()
+    assert row.allowance == pytest.approx(6_000, abs=1)
+    assert (row.failures, row.closed_until) == (BREAK_AFTER, None)
+    assert LlmRequest.objects.filter(outcome="skipped").count() == 2
+
+
+def test_a_failure_does_not_end_the_pause_that_another_caller_was_asked_for(model: Start) -> None:
+    endpoint = model().endpoint("ollama")
+
+    gate.note_failure(endpoint=endpoint, error=Transient("busy", retry_after=600))
+    gate.note_failure(endpoint=endpoint, error=Transient("timeout"))
+
+    assert gate.seconds_shut(endpoint=endpoint) > 590
 
 
 def test_another_model_starts_with_a_clean_slate(
