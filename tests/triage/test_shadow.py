@@ -11,6 +11,7 @@ from tests.factories import NOON, make_ticket
 from tests.triage.learning import in_turn, label_many, open_about, say, text
 from tickets.services.changing import delete_tickets
 from triage import services
+from triage.classifier.comparison import Verdict
 from triage.classifier.features import Example
 from triage.classifier.training import train
 from triage.models import ClassifierModel, Promotion, ShadowPrediction, TriageDecision
@@ -151,6 +152,35 @@ def test_a_challenger_that_is_better_on_later_labels_becomes_the_champion(
     promotion = Promotion.objects.latest("pk")
     assert (promotion.model, promotion.previous, promotion.by) == (challenger, worse, "schedule")
     assert promotion.why == told["why"]
+
+
+def test_a_verdict_on_a_classifier_that_decides_no_more_promotes_nobody(
+    challenger: ClassifierModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm_later(in_turn("network", "billing", times=60))
+    other = services.store(
+        model=train(
+            [Example(text(w, n), "", w) for w in ("network", "billing") for n in range(9)],
+            name="other",
+        ),
+        trained_from="a file",
+        use=False,
+        by="ada",
+    )
+
+    def meanwhile(*_: Any) -> Verdict:
+        services.make_champion(model=other, by="ada")
+        return Verdict(0.1, 0.9, 0.7, 0.9, (), True, "Better by far.")
+
+    monkeypatch.setattr(shadow, "against", meanwhile)
+
+    told = services.judge(field="category", by="schedule", now=LONG_AFTER)
+
+    challenger.refresh_from_db()
+    assert told is not None
+    assert told["better"] is challenger.champion is False
+    assert "does not decide any more" in challenger.verdict["why"]
+    assert ClassifierModel.objects.get(champion=True, field="category") == other
 
 
 def test_a_challenger_that_is_surely_worse_goes() -> None:

@@ -1,11 +1,12 @@
 """Trainings as rows of work: asked for, run, judged, promoted or kept in the shadow."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
 from tests.factories import NOON
 from tests.triage.learning import in_turn, label_many, text
@@ -13,8 +14,10 @@ from tests.triage.llm.fake import wait_until
 from triage import services
 from triage.classifier.features import Example
 from triage.classifier.storage import loads
-from triage.models import ClassifierModel, Promotion, TrainingRun
+from triage.classifier.training import train as train_model
+from triage.models import ClassifierModel, FieldPolicy, Promotion, TrainingRun
 from triage.services import training
+from triage.services.models import crown
 from workers import leases
 from workers.leases import State
 from workers.models import DeadLetter
@@ -313,6 +316,64 @@ def test_a_rollback_brings_the_one_before_back_and_says_so() -> None:
     assert back == first == ClassifierModel.objects.get(field="impact", champion=True)
     promotion = Promotion.objects.latest("pk")
     assert (promotion.model, promotion.previous, promotion.by) == (first, second, "bob")
+
+
+def test_a_training_does_not_take_the_place_of_one_that_it_was_not_judged_against(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    label_many(in_turn("1", "3", times=180), field="impact")
+    judge = training.against
+
+    def meanwhile(*given: Any) -> Any:
+        verdict = judge(*given)
+        services.make_champion(model=idle_model("chosen"), by="ada")
+        return verdict
+
+    monkeypatch.setattr(training, "against", meanwhile)
+
+    run = train()
+
+    assert run.model is not None
+    assert (run.model.champion, run.model.challenger) == (False, True)
+    assert run.model.verdict["better"] is False
+    assert "does not decide any more" in run.message
+    assert ClassifierModel.objects.get(field="impact", champion=True).name == "chosen"
+
+
+def idle_model(name: str, field: str = "impact") -> ClassifierModel:
+    model = train_model([Example(text(w, n), "", w) for w in "13" for n in range(30)], name=name)
+    return services.store(model=model, trained_from="a file", use=False, by="ada", field=field)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_promotions_at_once_the_second_can_be_taken_back_to_the_first() -> None:
+    FieldPolicy.objects.get_or_create(field="impact")
+    old, one, other = (idle_model(name) for name in ("old", "one", "other"))
+    services.make_champion(model=old, by="ada")
+    second = threading.Thread(target=promote, args=(other,))
+
+    with transaction.atomic():
+        crown(one, "ada", "")
+        second.start()
+        wait_until(is_waiting, 10)
+    second.join(10)
+
+    promotions = Promotion.objects.filter(model__field="impact").order_by("pk")
+    names = promotions.values_list("model__name", "previous__name")
+    assert list(names) == [("old", None), ("one", "old"), ("other", "one")]
+
+
+def promote(model: ClassifierModel) -> None:
+    try:
+        services.make_champion(model=model, by="bob")
+    finally:
+        connection.close()
+
+
+def is_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_what_is_not_in_use_cannot_be_taken_back() -> None:

@@ -96,6 +96,7 @@ def keep(
 
     :raises NotPossible: a level's model speaks of other labels than 1, 2 and 3.
     """
+    hold(field)
     strange = sorted(set(model.labels) - LEVELS) if field != Field.CATEGORY else []
     if strange:
         raise NotPossible(
@@ -148,6 +149,7 @@ def roll_back(*, model: ClassifierModel, by: str) -> ClassifierModel:
 
     :raises NotPossible: `model` is not in use, or the one before it is gone.
     """
+    hold(model.field)
     last = (
         Promotion.objects.filter(model__field=model.field)
         .select_related("previous")
@@ -188,8 +190,9 @@ def _check_readable(model: ClassifierModel) -> None:
 
 def crown(model: ClassifierModel, by: str, why: str) -> None:
     """Do the work of `make_champion` in the caller's transaction."""
+    hold(model.field)
     of_field = ClassifierModel.objects.filter(field=model.field)
-    previous = of_field.select_for_update().only("pk").filter(champion=True).first()
+    previous = of_field.only("pk").filter(champion=True).first()
     if previous is not None and previous.pk == model.pk:
         return
     of_field.filter(champion=True).update(champion=False)
@@ -197,9 +200,27 @@ def crown(model: ClassifierModel, by: str, why: str) -> None:
     Promotion.objects.create(model=model, previous=previous, by=by, why=why)
 
 
+def hold(field: Field | str) -> None:
+    """Wait for whoever changes which models of a field decide and run in the shadow; others then wait for us."""
+    list(FieldPolicy.objects.select_for_update().filter(field=field))
+
+
+def still_true(field: Field | str, verdict: dict[str, Any]) -> dict[str, Any]:
+    """The verdict, which counts only while that one decides that it was reached against. The caller holds the
+    field."""
+    champion = ClassifierModel.objects.filter(field=field, champion=True).only("name").first()
+    if not verdict.get("better") or verdict["against"] == (champion.name if champion else "rules"):
+        return verdict
+    why = f"Better than {verdict['against']}, which does not decide any more: judge again."
+    return {**verdict, "better": False, "why": why}
+
+
+@transaction.atomic(durable=True)
 def forget_old_models(now: datetime) -> int:
     """Remove models that neither decide nor run in the shadow: all but the newest of each field, and those that
     a rollback may need. Returns how many went."""
+    for field in Field.values:
+        hold(field)
     idle = ClassifierModel.objects.filter(
         champion=False, challenger=False, created_at__lt=now - KEPT_FOR
     ).exclude(trained_from=SHIPPED_FROM)
@@ -210,5 +231,6 @@ def forget_old_models(now: datetime) -> int:
         needed |= set(newest.values_list("pk", flat=True)[:NEWEST_KEPT])
         last = Promotion.objects.filter(model__field=field).order_by("-pk").first()
         needed |= {last.previous_id} if last else set()
-    gone, _ = idle.exclude(pk__in=[pk for pk in needed if pk]).delete()
-    return int(gone)
+    # Not their data: megabytes each.
+    _, gone = idle.exclude(pk__in=[pk for pk in needed if pk]).only("pk").delete()
+    return gone.get(ClassifierModel._meta.label, 0)

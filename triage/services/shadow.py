@@ -11,7 +11,7 @@ from triage import judging, knowledge
 from triage.decide import AUTO_FROM, band_of
 from triage.models import ClassifierModel, Field, ShadowPrediction, TriageDecision
 from triage.services.labels import labels
-from triage.services.models import crown, retire
+from triage.services.models import crown, hold, retire, still_true
 from triage.services.training import (
     JUDGED_ON,
     SCHEDULE,
@@ -173,7 +173,7 @@ def judge(*, field: Field | str, by: str, now: datetime) -> dict[str, Any] | Non
         )
     told = verdict_of(verdict, len(found), champion, now)
     if verdict and verdict.better:
-        _promote(challenger, by, told)
+        told = _promote(challenger, by, told)
     elif verdict and (verdict.high < 0 or len(found) >= ENOUGH):
         retire(model=challenger, verdict=told)
     else:
@@ -182,10 +182,14 @@ def judge(*, field: Field | str, by: str, now: datetime) -> dict[str, Any] | Non
 
 
 @transaction.atomic(durable=True)
-def _promote(model: ClassifierModel, by: str, told: dict[str, Any]) -> None:
-    """Only while it is the challenger: a newer one may have come."""
-    if ClassifierModel.objects.filter(pk=model.pk, challenger=True).update(verdict=told):
+def _promote(model: ClassifierModel, by: str, told: dict[str, Any]) -> dict[str, Any]:
+    """Only while it is the challenger of the one that it was compared with. Returns what is left of the verdict."""
+    hold(model.field)
+    told = still_true(model.field, told)
+    mine = ClassifierModel.objects.filter(pk=model.pk, challenger=True)
+    if mine.update(verdict=told) and told["better"]:
         crown(model, by, told["why"])
+    return told
 
 
 @transaction.atomic(durable=True)

@@ -22,7 +22,7 @@ from triage.classifier.suitability import FEWEST_PER_LABEL, suitability
 from triage.classifier.thresholds import TARGET_PRECISION
 from triage.models import ClassifierModel, Field, FieldPolicy, TrainingRun
 from triage.services.labels import Label, count_labels, labels
-from triage.services.models import FROM_TICKETS, SHIPPED_FROM, crown, keep
+from triage.services.models import FROM_TICKETS, SHIPPED_FROM, crown, hold, keep, still_true
 from workers import leases
 from workers import services as work
 from workers.dispatch import enqueue
@@ -57,11 +57,9 @@ class _Outcome(NamedTuple):
 @transaction.atomic(durable=True)
 def request_training(*, field: Field | str, requested_by: str) -> TrainingRun:
     """Ask for a training. While one of the field is waiting or running, that one is returned."""
-    # Whoever asks at the same time waits here, and finds the run that the other made.
-    TrainingRun.objects.bulk_create(
-        [TrainingRun(field=field, requested_by=requested_by)], ignore_conflicts=True
-    )
-    run = TrainingRun.objects.get(field=field, finished_at__isnull=True)
+    hold(field)
+    run = TrainingRun.objects.filter(field=field, finished_at__isnull=True).first()
+    run = run or TrainingRun.objects.create(field=field, requested_by=requested_by)
     failed = TrainingRun.objects.filter(field=field, state=State.FAILED)
     # A retry of those would be a second training of the field beside this one.
     work.settle(TrainingRun, failed.values_list("pk", flat=True), actor=requested_by)
@@ -252,11 +250,13 @@ def _tell(run: TrainingRun, held: Claim, progress: int, phase: str) -> None:
 @transaction.atomic(durable=True)
 def _finish(run: TrainingRun, held: Claim, outcome: _Outcome) -> int:
     """Keep the model and end the run, together and only if the run is still ours."""
+    hold(run.field)
     if not leases.finish(TrainingRun, held, [run.pk]):
         return 0
-    model = None
+    model, message = None, outcome.message
     if outcome.model is not None:
-        verdict = outcome.verdict or {}
+        verdict = still_true(run.field, outcome.verdict or {})
+        message = verdict.get("why", message)
         model = keep(
             model=outcome.model,
             trained_from=FROM_TICKETS,
@@ -269,7 +269,7 @@ def _finish(run: TrainingRun, held: Claim, outcome: _Outcome) -> int:
         if verdict.get("better"):
             crown(model, run.requested_by, verdict["why"])
     TrainingRun.objects.filter(pk=run.pk).update(
-        progress=100, phase="", message=outcome.message, report=outcome.report, model=model
+        progress=100, phase="", message=message, report=outcome.report, model=model
     )
     return 1
 
