@@ -1,8 +1,9 @@
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from sla import promises, subscriptions
@@ -12,6 +13,7 @@ from tickets.models import EventKind, TicketEvent, TriageStatus
 from triage import services
 from triage.decide import decide
 from triage.models import TriageAttempt, TriageDecision, TriageJob
+from workers import leases
 from workers.models import DeadLetter
 from workers.services import retry_dead_letters
 
@@ -175,3 +177,26 @@ def test_the_request_that_sent_a_ticket_is_named_in_its_triage() -> None:
     assert set(TicketEvent.objects.filter(ticket=ticket).values_list("request_id", flat=True)) == {
         "req-77"
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_not_take_a_job_whose_ticket_is_just_getting_other_words() -> None:
+    ticket = make_ticket(title="VPN down")
+    job = TriageJob.objects.get(ticket=ticket)
+    claimed = []
+
+    def work() -> None:
+        try:
+            claimed.append(leases.claim(TriageJob, [job.pk], lease=timedelta(seconds=60)).ids)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        tickets.change_tickets(ids=[ticket.pk], values={"title": "Refund"}, actor="ana", now=NOON)
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join(20)
+    work()
+
+    assert claimed == [(), (job.pk,)]
+    assert TriageJob.objects.get(ticket=ticket).pk == job.pk  # it waits for the new words

@@ -62,11 +62,12 @@ def react_to_changes(*, events: Sequence[NewEvent]) -> None:
     }
     follow_people(events)
     if reworded:
-        waiting = set(
-            TriageJob.objects.filter(ticket__in=reworded, state=leases.State.PENDING).values_list(
-                "ticket", flat=True
-            )
-        )
+        # Locked: a worker that took one of them now would still read the old words.
+        pending = TriageJob.objects.filter(ticket__in=reworded, state=leases.State.PENDING)
+        held = pending.order_by("pk").select_for_update(skip_locked=True, no_key=True)
+        waiting = dict(held.values_list("ticket", "pk"))
+        # Their messages may have come and gone meanwhile.
+        enqueue(TaskName.TRIAGE_RUN_JOBS, waiting.values())
         request_triage(tickets=[ticket for pk, ticket in reworded.items() if pk not in waiting])
 
 

@@ -183,7 +183,7 @@ def judge(*, field: Field | str, by: str, now: datetime) -> dict[str, Any] | Non
 
 @transaction.atomic(durable=True)
 def _promote(model: ClassifierModel, by: str, told: dict[str, Any]) -> dict[str, Any]:
-    """Only while it is the challenger of the one that it was compared with. Returns what is left of the verdict."""
+    """Only while it is the challenger of the one that it was compared with. Returns what the verdict is then."""
     hold(model.field)
     told = still_true(model.field, told)
     mine = ClassifierModel.objects.filter(pk=model.pk, challenger=True)
