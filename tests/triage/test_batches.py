@@ -1,12 +1,13 @@
 """Batches: asked for, filled step by step, retried, noticed when they end."""
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
@@ -67,6 +68,29 @@ def test_a_batch_gathers_what_waits_and_what_failed() -> None:
     assert not DeadLetter.objects.filter(settled_at=None).exists()
     assert run_jobs() == 2
     assert services.batch_jobs(requested_by="ana", visible=Ticket.objects.all()) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_somebody_else_is_just_taking_is_not_gathered() -> None:
+    make_ticket()
+    make_ticket()
+    taken, free = TriageJob.objects.order_by("pk")
+
+    def work() -> None:
+        try:
+            services.batch_jobs(requested_by="ana", visible=Ticket.objects.all())
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        TriageJob.objects.filter(pk=taken.pk).update(request_id="taken")
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join(10)
+    worker.join(10)
+
+    assert TriageBatch.objects.get().total_items == 1
+    assert TriageJob.objects.get(batch__isnull=False) == free
 
 
 def test_a_failed_job_that_a_later_one_replaced_is_not_gathered() -> None:

@@ -99,9 +99,9 @@ def batch_jobs(
     """
     mine = TriageJob.objects.filter(ticket__in=visible).newest_of_their_tickets()
     failed = list(mine.filter(state=State.FAILED).values_list("pk", flat=True))
-    waiting = list(
-        mine.filter(state=State.PENDING, batch__isnull=True).values_list("pk", flat=True)
-    )
+    free = mine.filter(state=State.PENDING, batch__isnull=True).order_by("pk")
+    # Those in other hands are left out: a worker has them, or somebody else's batch that is just being made.
+    waiting = list(free.select_for_update(skip_locked=True).values_list("pk", flat=True))
     revived = work.retry_rows(model=TriageJob, ids=failed, actor=requested_by, now=timezone.now())
     ids = sorted({*revived, *waiting})
     if not ids:
