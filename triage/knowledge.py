@@ -15,9 +15,10 @@ from tickets.models import Category, Department, SupportGroup
 from triage.classifier.model import TrainedModel
 from triage.classifier.storage import ModelUnreadable, loads
 from triage.decide import Classifier, Knowledge
-from triage.evidence import Evidence, Given, examine
+from triage.evidence import Evidence, Given, Guess, examine
 from triage.matrix import PriorityMatrix
 from triage.models import ClassifierModel, FieldPolicy, PriorityCell, RoutingRule, Rule
+from triage.pool import among
 from triage.routing import RoutingSpec, RoutingTable
 from triage.rules import RuleBook, RuleSpec
 from triage.terms import terms_of
@@ -54,8 +55,22 @@ class Loaded:
 
     def examine(self, givens: Sequence[Given]) -> list[Evidence | Exception]:
         """Ask rules, signals and classifiers about tickets."""
-        guesses = {name: model.predict for name, model in self.models.items()}
-        return examine(givens, self.knowledge.rules, guesses)
+        return examine(givens, self.knowledge.rules, self._guesses)
+
+    @cached_property
+    def _guesses(self) -> dict[str, Guess]:
+        """The classifiers to ask. A category that the desk has no more cannot be an answer."""
+        guesses: dict[str, Guess] = {name: model.predict for name, model in self.models.items()}
+        model = self.models.get("category")
+        if model is None or self.categories.keys() >= set(model.labels):
+            return guesses
+        if self.categories.keys().isdisjoint(model.labels):
+            return {name: guess for name, guess in guesses.items() if name != "category"}
+        known = frozenset(self.categories)
+        return {
+            **guesses,
+            "category": lambda texts: [among(g, known) for g in model.predict(texts)],
+        }
 
 
 #: In the place of a classifier's name: no classifier decides anything.

@@ -5,7 +5,7 @@ multiplied by exp(weight × √score) of the rules' score for it, and the shares
 chooses the weight on tickets that the classifier has not seen; 0 leaves the rules out (labels that no rule knows).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from math import exp, sqrt
 from typing import Final
 
@@ -50,6 +50,17 @@ def renamed(shares: Mapping[str, float], mapping: Mapping[str, str]) -> Predicti
         found[name] = found.get(name, 0.0) + share
     ranked = tuple(sorted(found.items(), key=lambda pair: -pair[1]))
     return Prediction(*ranked[0], ranked[:TOP], (), found)
+
+
+def among(guess: Prediction, labels: Container[str]) -> Prediction:
+    """Return the prediction as far as it speaks of `labels`, at least one of which it knows.
+
+    What it gave to others stays doubt and is not shared out: a ticket about those is about none of these.
+    """
+    shares = {label: share for label, share in guess.shares.items() if label in labels}
+    ranked = _shares(shares, 1.0)
+    words = guess.words if ranked[0][0] == guess.label else ()
+    return Prediction(*ranked[0], ranked, words, shares)
 
 
 def _shares(mass: Mapping[str, float], total: float) -> tuple[tuple[str, float], ...]:

@@ -1,13 +1,17 @@
 """Which classifiers decide, and from when they act alone."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from tests.factories import make_ticket
+from tickets.models import Category, TriageStatus
 from triage import knowledge
 from triage.classifier.features import Example
 from triage.classifier.model import TrainedModel
-from triage.models import ClassifierModel, Field, FieldPolicy
+from triage.evidence import Evidence, Given
+from triage.models import ClassifierModel, Field, FieldPolicy, Rule
 from triage.services import make_champion, train_classifier
 from triage.services.models import store
 
@@ -40,6 +44,25 @@ def test_a_field_without_its_model_is_left_to_the_rules(own: ClassifierModel) ->
     FieldPolicy.objects.filter(field="category").update(use_model=False)
 
     assert knowledge.current().models == {}
+
+
+def test_a_category_that_the_desk_has_no_more_is_no_answer(triage_all: Any) -> None:
+    Rule.objects.filter(category__slug="network").delete()
+    Category.objects.get(slug="network").delete()
+
+    ticket = make_ticket(title="VPN down for the whole office", description="No VPN for anybody.")
+    triage_all()
+
+    ticket.refresh_from_db()
+    assert ticket.category is not None
+    assert ticket.triage_status == TriageStatus.NEEDS_REVIEW
+
+
+def test_a_classifier_of_other_categories_altogether_is_not_asked(own: ClassifierModel) -> None:
+    [found] = knowledge.current().examine([Given("VPN", "the vpn again", "api", "standard")])
+
+    assert isinstance(found, Evidence)
+    assert found.guesses == {}
 
 
 def test_each_field_has_a_champion_of_its_own(own: ClassifierModel) -> None:

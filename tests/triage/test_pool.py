@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from triage.classifier.features import Example
 from triage.classifier.model import TOP, Prediction
 from triage.classifier.training import train
-from triage.pool import UNKNOWN, pooled
+from triage.pool import UNKNOWN, among, pooled
 from triage.rules import RuleBook, RuleSpec, TicketText, votes_of
 from triage.terms import Term
 
@@ -65,6 +65,15 @@ def test_it_is_the_product_made_to_sum_to_one(
     assert [share for _, share in found.alternatives] == pytest.approx(
         [value / sum(mass.values()) for value in best]
     )
+
+
+def test_of_labels_that_are_gone_only_doubt_is_left() -> None:
+    found = among(GUESS, {"hr", "bug", "travel"})
+
+    assert (found.label, found.confidence, found.words) == ("hr", 0.3, ())
+    assert found.alternatives == (("hr", 0.3), ("bug", 0.04))
+    assert among(GUESS, {"billing"}).words == GUESS.words
+    assert pooled(found, {"bug": 4.0}, 1.0).confidence < 0.3
 
 
 def test_votes_are_the_scores_of_the_rules_that_name_a_category() -> None:
