@@ -10,7 +10,8 @@ from tests.factories import NOON, make_ticket
 from tests.triage.learning import in_turn, label_many, say
 from tickets.services import change_tickets
 from triage.models import Field
-from triage.services.labels import count_labels, labels
+from triage.services.labels import count_labels, labels, values_of
+from triage.terms import MAX_CHARACTERS
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,14 @@ def test_what_the_sender_said_is_a_label_of_the_time_the_ticket_was_opened() -> 
 
     assert (label.ticket, label.title, label.value) == (ticket.pk, "The VPN", "network")
     assert label.at == NOON
+
+
+def test_of_a_long_text_a_label_holds_what_the_engines_read() -> None:
+    make_ticket(description="word " * 10_000, category="network")
+
+    [label] = labels("category")
+
+    assert len(label.description) == MAX_CHARACTERS
 
 
 def test_what_the_machine_decided_is_no_label(triage_all: object) -> None:
@@ -95,7 +104,7 @@ def test_only_the_newest_are_read_when_there_are_too_many() -> None:
 def test_labels_of_some_tickets_and_those_known_after_a_moment() -> None:
     first, second = label_many(["network", "billing"], field="category")
 
-    assert [label.value for label in labels("category", tickets=[second.pk])] == ["billing"]
+    assert values_of("category", [second.pk]) == {second.pk: "billing"}
     assert [label.ticket for label in labels("category", known_after=NOON)] == [second.pk]
     assert (count_labels("category"), count_labels("category", known_after=NOON)) == (2, 1)
     assert first.pk != second.pk

@@ -9,6 +9,7 @@ from django.db import connection
 from tickets.models import Category, Ticket
 from triage.classifier.features import Example
 from triage.models import Correction, Field
+from triage.terms import MAX_CHARACTERS
 
 #: The newest so many are read: enough for any linear model, and a bound on memory.
 MOST: Final = 50_000
@@ -32,28 +33,36 @@ class Label(NamedTuple):
 
 
 def labels(
-    field: Field | str,
-    *,
-    known_after: datetime | None = None,
-    tickets: Sequence[int] | None = None,
-    most: int = MOST,
+    field: Field | str, *, known_after: datetime | None = None, most: int = MOST
 ) -> Iterator[Label]:
-    """Yield the newest labels of a field, oldest first; of `tickets` only, when given.
+    """Yield the newest labels of a field, oldest first.
 
     A ticket's label is the newest correction that was not undone; without one the value that a person or the
-    sender locked. Values that the desk no longer has are left out. The text is the ticket's present one.
+    sender locked. Values that the desk no longer has are left out. The text is the ticket's present one, as far as
+    any engine reads it.
     """
     with connection.chunked_cursor() as cursor:
         cursor.execute(
-            f"""WITH {_labelled(field, some=tickets is not None)},
+            f"""WITH {_labelled(field)},
                 newest AS (SELECT * FROM labelled ORDER BY at DESC, ticket_id DESC LIMIT %(most)s)
-                SELECT t.id, t.title, t.description, newest.value, newest.at, newest.known_at
+                SELECT t.id, t.title, left(t.description, {MAX_CHARACTERS}),
+                       newest.value, newest.at, newest.known_at
                   FROM newest JOIN {Ticket._meta.db_table} t ON t.id = newest.ticket_id
                  ORDER BY newest.at, t.id""",
-            _parameters(field, known_after, tickets) | {"most": most},
+            _parameters(field, known_after, None) | {"most": most},
         )
         while rows := cursor.fetchmany(_CHUNK):
             yield from (Label(*row) for row in rows)
+
+
+def values_of(field: Field | str, tickets: Sequence[int]) -> dict[int, str]:
+    """The labels of these tickets, without their texts."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH {_labelled(field, some=True)} SELECT ticket_id, value FROM labelled",
+            _parameters(field, None, tickets),
+        )
+        return dict(cursor.fetchall())
 
 
 def count_labels(field: Field | str, *, known_after: datetime | None = None) -> int:

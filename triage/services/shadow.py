@@ -10,7 +10,7 @@ from tickets.models import Ticket
 from triage import judging, knowledge
 from triage.decide import AUTO_FROM, band_of
 from triage.models import ClassifierModel, Field, ShadowPrediction, TriageDecision
-from triage.services.labels import labels
+from triage.services.labels import labels, values_of
 from triage.services.models import crown, hold, retire, still_true
 from triage.services.training import (
     JUDGED_ON,
@@ -118,10 +118,7 @@ def summarize(model: ClassifierModel) -> Summary:
             "ticket", "label", "champion_label", "band", "champion_band"
         )
     )
-    truth = {
-        label.ticket: label.value
-        for label in (labels(model.field, tickets=[row[0] for row in rows]) if rows else ())
-    }
+    truth = values_of(model.field, [row[0] for row in rows]) if rows else {}
     known = [(truth[ticket], mine, theirs) for ticket, mine, theirs, *_ in rows if ticket in truth]
     return Summary(
         looked_at=len(rows),
