@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -293,6 +294,17 @@ def test_nothing_is_merged_across_the_border_of_a_restricted_department(
 
     new.refresh_from_db()
     assert new.merged_into is None
+
+
+def test_nothing_is_merged_across_two_owners() -> None:
+    allow_merging()
+    old, new = opened(MAIL, owner_id=str(uuid4())), opened(AGAIN, owner_id=str(uuid4()))
+    triaged(old, new)
+    index()
+
+    new.refresh_from_db()
+    assert new.merged_into is None
+    assert TicketTerms.objects.get(ticket=new).probable == old  # a person may
 
 
 def test_nothing_is_merged_before_triage_said_where_it_belongs() -> None:

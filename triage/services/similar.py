@@ -247,7 +247,10 @@ def _suggest(row: TicketTerms, known: Known, policy: DuplicatePolicy, now: datet
 
 
 def _may_meet(one: Ticket, other: Ticket) -> bool:
-    """Whether nobody sees more by their merge: triage has said where both belong, and neither is apart."""
+    """Whether nobody sees more by their merge: triage has said where both belong, neither is apart, and the client
+    system knows both as the same owner's."""
+    if one.owner_id != other.owner_id:
+        return False
     decided = {TriageStatus.COMPLETED, TriageStatus.NEEDS_REVIEW}
     if not {one.triage_status, other.triage_status} <= decided:
         return False
