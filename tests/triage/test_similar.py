@@ -1,5 +1,6 @@
 """The index of similar tickets, the search in it, and what it makes of probable duplicates."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from tickets.models import Department, Ticket
 from triage import likeness, similar
 from triage.models import DuplicatePolicy, TermStatistics, TicketTerms
 from triage.services import forget_old_terms, index_tickets
+from triage.services import similar as services
 from workers.services import purge
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +130,38 @@ def test_new_words_change_what_a_ticket_is_like() -> None:
     index()
     assert not TicketTerms.objects.get().stale
     assert found(opened(AGAIN)) == [ticket.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_words_that_change_while_others_are_indexed_are_indexed_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticket = opened("First")
+    index()
+    reword(ticket, "Second")
+    write, threads = services._write, []
+
+    def slowly(rows: Any, rarity: Any) -> None:
+        if rows and not threads:
+            threads.append(threading.Thread(target=reword, args=(ticket, MAIL)))
+            threads[0].start()
+            threads[0].join(1)
+        write(rows, rarity)
+
+    monkeypatch.setattr(services, "_write", slowly)
+    index()
+    threads[0].join(10)
+    index()
+
+    expected = likeness.entries_of(likeness.weigh(MAIL, ticket.description))
+    kept = likeness.unpack(TicketTerms.objects.get().entries)
+    assert set(kept["feature"]) == set(expected["feature"])
+
+
+def reword(ticket: Ticket, title: str) -> None:
+    tickets.change_tickets(ids=[ticket.pk], values={"title": title}, actor="ana", now=NOW)
+    if threading.current_thread() is not threading.main_thread():
+        connection.close()
 
 
 def test_a_deleted_ticket_leaves_the_index() -> None:

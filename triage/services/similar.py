@@ -98,7 +98,9 @@ def _index_chunk(now: datetime, settled: timedelta) -> int:
         state.rows += len(young)
         state.save(update_fields=["indexed_to", "rows"])
         return len(fresh)
-    changed = _texts(Ticket.objects.filter(terms__stale=True))
+    # Locked before their texts are read: whoever changes one now waits, and marks it again.
+    stale = TicketTerms.objects.filter(stale=True).select_for_update(skip_locked=True)
+    changed = _texts(Ticket.objects.filter(pk__in=list(stale.values_list("pk", flat=True)[:CHUNK])))
     _write(changed, rarity)
     return len(changed)
 
