@@ -18,7 +18,7 @@ from tests.conftest import client_for
 from tests.factories import NOON, make_ticket, make_user
 from tickets.models import Department, Ticket, TicketEvent, TriageStatus
 from tickets.reviewing import review_rank
-from tickets.services import TicketChanged, change_tickets
+from tickets.services import TicketChanged, TicketMerged, change_tickets, merge_tickets
 from triage import services
 from triage.models import Correction, TriageDecision, TriageJob
 from triage.reading import review_queue
@@ -327,6 +327,25 @@ def test_undo_works_once_for_a_while_and_for_who_decided(unsure: Ticket) -> None
             services.undo_review(**wrong)  # type: ignore[arg-type]
     services.undo_review(token=done.token, by="ana", now=at)
     with pytest.raises(CannotUndo, match="changed since"):
+        services.undo_review(token=done.token, by="ana", now=at)
+
+
+def test_the_token_of_a_review_does_not_take_back_a_later_one(unsure: Ticket) -> None:
+    at = datetime.now(UTC)
+    done = decide(unsure, at=at)
+    services.undo_review(token=done.token, by="ana", now=at)
+    decide(unsure, at=at + timedelta(minutes=1))
+
+    with pytest.raises(CannotUndo, match="taken back already"):
+        services.undo_review(token=done.token, by="ana", now=at + timedelta(minutes=2))
+
+
+def test_a_merged_ticket_does_not_wait_again(unsure: Ticket) -> None:
+    at = datetime.now(UTC)
+    done = decide(unsure, at=at)
+    merge_tickets(source=unsure.pk, into=make_ticket().pk, actor="ana", now=at)
+
+    with pytest.raises(TicketMerged):
         services.undo_review(token=done.token, by="ana", now=at)
 
 

@@ -12,7 +12,7 @@ from tickets.directory import Directory
 from tickets.lifecycle import CATEGORY, Status
 from tickets.lifecycle import Category as StatusCategory
 from tickets.models import Category, Department, EventKind, SupportGroup, Ticket, TriageStatus
-from tickets.services import Change, UnknownNames, record_changes
+from tickets.services import Change, TicketMerged, UnknownNames, record_changes
 from tickets.services.changing import lock_at, with_locks
 from tickets.services.recording import LOCKABLE, readable
 from triage.models import Correction, TriageDecision
@@ -107,6 +107,7 @@ def undo_review(*, token: str, by: str, now: datetime) -> Ticket:
     Only who made it may, within 15 minutes, while nobody decided about the ticket again.
 
     :raises CannotUndo: with the reason.
+    :raises TicketMerged: another ticket goes on for it.
     """
     try:
         said = signing.loads(token, salt=_SALT)
@@ -122,9 +123,14 @@ def undo_review(*, token: str, by: str, now: datetime) -> Ticket:
     if not tickets:
         raise CannotUndo("The ticket is gone.")
     [ticket] = tickets
+    if ticket.merged_into_id is not None:
+        raise TicketMerged(ticket)
     if _state(ticket) != said["after"]:
         raise CannotUndo(f"Ticket {ticket.pk} was changed since; change it on its own page.")
-    Correction.objects.filter(ticket=ticket, by=by, at=at, undone_at=None).update(undone_at=now)
+    labels = Correction.objects.filter(ticket=ticket, by=by, at=at)
+    if labels.filter(undone_at__isnull=False).exists():  # the same review again has another token
+        raise CannotUndo("This review was taken back already.")
+    labels.update(undone_at=now)
     record_changes([_restored(ticket, said["before"])], actor=by, now=now)
     return ticket
 
