@@ -144,10 +144,6 @@ def heaviest(entries: Entries, rarity: Rarity) -> Entries:
     return entries[np.argsort(-_weights(entries, rarity), kind="stable")[:KEPT]]
 
 
-def pack(entries: Entries) -> bytes:
-    return entries.tobytes()
-
-
 def unpack(packed: bytes | memoryview) -> Entries:
     return np.frombuffer(packed, _ENTRY)
 

@@ -11,7 +11,6 @@ from referencing import Registry
 
 from triage.llm.text import storable
 
-FIELDS: Final = ("category", "impact", "urgency")
 #: Of an answer; more is no answer to what was asked.
 MOST_CHARACTERS: Final = 20_000
 #: Problems that the repair call quotes.

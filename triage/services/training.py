@@ -58,11 +58,11 @@ class _Outcome(NamedTuple):
 def request_training(*, field: Field | str, requested_by: str) -> TrainingRun:
     """Ask for a training. While one of the field is waiting or running, that one is returned."""
     hold(field)
-    run = TrainingRun.objects.filter(field=field, finished_at__isnull=True).first()
-    run = run or TrainingRun.objects.create(field=field, requested_by=requested_by)
     failed = TrainingRun.objects.filter(field=field, state=State.FAILED)
     # A retry of those would be a second training of the field beside this one.
     work.settle(TrainingRun, failed.values_list("pk", flat=True), actor=requested_by)
+    run = TrainingRun.objects.filter(field=field, finished_at__isnull=True).first()
+    run = run or TrainingRun.objects.create(field=field, requested_by=requested_by)
     enqueue(TaskName.TRIAGE_TRAIN, [run.pk])
     return run
 
