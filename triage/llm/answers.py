@@ -132,7 +132,7 @@ def check_schema(schema: Any) -> list[str]:
     return []
 
 
-def repair_request(answer: str, problems: Sequence[str]) -> str:
+def repair_request(problems: Sequence[str]) -> str:
     """What the model is told after an answer that cannot be used."""
     listed = "\n".join(f"- {problem}" for problem in problems)
     return (

@@ -15,7 +15,13 @@ from django.conf import settings
 from django.db import transaction
 
 from triage.llm import providers
-from triage.llm.answers import Answer, Unusable, read_answer, repair_request
+from triage.llm.answers import (
+    MOST_CHARACTERS,
+    Answer,
+    Unusable,
+    read_answer,
+    repair_request,
+)
 from triage.llm.endpoint import Endpoint
 from triage.llm.providers import Misconfigured, ProviderError, Rejected, Reply, Transient, Turn
 from triage.models import LlmCall, LlmRequest, Prompt
@@ -112,8 +118,8 @@ def _ask(request: LlmRequest, question: Question, endpoint: Endpoint) -> Answer:
         if answer is not None:
             return answer
         turns += [
-            Turn("assistant", reply.text or "(nothing)"),
-            Turn("user", repair_request(reply.text, problems)),
+            Turn("assistant", reply.text.strip()[:MOST_CHARACTERS] or "(nothing)"),
+            Turn("user", repair_request(problems)),
         ]
     raise Fallback(f"The LLM's answer could not be used, nor its repair: {' '.join(problems)}")
 

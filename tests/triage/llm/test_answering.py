@@ -166,6 +166,19 @@ def test_after_a_useless_repair_triages_own_result_stays_and_says_why(
     assert ticket.category.slug == first.category
 
 
+@pytest.mark.parametrize(
+    ("answer", "quoted"), [(" \n ", "(nothing)"), ("x" * 300_000, "x" * 20_000)]
+)
+def test_a_repair_quotes_of_an_answer_what_a_model_can_be_sent(
+    model: Start, asked: Ask, answer: str, quoted: str
+) -> None:
+    server = model(said(answer), said())
+
+    asked(**VAGUE)
+
+    assert server.asked[1].body["messages"][2]["content"] == quoted
+
+
 @pytest.fixture
 def while_it_thinks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
     """Do something between the question and its answer."""

@@ -69,7 +69,7 @@ def test_an_answer_that_cannot_be_used_says_what_is_wrong(answer: Any, problem: 
     with pytest.raises(Unusable, match=problem.replace("(", ".")) as caught:
         read(text)
 
-    assert caught.value.problems[0] in repair_request(text, caught.value.problems)
+    assert caught.value.problems[0] in repair_request(caught.value.problems)
 
 
 @given(
