@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.factories import make_escalation, make_ticket, make_user
-from tickets.models import Comment, Ticket, TicketEvent
+from tickets.models import Category, Comment, Ticket, TicketEvent
 from triage.models import RoutingRule, Rule, TriageJob
 from triage.services import run_jobs
 from workers.models import DeadLetter
@@ -281,6 +281,16 @@ def test_an_admin_deletes_tickets_alone_and_together_and_an_agent_may_not() -> N
     assert set(Ticket.objects.all()) == set(others)
     boss.post(reverse("admin:tickets_ticket_changelist"), {**chosen, "post": "yes"})
     assert not Ticket.objects.exists()
+
+
+def test_the_slug_of_a_category_is_for_good() -> None:
+    client, row = signed_in("Admin"), Category.objects.get(slug="network")
+    page = reverse("admin:tickets_category_change", args=[row.pk])
+
+    client.post(page, {"slug": "lan", "name": "LAN", "description": "", "aliases": ""})
+
+    row.refresh_from_db()
+    assert (row.slug, row.name) == ("network", "LAN")
 
 
 def test_the_default_route_cannot_be_deleted() -> None:

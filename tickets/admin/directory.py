@@ -39,3 +39,7 @@ class CategoryAdmin(ModelAdmin):
     list_display = ("name", "slug", "description", "aliases")
     search_fields = ("name", "slug")
     ordering = ("name",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Category | None = None) -> Any:
+        # Labels and classifiers speak of it by its slug: another one would make them speak of nothing.
+        return ("slug",) if obj else ()
