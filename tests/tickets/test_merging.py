@@ -13,9 +13,10 @@ from tests.conftest import client_for
 from tests.factories import NOON, item, make_ticket, make_user
 from tickets import services
 from tickets.lifecycle import Status
-from tickets.models import Comment, Department, Ticket, TicketEvent
+from tickets.models import Comment, Department, Ticket, TicketEvent, TriageStatus
 from tickets.services import IllegalMove, MergeRefused, TicketMerged, UnknownNames
 from triage.models import TriageDecision, TriageJob
+from triage.services.jobs import bury_failed
 
 pytestmark = pytest.mark.django_db
 
@@ -207,6 +208,15 @@ def test_triage_decides_nothing_more_about_a_merged_ticket(triage_all: Callable[
     assert TriageDecision.objects.filter(ticket=target).exists()
     assert not TriageJob.objects.exclude(state="done").exists()
     assert again(source).triage_status == "completed"
+
+
+def test_triage_that_fails_does_not_fail_on_a_merged_ticket() -> None:
+    one, two = pair()
+    merge(one, two)
+
+    bury_failed([TriageJob.objects.get(ticket=one).pk])
+
+    assert again(one).triage_status == TriageStatus.COMPLETED
 
 
 def test_new_words_of_a_merged_ticket_ask_for_no_triage() -> None:

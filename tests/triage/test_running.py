@@ -118,6 +118,30 @@ def test_after_three_failures_there_is_a_dead_letter_that_can_be_retried(
     assert ticket.triage_status != TriageStatus.FAILED
 
 
+def test_a_job_that_fails_after_a_newer_one_was_done_leaves_its_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticket = make_ticket(title="VPN down")
+    old = TriageJob.objects.get()
+    TriageJob.objects.update(attempts=2)
+    services.retriage_one(ticket=ticket)
+    run(TriageJob.objects.latest("pk").pk)
+    ticket.refresh_from_db()
+    before = ticket.triage_status
+    monkeypatch.setattr("triage.services.running.decide", boom)
+
+    run(old.pk)
+
+    old.refresh_from_db()
+    ticket.refresh_from_db()
+    assert (old.state, ticket.triage_status) == ("failed", before)
+    assert DeadLetter.objects.exists()
+
+
+def boom(*_: Any) -> Any:
+    raise RuntimeError("boom")
+
+
 def test_a_row_that_spoils_the_statement_for_all_fails_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -92,15 +92,17 @@ def requeue_stale_jobs() -> int:
 
 
 def bury_failed(ids: Sequence[int]) -> None:
-    """Give failed jobs a dead letter and tell it on their tickets, in the caller's transaction."""
+    """Give failed jobs a dead letter and tell it on their tickets, unless a newer job or ticket takes their place.
+
+    In the caller's transaction.
+    """
     jobs = list(TriageJob.objects.filter(pk__in=ids).select_related("ticket")) if ids else []
     if not jobs:
         return
     work.bury(TriageJob, [(job.pk, str(job.ticket), job.error, job.request_id) for job in jobs])
-    now, tickets = (
-        timezone.now(),
-        {ticket.pk: ticket for ticket in lock(job.ticket_id for job in jobs)},
-    )
+    locked = lock(job.ticket_id for job in jobs)
+    tickets = {ticket.pk: ticket for ticket in locked if ticket.merged_into_id is None}
+    newest = set(TriageJob.objects.filter(pk__in=ids).newest_of_their_tickets())
     changes = [
         Change(
             tickets[job.ticket_id],
@@ -110,9 +112,9 @@ def bury_failed(ids: Sequence[int]) -> None:
             request_id=job.request_id,
         )
         for job in jobs
-        if job.ticket_id in tickets
+        if job.ticket_id in tickets and job in newest
     ]
-    record_changes(changes, actor=ACTOR, now=now)
+    record_changes(changes, actor=ACTOR, now=timezone.now())
 
 
 def analyze(
