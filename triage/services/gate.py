@@ -169,9 +169,10 @@ def llm_findings() -> list[str]:
     gate = LlmGate.objects.filter(endpoint=endpoint.name[:500], failing_since__isnull=False).first()
     if gate is not None and gate.failures >= limits.BREAK_AFTER:
         waiting = LlmRequest.objects.filter(state=leases.State.PENDING).count()
+        said = gate.reason.partition(":")[0].rstrip(".")  # what a provider adds is not for everybody
         findings.append(
             f"The language model fails since {gate.failing_since:%Y-%m-%d %H:%M:%S} UTC; {waiting} tickets keep "
-            f"triage's own result meanwhile. {gate.reason}"
+            f"triage's own result meanwhile. {said}: the admin tells more (Questions)."
         )
     return findings
 
