@@ -163,26 +163,28 @@ def _note(
     repair: bool,
     error: ProviderError | None,
 ) -> None:
-    """Write a call's line, and tell the gate how it went."""
-    LlmCall.objects.create(
-        request=request,
-        attempt=request.attempts,
-        repair=repair,
-        input=[
-            {"role": "system", "content": question.rendered.system},
-            *({"role": turn.role, "content": turn.text} for turn in turns),
-        ],
-        output=reply.text[:20_000],
-        success=not problem,
-        error=problem[:2000],
-        provider=endpoint.provider,
-        model=reply.model[:120],
-        prompt=question.prompt,
-        milliseconds=round(reply.milliseconds, 1),
-        tokens_in=reply.tokens_in,
-        tokens_out=reply.tokens_out,
-        cost=cost_of(reply),
-    )
+    """Write a call's line, unless its ticket was deleted meanwhile, and tell the gate how it went."""
+    mine = LlmRequest.objects.select_for_update(no_key=True).filter(pk=request.pk)
+    if mine.values_list("pk", flat=True).first():
+        LlmCall.objects.create(
+            request=request,
+            attempt=request.attempts,
+            repair=repair,
+            input=[
+                {"role": "system", "content": question.rendered.system},
+                *({"role": turn.role, "content": turn.text} for turn in turns),
+            ],
+            output=reply.text[:20_000],
+            success=not problem,
+            error=problem[:2000],
+            provider=endpoint.provider,
+            model=reply.model[:120],
+            prompt=question.prompt,
+            milliseconds=round(reply.milliseconds, 1),
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
+            cost=cost_of(reply),
+        )
     if error is None:
         tokens = reply.tokens_in + reply.tokens_out
         gate.note_success(endpoint=endpoint, tokens=tokens, repair=repair)

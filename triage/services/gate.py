@@ -169,7 +169,8 @@ def llm_findings() -> list[str]:
     gate = LlmGate.objects.filter(endpoint=endpoint.name[:500], failing_since__isnull=False).first()
     if gate is not None and gate.failures >= limits.BREAK_AFTER:
         waiting = LlmRequest.objects.filter(state=leases.State.PENDING).count()
-        said = gate.reason.partition(":")[0].rstrip(".")  # what a provider adds is not for everybody
+        # What a provider adds is not for everybody, and this is.
+        said = gate.reason.partition(":")[0].rstrip(".")
         findings.append(
             f"The language model fails since {gate.failing_since:%Y-%m-%d %H:%M:%S} UTC; {waiting} tickets keep "
             f"triage's own result meanwhile. {said}: the admin tells more (Questions)."

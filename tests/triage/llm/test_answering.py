@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -17,6 +18,7 @@ from tickets.models import Category, Ticket, TicketEvent, TriageStatus
 from triage import services
 from triage.llm import providers
 from triage.llm.endpoint import Endpoint
+from triage.llm.limits import BREAK_AFTER
 from triage.models import (
     AskPolicy,
     LlmCall,
@@ -335,6 +337,23 @@ def test_a_ticket_that_is_deleted_takes_its_question_along(
 
     assert ask() == 1
     assert server.asked == []
+
+
+def test_a_ticket_that_is_deleted_while_the_model_thinks_leaves_no_trace_but_the_gates(
+    model: Start, triage_all: Any, while_it_thinks: Any
+) -> None:
+    model()
+    ticket = make_ticket(**VAGUE)
+    triage_all()
+    while_it_thinks(lambda: tickets.delete_tickets(ids=[ticket.pk]))
+    gate.seconds_shut(endpoint=settings.LLM)
+    LlmGate.objects.update(failures=BREAK_AFTER)
+
+    assert ask() == 1
+
+    connection.check_constraints()
+    assert not LlmCall.objects.exists()
+    assert LlmGate.objects.get().failures == 0  # the probe was answered
 
 
 def test_a_rejected_call_falls_back_at_once(model: Start, asked: Ask) -> None:
