@@ -50,13 +50,17 @@ def read_answer(text: str, schema: Mapping[str, Any], fields: Sequence[str]) -> 
     values = {name: _plain(found[name]) for name in fields if found.get(name) is not None}
     if not values:
         raise Unusable([f"The object sets none of: {', '.join(fields)}."])
-    sure = found.get("confidence")
-    says = isinstance(sure, int | float) and not isinstance(sure, bool)
     return Answer(
         values,
         storable(" ".join(str(found.get("why") or found.get("reason") or "").split()))[:_MOST_WHY],
-        float(min(max(sure, 0), 1)) if says else None,
+        _share(found.get("confidence")),
     )
+
+
+def _share(value: Any) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(min(max(value, 0), 1))
 
 
 def _plain(value: Any) -> Any:
