@@ -52,6 +52,18 @@ def show(ticket: Ticket) -> dict[str, Any]:
     return _SHOWN.to_representation(ticket)
 
 
+class NameField(serializers.SlugRelatedField[Any]):
+    """A row by its name or slug."""
+
+    def __init__(self, slug_field: str = "name", **kwargs: Any) -> None:
+        super().__init__(slug_field=slug_field, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or "\0" in data:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class EventSerializer(serializers.ModelSerializer[TicketEvent]):
     ticket = serializers.IntegerField(
         source="ticket_id", read_only=True, help_text="It, or one that was merged into it"

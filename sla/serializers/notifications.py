@@ -9,6 +9,7 @@ from sla.models.notification import EVENTS
 from sla.services.channels import problems
 from tickets.models import Department, SupportGroup
 from tickets.querysets import hidden_department_ids
+from tickets.serializers import NameField
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
@@ -79,18 +80,6 @@ class SecretSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Until then the old one signs too; null when it cannot be read any more.",
     )
-
-
-class NameField(serializers.SlugRelatedField[Any]):
-    """A row by its name."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(slug_field="name", **kwargs)
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str) or "\0" in data:
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class ChannelRouteSerializer(serializers.ModelSerializer[ChannelRoute]):

@@ -131,8 +131,14 @@ def check_schema(schema: Any) -> list[str]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return [_sentence(error)]
-    if "$ref" in json.dumps(schema):
+    try:
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return ["NaN and Infinity are no JSON."]
+    if "$ref" in text or "$dynamicRef" in text:
         return ["References ($ref) are not followed: write the parts out."]
+    if "\\u0000" in text.replace(r"\\", ""):  # as it is written; after a backslash it is a pattern's
+        return ["Null characters are not allowed."]
     return []
 
 

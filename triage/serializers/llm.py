@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from tickets.models import Category
+from tickets.serializers import NameField
 from triage.models import AskPolicy, Prompt
 
 
@@ -62,9 +63,7 @@ class TrialSerializer(serializers.Serializer[Any]):
 class AskPolicySerializer(serializers.ModelSerializer[AskPolicy]):
     """`category` is a slug; null: every category without a line of its own."""
 
-    category = serializers.SlugRelatedField(
-        slug_field="slug", queryset=Category.objects.all(), allow_null=True
-    )
+    category: Any = NameField("slug", queryset=Category.objects.all(), allow_null=True)
 
     class Meta:
         model = AskPolicy

@@ -62,9 +62,9 @@ def check_prompt(content: dict[str, Any]) -> dict[str, list[str]]:
         return errors
     fields = sorted(bounds_of(content["invariants"]).fields)
     known = content["output_schema"].get("properties", {})
-    missing = [name for name in fields if name not in known]
+    missing = [name for name in fields if not isinstance(known.get(name), dict)]
     if missing:
-        errors["output_schema"] = [f"It names no property for: {', '.join(missing)}."]
+        errors["output_schema"] = [f"It describes no property for: {', '.join(missing)}."]
     schema = content["output_schema"]
     errors |= check_templates(Template(content["system"], content["template"], schema, fields))
     return errors

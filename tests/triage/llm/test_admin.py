@@ -63,6 +63,8 @@ def test_an_edit_is_a_new_version_that_begins_as_the_old_one() -> None:
         ({"system": "{{ nonsense }}"}, "is undefined"),
         ({"template": "Hello"}, "It never shows the ticket"),
         ({"output_schema": '{"type": "array"}'}, "must be a JSON Schema of an object"),
+        ({"input_schema": '{"type": "object", "default": NaN}'}, "are no JSON"),
+        ({"output_schema": '{"type": "object", "title": "a\\u0000b"}'}, "Null characters"),
         ({"invariants": '{"fields": ["priority"]}'}, "fields must list at least one of"),
         ({"is_default": "on", "active": ""}, "Only an active prompt without an owner"),
     ],

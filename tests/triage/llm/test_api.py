@@ -47,6 +47,14 @@ def test_a_new_version_says_what_changed_and_keeps_the_rest(admin_api: APIClient
         ({"template": "Hello"}, "template", "{{ description }}"),
         ({"output_schema": {"type": "array"}}, "output_schema", "object"),
         ({"output_schema": {"type": "object"}}, "output_schema", "category, impact, urgency"),
+        (
+            {"output_schema": {"type": "object", "properties": {"category": True}}},
+            "output_schema",
+            "category, impact, urgency",
+        ),
+        ({"output_schema": {"type": "object", "title": "a\0b"}}, "output_schema", "Null"),
+        ({"input_schema": {"type": "object", "\0": {}}}, "input_schema", "Null"),
+        ({"input_schema": {"type": "object", "$dynamicRef": "#a"}}, "input_schema", "$ref"),
         ({"invariants": {"fields": ["priority"]}}, "invariants", "category, impact, urgency"),
         ({"name": "Not a slug!"}, "name", "small letters"),
         (
@@ -232,3 +240,13 @@ def test_the_log_of_a_restricted_ticket_is_not_shown(triage_all: Any) -> None:
     stranger = client_for(make_user("bob", "Agent"))
 
     assert stranger.get(f"/api/v1/triage-jobs/{job.pk}/logs/").status_code == 404
+
+
+@pytest.mark.parametrize("category", ["nowhere", "a\0b", 7, ["network"]])
+def test_a_policy_for_a_category_that_is_none_is_refused(
+    admin_api: APIClient, category: Any
+) -> None:
+    answer = admin_api.post(POLICIES, {"category": category, "when": "never"}, format="json")
+
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {"category"}
