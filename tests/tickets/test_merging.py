@@ -171,10 +171,12 @@ def test_what_only_members_may_read_is_not_merged_to_where_all_may() -> None:
     merge(target, source)  # the other way round nobody sees more
 
 
-def test_a_merged_ticket_neither_moves_nor_takes_comments() -> None:
+def test_a_merged_ticket_neither_moves_nor_takes_comments_nor_changes() -> None:
     source, target = pair()
     merge(source, target)
 
+    with pytest.raises(TicketMerged):
+        services.change_tickets(ids=[source.pk], values={"title": "N"}, actor="ana", now=NOON)
     with pytest.raises(TicketMerged):
         services.move_tickets(ids=[source.pk], status=Status.OPEN, actor="ana", now=NOON)
     with pytest.raises(TicketMerged):
@@ -220,10 +222,11 @@ def test_triage_that_fails_does_not_fail_on_a_merged_ticket() -> None:
 
 
 def test_new_words_of_a_merged_ticket_ask_for_no_triage() -> None:
-    source, target = pair()
-    merge(source, target)
+    source = make_ticket(source="crm", external_id="7")
+    merge(source, make_ticket())
     before = TriageJob.objects.count()
-    services.change_tickets(ids=[source.pk], values={"title": "New"}, actor="ana", now=NOON)
+    news = item(source="crm", external_id="7", title="News")
+    services.open_tickets(items=[news], actor="crm", now=NOON)
 
     assert TriageJob.objects.count() == before
 
@@ -250,13 +253,16 @@ def test_the_api_answers_with_the_ticket_that_goes_on(api: APIClient) -> None:
 def test_the_api_names_the_ticket_that_goes_on_when_it_refuses(api: APIClient) -> None:
     source, target = pair()
     merge(source, target)
-    moved = api.put(f"/api/v1/tickets/{source.pk}/status/", {"status": "open"}, format="json")
+    path = f"/api/v1/tickets/{source.pk}/"
+    moved = api.put(f"{path}status/", {"status": "open"}, format="json")
+    changed = api.patch(path, {"title": "New"}, format="json")
+    sent = api.put(f"/api/v1/route/{source.pk}/", {"department": "HR"}, format="json")
     said = api.post(f"/api/v1/tickets/{source.pk}/comments/", {"body": "Hm."}, format="json")
     into = api.post(
         f"/api/v1/tickets/{make_ticket().pk}/merge/", {"into": source.pk}, format="json"
     )
 
-    for answer in (moved, said, into):
+    for answer in (moved, changed, sent, said, into):
         assert (answer.status_code, answer.json()["merged_into"]) == (409, target.pk)
 
 

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from tests.factories import make_ticket, make_user
-from tickets.models import Ticket
+from tests.factories import NOON, make_ticket, make_user
+from tickets.models import Department, Ticket
 from tickets.services import merge_tickets
 from triage import similar
 from triage.models import DuplicatePolicy
@@ -105,6 +105,31 @@ def test_the_list_merges_the_chosen_into_the_oldest(page: Client) -> None:
 
     assert "2 tickets changed." in answer.content.decode()
     assert set(Ticket.objects.values_list("merged_into", flat=True)) == {None, tickets[0].pk}
+
+
+def test_tickets_that_went_meanwhile_are_merged_nowhere(page: Client) -> None:
+    answer = page.post(
+        "/admin/tickets/ticket/", {"action": "merge", "_selected_action": [4711]}, follow=True
+    )
+
+    assert "Choose two tickets or more." in answer.content.decode()
+
+
+def test_a_change_of_many_leaves_a_merged_one_out_and_says_where_to_go_on(page: Client) -> None:
+    source, target = make_ticket(), make_ticket()
+    merge_tickets(source=source.pk, into=target.pk, actor="ana", now=NOON)
+
+    for action in ("assign_to_me", "send_to"):
+        chosen = {"action": action, "_selected_action": [source.pk, target.pk]}
+        department = Department.objects.get(name="Finance").pk
+        answer = page.post(
+            "/admin/tickets/ticket/", {**chosen, "department": department}, follow=True
+        ).content.decode()
+
+        assert "1 tickets changed." in answer
+        assert f"Ticket {source.pk} was merged into ticket {target.pk}: go on there." in answer
+    source.refresh_from_db()
+    assert (source.assignee, source.department) == (None, None)
 
 
 def test_one_ticket_alone_is_merged_nowhere(page: Client) -> None:

@@ -78,32 +78,28 @@ class TicketActions:
             }
             return TemplateResponse(request, "admin/tickets/ticket/send_to.html", context)
         group, department = form.cleaned_data["group"], form.cleaned_data["department"]
-        try:
-            moved = services.route_tickets(
-                ids=list(queryset.values_list("pk", flat=True)),
+
+        def send(ids: list[int]) -> list[Ticket]:
+            return services.route_tickets(
+                ids=ids,
                 department=department.name,
                 group=group.name if group else None,
                 confidence=1.0,
                 actor=request.user.get_username(),
                 now=timezone.now(),
             )
-            self.message_user(
-                request, f"{len(moved)} tickets sent to {department}.", messages.SUCCESS
-            )
-        except services.UnknownNames as error:
-            self.message_user(
-                request, " ".join(m for why in error.errors.values() for m in why), messages.ERROR
-            )
+
+        self._together(request, queryset, send)
         return None
 
     @admin.action(description="Merge into the oldest", permissions=["change"])
     def merge(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
-        into, *others = queryset.order_by("opened_at", "pk").values_list("pk", flat=True)
-        done, refused = 0, [] if others else ["Choose two tickets or more."]
-        for pk in others:
+        pks = list(queryset.order_by("opened_at", "pk").values_list("pk", flat=True))
+        done, refused = 0, [] if len(pks) > 1 else ["Choose two tickets or more."]
+        for pk in pks[1:]:
             try:
                 services.merge_tickets(
-                    source=pk, into=into, actor=request.user.get_username(), now=timezone.now()
+                    source=pk, into=pks[0], actor=request.user.get_username(), now=timezone.now()
                 )
                 done += 1
             except PermanentError as error:
@@ -125,13 +121,30 @@ class TicketActions:
     def _change(
         self, request: HttpRequest, queryset: QuerySet[Ticket], values: dict[str, Any]
     ) -> None:
-        ids = list(queryset.values_list("pk", flat=True))
-        actor = request.user.get_username()
-        self._report(
+        actor, now = request.user.get_username(), timezone.now()
+        self._together(
             request,
-            len(services.change_tickets(ids=ids, values=values, actor=actor, now=timezone.now())),
-            [],
+            queryset,
+            lambda ids: services.change_tickets(ids=ids, values=values, actor=actor, now=now),
         )
+
+    def _together(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Ticket],
+        change: Callable[[list[int]], list[Ticket]],
+    ) -> None:
+        """Change all in one transaction, but those for which another ticket goes on."""
+        merged = queryset.exclude(merged_into=None)
+        refused = [str(services.TicketMerged(ticket)) for ticket in merged]
+        ids = list(queryset.filter(merged_into=None).values_list("pk", flat=True))
+        try:
+            self._report(request, len(change(ids)), refused)
+        except services.UnknownNames as error:
+            whys = [why for several in error.errors.values() for why in several]
+            self._report(request, 0, [*whys, *refused])
+        except PermanentError as error:
+            self._report(request, 0, [str(error), *refused])
 
     def _report(self, request: HttpRequest, done: int, refused: list[str]) -> None:
         if done:

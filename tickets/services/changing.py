@@ -125,12 +125,16 @@ def change_tickets(
 
     :raises UnknownNames: one of those does not exist.
     :raises TicketChanged: `version` is given and is no longer the ticket's.
+    :raises TicketMerged: another ticket goes on for one of them.
     """
     values = dict(values)
     errors = Directory().resolve(values)
     if errors:
         raise UnknownNames(errors)
     tickets = lock_at(ids, version)
+    for ticket in tickets:
+        if ticket.merged_into_id is not None:
+            raise TicketMerged(ticket)
     changes = [
         Change(ticket, fields, kind=kind, reason=reason, silent={"locked_fields": locked})
         for ticket in tickets

@@ -137,7 +137,9 @@ def check_schema(schema: Any) -> list[str]:
         return ["NaN and Infinity are no JSON."]
     if "$ref" in text or "$dynamicRef" in text:
         return ["References ($ref) are not followed: write the parts out."]
-    if "\\u0000" in text.replace(r"\\", ""):  # as it is written; after a backslash it is a pattern's
+    if "\\u0000" in text.replace(
+        r"\\", ""
+    ):  # as it is written; after a backslash it is a pattern's
         return ["Null characters are not allowed."]
     return []
 

@@ -79,7 +79,7 @@ def retriage_chosen(
         return None
     batch = _open(
         requested_by=requested_by,
-        owner_id=UUID(filters["owner_id"]) if "owner_id" in filters else None,
+        owner_id=UUID(filters["owner_id"].strip()) if "owner_id" in filters else None,
         total_items=total,
         filters=dict(filters),
         hidden_departments=list(hidden_departments),
