@@ -469,3 +469,45 @@ def test_triage_of_one_ticket_again_makes_no_batch(api: APIClient, triage_all: A
     assert (answer.status_code, answer.data["batch"]) == (202, None)
     assert run_jobs() == 1
     assert TriageDecision.objects.filter(ticket=ticket).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [(BATCHES, {"filters": {}}), (f"{JOBS}batch/", {"ticket_ids": [1]}), (f"{JOBS}batch/", {})],
+)
+def test_a_batch_that_is_asked_for_again_under_its_key_is_made_once(
+    api: APIClient, path: str, body: dict[str, Any]
+) -> None:
+    ticket = make_ticket()
+    body = {**body, "ticket_ids": [ticket.pk]} if "ticket_ids" in body else body
+
+    def send(**changed: Any) -> Any:
+        headers = {"Idempotency-Key": "k1"}
+        return api.post(path, {**body, **changed}, format="json", headers=headers)
+
+    first, second, other = send(), send(), send(owner_id=str(OWNER), dry_run=True)
+
+    assert (first.status_code, second.status_code, second.json()) == (202, 202, first.json())
+    assert second["Idempotency-Replayed"] == "true"
+    assert other.status_code == 409
+    assert TriageBatch.objects.count() == 1
+
+
+def test_a_batch_with_wrong_filters_may_be_mended_under_its_key(api: APIClient) -> None:
+    make_ticket()
+    answers = [
+        api.post(
+            BATCHES, {"filters": filters}, format="json", headers={"Idempotency-Key": "k1"}
+        ).status_code
+        for filters in ({"colour": "red"}, {"status": "open"})
+    ]
+
+    assert answers == [400, 202]
+
+
+def test_blanks_around_an_owner_are_no_failure(api: APIClient) -> None:
+    ticket = make_ticket(owner_id=str(OWNER))
+
+    assert choose(api, owner_id=f" {OWNER} ").json()["total_items"] == 1
+    assert work_on_batches() == 1
+    assert TriageJob.objects.filter(batch__owner_id=OWNER).get().ticket == ticket

@@ -30,15 +30,10 @@ from tickets.serializers import (
     TicketSerializer,
     show,
 )
-from tickets.services.idempotency import Answer, once
+from tickets.services.idempotency import Answer
 from tickets.services.opening import Outcome, Result
+from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Repeat it to be sure that this is done only once.",
-)
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
@@ -216,24 +211,10 @@ class TicketViewSet(
         return Response(show(ticket), status=status, headers={"ETag": f'"{ticket.version}"'})
 
     def _answer(self, request: Request, data: Any, work: Any) -> Response:
-        key = request.headers.get("Idempotency-Key", "")
-        if len(key) > 255:
-            raise exceptions.ValidationError(
-                {"Idempotency-Key": ["At most 255 characters are allowed."]}
-            )
-        if key:
-            answer = once(
-                user_id=request.user.pk or 0,
-                key=key,
-                request=data,
-                work=lambda: work(request, data),
-            )
-        else:
-            answer = work(request, data)
-        headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
-        if isinstance(answer.body, dict) and "version" in answer.body:
-            headers["ETag"] = f'"{answer.body["version"]}"'
-        return Response(answer.body, status=answer.status, headers=headers)
+        answer = done_once(request, data, lambda: work(request, data))
+        if isinstance(answer.data, dict) and "version" in answer.data:
+            answer["ETag"] = f'"{answer.data["version"]}"'
+        return answer
 
     def _open_one(self, request: Request, data: Any) -> Answer:
         [outcome] = self._open(request, [data])

@@ -49,7 +49,7 @@ def chosen_tickets(*, filters: Mapping[str, str], hidden_departments: Sequence[i
     return choose(filters, Ticket.objects.outside(hidden_departments))
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic  # with an Idempotency-Key inside that one's
 def retriage(
     *, ids: Sequence[int], requested_by: str, owner_id: UUID | None = None
 ) -> TriageBatch | None:
@@ -64,7 +64,7 @@ def retriage(
     return batch
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic  # with an Idempotency-Key inside that one's
 def retriage_chosen(
     *, filters: Mapping[str, str], hidden_departments: Sequence[int], requested_by: str
 ) -> TriageBatch | None:
@@ -89,7 +89,7 @@ def retriage_chosen(
     return batch
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic  # with an Idempotency-Key inside that one's
 def batch_jobs(
     *, requested_by: str, visible: QuerySet[Ticket], owner_id: UUID | None = None
 ) -> TriageBatch | None:

@@ -16,6 +16,8 @@ from tickets.filters import WrongFilters
 from tickets.models import Ticket
 from tickets.pagination import Cursor, NewestCursor
 from tickets.querysets import hidden_department_ids
+from tickets.services.idempotency import Answer
+from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
 from triage import services
 from triage.models import TriageBatch, TriageDecision, TriageJob
 from triage.serializers.jobs import (
@@ -81,7 +83,11 @@ class TriageJobViewSet(
             raise PermanentError(f"Job {job.pk} is {job.state}: only a failed job can be retried.")
         return Response(JobSerializer(self.get_object()).data, status=202)
 
-    @extend_schema(request=NewBatchSerializer, responses={202: BatchAnswerSerializer})
+    @extend_schema(
+        request=NewBatchSerializer,
+        responses={202: BatchAnswerSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     @action(
         detail=False,
         methods=["POST"],
@@ -96,15 +102,18 @@ class TriageJobViewSet(
         """
         form = NewBatchSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        visible, asker = Ticket.objects.visible_to(request.user), request.user.get_username()
-        if owner := form.validated_data.get("owner_id"):
+        return done_once(request, request.data, lambda: self._gather(form.validated_data))
+
+    def _gather(self, wanted: dict[str, Any]) -> Answer:
+        user, owner = self.request.user, wanted.get("owner_id")
+        visible = Ticket.objects.visible_to(user)
+        if owner:
             visible = visible.filter(owner_id=owner)
-        if wanted := form.validated_data.get("ticket_ids"):
-            ids = list(visible.filter(pk__in=wanted).values_list("pk", flat=True))
-            batch = services.retriage(ids=ids, requested_by=asker, owner_id=owner)
-        else:
-            batch = services.batch_jobs(requested_by=asker, visible=visible, owner_id=owner)
-        return _queued(batch)
+        asked: dict[str, Any] = {"requested_by": user.get_username(), "owner_id": owner}
+        if ids := wanted.get("ticket_ids"):
+            named = visible.filter(pk__in=ids).values_list("pk", flat=True)
+            return _queued(services.retriage(ids=list(named), **asked))
+        return _queued(services.batch_jobs(visible=visible, **asked))
 
 
 class BatchFilter(filters.FilterSet):
@@ -156,6 +165,7 @@ class TriageBatchViewSet(
     @extend_schema(
         request=ChosenBatchSerializer,
         responses={200: BatchAnswerSerializer, 202: BatchAnswerSerializer},
+        parameters=[IDEMPOTENCY_KEY],
     )
     def create(self, request: Request) -> Response:
         """Triage again all tickets that `filters` choose, any number of them. What people set on them stays.
@@ -165,19 +175,21 @@ class TriageBatchViewSet(
         """
         form = ChosenBatchSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        chosen = {
-            "filters": form.validated_data["filters"],
-            "hidden_departments": hidden_department_ids(request.user),
-        }
         try:
-            if form.validated_data["dry_run"]:
-                total = services.chosen_tickets(**chosen).count()
-                answer = {"status": "DRY_RUN", "batch": None, "total_items": total}
-                return Response(answer)
-            batch = services.retriage_chosen(**chosen, requested_by=request.user.get_username())
+            return done_once(request, request.data, lambda: self._choose(form.validated_data))
         except WrongFilters as error:
             raise ValidationError({"filters": error.errors}) from None
-        return _queued(batch)
+
+    def _choose(self, wanted: dict[str, Any]) -> Answer:
+        user = self.request.user
+        chosen = {
+            "filters": wanted["filters"],
+            "hidden_departments": hidden_department_ids(user),
+        }
+        if wanted["dry_run"]:
+            total = services.chosen_tickets(**chosen).count()
+            return Answer(200, {"status": "DRY_RUN", "batch": None, "total_items": total})
+        return _queued(services.retriage_chosen(**chosen, requested_by=user.get_username()))
 
     @extend_schema(responses=BatchJobSerializer(many=True))
     @action(detail=True, url_path="jobs", pagination_class=ByTicket, filterset_class=None)
@@ -201,13 +213,12 @@ class TriageBatchViewSet(
         return Response({"retried": count}, status=202)
 
 
-def _queued(batch: TriageBatch | None) -> Response:
+def _queued(batch: TriageBatch | None) -> Answer:
     if batch is None:
-        return Response({"status": "EMPTY", "batch": None, "total_items": 0}, status=202)
-    queued = {"id": batch.pk, "total_items": batch.total_items}
-    return Response(
-        {"status": "QUEUED", "batch": queued, "total_items": batch.total_items}, status=202
-    )
+        return Answer(202, {"status": "EMPTY", "batch": None, "total_items": 0})
+    total = batch.total_items
+    queued = {"id": batch.pk, "total_items": total}
+    return Answer(202, {"status": "QUEUED", "batch": queued, "total_items": total})
 
 
 def _shown(batches: Any) -> Any:
