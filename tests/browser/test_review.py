@@ -157,6 +157,8 @@ def test_what_cannot_be_saved_is_told_and_work_goes_on(forgiving: Page, queue: s
     expect(title(page)).to_have_text("Printer jammed")
     page.keyboard.press("Enter")
     expect(failed).to_contain_text("changed while you were reading")
+    expect(title(page)).to_have_text("<b>Bold</b> invoice question")  # nothing moves under the keys
+    page.keyboard.press("j")
     expect(title(page)).to_have_text("Two")
     page.keyboard.press("Enter")
 
@@ -165,10 +167,52 @@ def test_what_cannot_be_saved_is_told_and_work_goes_on(forgiving: Page, queue: s
     expect(page.get_by_label("Similar tickets")).to_have_count(0)
     assert Ticket.objects.get(pk=vpn.pk).category.slug == "billing"
     page.route(re.compile(r"/review/\d+/$"), lambda route: route.abort())
+    page.select_option("select[name=impact]", "1")
+    second = page.locator(".review-choice, .review-others button").nth(1)
+    chosen = re.sub(r"^2 ?|\d+ %$", "", second.text_content() or "")
     page.keyboard.press("2")
     expect(failed).to_contain_text("was not saved")
     expect(title(page)).to_have_text("<b>Bold</b> invoice question")
     expect(page.locator("[data-part=waiting]")).to_have_text("1")
+    expect(page.locator("select[name=impact]")).to_have_value("1")
+    expect(page.locator("[data-do=accept]")).to_contain_text(f"Accept {chosen}")
+
+    page.unroute(re.compile(r"/review/\d+/$"))
+    page.keyboard.press("Enter")
+    expect(said(page)).to_contain_text(f"is now {chosen}")
+    page.route("**/review/undo/", lambda route: route.abort())
+    page.keyboard.press("u")
+    expect(failed).to_contain_text("was not taken back")
+    page.unroute("**/review/undo/")
+    page.keyboard.press("u")
+    expect(said(page)).to_contain_text("waits again")
+
+
+def test_a_queue_that_cannot_be_read_is_not_asked_for_without_pause(
+    forgiving: Page, queue: str
+) -> None:
+    page, answers = forgiving, [{"results": [], "next": f"{queue}/api/v1/review/?cursor=x"}]
+
+    def answer(route: Route) -> None:
+        body = answers.pop() if answers else None
+        status = 200 if body else 503
+        route.fulfill(status=status, content_type="application/json", body=json.dumps(body))
+
+    page.route("**/api/v1/review/?*", answer)
+    sign_in(page, queue)
+    page.goto(f"{queue}/review/")
+
+    expect(page.get_by_text("The queue is out of reach; trying again.")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+
+def test_a_double_click_decides_about_one_ticket(open_queue: Page) -> None:
+    page = open_queue
+    page.locator("[data-do=accept]").dblclick()
+
+    expect(said(page)).to_contain_text("confirmed as")
+    expect(title(page)).to_have_text("Printer jammed")
+    expect(page.locator("[data-part=decided]")).to_have_text("1")
 
 
 def test_the_page_reads_ahead_and_fits_a_phone(page: Page, queue: str) -> None:

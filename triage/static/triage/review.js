@@ -1,4 +1,5 @@
-// The review page. A decision shows the next ticket at once; if the server refuses it, the ticket comes back.
+// The review page. A decision shows the next ticket at once; if the server refuses it, the ticket comes after the one
+// that is being read, with what was chosen: nobody shall decide about another ticket than they see.
 (() => {
   const page = document.getElementById("review");
   if (!page) return;
@@ -7,10 +8,10 @@
   const part = (name) => page.querySelector(`[data-part=${name}]`);
   const stage = part("stage");
   const AHEAD = 5, FIELDS = ["category", "impact", "urgency", "priority", "department", "group"];
-  const LEVELS = { 1: "1 high", 2: "2 medium", 3: "3 low" };
+  const LEVELS = [["1", "1 high"], ["2", "2 medium"], ["3", "3 low"]];
 
   let items = [], at = 0, next = null, reading = false, broken = false, waiting = null, decided = 0;
-  let explained = false, hasSimilar = true;
+  let explained = false;
   const done = []; // decisions that can be taken back, the newest last
   const handled = new Set(); // ids decided here, which the server may still list
   const similar = new Map();
@@ -44,11 +45,12 @@
     const options = { headers: { Accept: "application/json" }, credentials: "same-origin" };
     if (sent) {
       options.method = "POST";
+      options.keepalive = true; // the decision arrives, even if its maker leaves the page at once
       options.body = JSON.stringify(sent);
       options.headers["Content-Type"] = "application/json";
       options.headers["X-CSRFToken"] = page.dataset.csrf;
     }
-    const answer = await fetch(path.startsWith("http") ? path : api + path, options);
+    const answer = await fetch(api + path, options);
     const body = await answer.json().catch(() => null);
     if (!answer.ok) throw new Refused(answer.status, body);
     return body;
@@ -72,7 +74,7 @@
     const none = !items.length;
     try {
       const answer = await call(next ?? `review/?${scope}`);
-      next = answer.next;
+      next = answer.next && `review/${new URL(answer.next).search}`;
       take(answer.results);
       if (waiting === null) waiting = (await call(`review/next/?${scope}`)).waiting;
       if (broken) fail("");
@@ -86,11 +88,11 @@
     else count();
   };
   const readAhead = () => {
-    if (next && items.length - at <= AHEAD) read();
+    if (next && !broken && items.length - at <= AHEAD) read();
   };
   const readAnew = () => {
-    if (items.length || next) return;
-    waiting = null;
+    if (items.length && !broken) return;
+    if (!next) waiting = null;
     read();
   };
   const count = () => {
@@ -101,10 +103,10 @@
   };
   const putBack = (item, where) => {
     handled.delete(item.ticket.id);
+    const shown = current();
     items = items.filter(({ ticket }) => ticket.id !== item.ticket.id);
-    at = Math.min(where, items.length);
-    items.splice(at, 0, item);
-    show();
+    items.splice(where, 0, item);
+    at = Math.max(0, items.indexOf(shown));
   };
 
   // --- deciding
@@ -112,8 +114,9 @@
   const decide = (values) => {
     const item = current();
     if (!item) return;
-    const entry = { item, at };
-    const sent = { ...chosenBeside(item), ...values, accept: true, version: item.ticket.version };
+    const entry = { item };
+    item.chosen = { ...item.chosen, ...values };
+    const sent = { ...item.chosen, accept: true, version: item.ticket.version };
     items.splice(at, 1);
     at = Math.min(at, Math.max(items.length - 1, 0));
     handled.add(item.ticket.id);
@@ -136,6 +139,7 @@
   const refused = async (entry, error) => {
     const { item } = entry, { id } = item.ticket;
     if (done.includes(entry)) done.splice(done.indexOf(entry), 1);
+    handled.delete(id);
     decided -= 1;
     if (error.status === 409 || error.status === 404) {
       say("");
@@ -145,13 +149,16 @@
     }
     let again = item, why = `#${id} was not saved: ${error.message}`;
     if (error.status === 412) {
-      const now = await call(`review/?ticket=${id}`).catch(() => null);
-      again = now?.results[0];
+      const now = await call(`review/?ticket=${id}`).catch(() => ({ results: [item] }));
+      again = now.results[0];
       why = `#${id} changed while you were reading. Look at it again.`;
     }
     if (waiting !== null && again) waiting += 1;
-    if (again) putBack(again, entry.at);
-    else {
+    if (again) {
+      putBack(again, at + 1);
+      if (items.length === 1) show();
+      else count();
+    } else {
       count();
       why = `#${id} was decided by somebody else meanwhile.`;
     }
@@ -168,9 +175,12 @@
       decided -= 1;
       if (waiting !== null) waiting += 1;
       putBack(item, at);
+      at = items.indexOf(item);
+      show();
       say(`#${item.ticket.id} waits again.`);
     } catch (error) {
-      fail(error.message);
+      if (!(error instanceof Refused) || error.status >= 500) done.push(entry); // it may be tried again
+      fail(`#${entry.item.ticket.id} was not taken back: ${error.message}`);
     }
     return undefined;
   }
@@ -237,27 +247,27 @@
     const begins = ({ slug, name }) => slug.startsWith(wanted) || name.toLowerCase().startsWith(wanted);
     return [...found.filter(begins), ...found.filter((one) => !begins(one))];
   };
+  // The second click of a double click would hit what came after the first.
+  const chooser = (values) => (event) => event.detail < 2 && decide(values);
   const otherButtons = (item, text) => {
     const already = text ? 0 : ranked(item).length;
     return others(item, text).map(({ slug, name }, index) => {
       const key = !text && already + index < 9 ? h("kbd", {}, String(already + index + 1)) : null;
       const colour = text && index === 0 ? "review-button is-first" : "review-button";
-      return h("button", { type: "button", class: colour, onclick: () => decide({ category: slug }) }, key, key && " ", name);
+      return h("button", { type: "button", class: colour, onclick: chooser({ category: slug }) }, key, key && " ", name);
     });
   };
   const choices = (item) => [...ranked(item).map((one) => one.category), ...others(item).map(({ slug }) => slug)];
-  const levelSelect = (name, ticket) => h("label", {}, name[0].toUpperCase() + name.slice(1),
-    h("select", { name, "data-was": ticket[name] ?? "" },
-      ticket[name] ? null : h("option", { value: "" }, "–"),
-      Object.entries(LEVELS).map(([value, label]) => h("option", { value, selected: Number(value) === ticket[name] }, label))));
-  const chosenBeside = () => {
-    const values = {};
-    for (const select of stage.querySelectorAll(".review-more select")) {
-      if (select.value && select.value !== select.dataset.was) {
-        values[select.name] = select.name === "department" ? select.value : Number(select.value);
-      }
-    }
-    return values;
+  const besides = (item, name, options, none) => {
+    const was = item.ticket[name], chosen = item.chosen?.[name] ?? (none ? "" : was ?? "");
+    const change = ({ target: { value } }) => {
+      const { [name]: _, ...others } = item.chosen ?? {};
+      item.chosen = value && (none || value !== String(was)) ? { ...others, [name]: none ? value : Number(value) } : others;
+    };
+    return h("label", {}, name[0].toUpperCase() + name.slice(1),
+      h("select", { name, onchange: change },
+        (none || !was) && h("option", { value: "" }, none ?? "–"),
+        options.map(([value, label]) => h("option", { value, selected: value === String(chosen) }, label))));
   };
   const explanation = (suggestion) => h("section", { class: "review-card", "aria-label": "Explanation" },
     h("h2", {}, "Why"),
@@ -271,7 +281,7 @@
     suggestion.rules.length > 0 && h("p", {}, `Rules: ${suggestion.rules.join(", ")}`),
     h("p", { class: "review-faint" }, `${suggestion.model || "no classifier"}${suggestion.refined ? ", refined" : ""} · ${moment(suggestion.decided_at)}`));
   const decisionCard = (item) => {
-    const { ticket, suggestion } = item;
+    const { ticket, suggestion } = item, category = item.chosen?.category ?? ticket.category;
     const find = h("input", { type: "search", "data-part": "find", placeholder: "Another category", "aria-label": "Find a category", autocomplete: "off" });
     const rest = h("div", { class: "review-others" }, otherButtons(item, ""));
     find.addEventListener("input", () => rest.replaceChildren(...otherButtons(item, find.value)));
@@ -293,17 +303,16 @@
         limit != null && h("span", { class: "review-faint" }, limit <= 1 ? `acts alone from ${percent(limit)}` : "never acts alone here")),
       suggestion && rail(suggestion.confidence, limit),
       suggestion && h("p", { class: "review-why" }, suggestion.why),
-      h("div", { class: "review-choices" }, ranked(item).map(({ category, share }, index) =>
-        h("button", { type: "button", class: `review-choice${category === ticket.category ? " is-suggested" : ""}`, "data-category": category, onclick: () => decide({ category }) },
-          h("kbd", {}, String(index + 1)), h("span", {}, nameOf(category)),
+      h("div", { class: "review-choices" }, ranked(item).map(({ category: slug, share }, index) =>
+        h("button", { type: "button", class: `review-choice${slug === category ? " is-suggested" : ""}`, "data-category": slug, onclick: chooser({ category: slug }) },
+          h("kbd", {}, String(index + 1)), h("span", {}, nameOf(slug)),
           share == null ? h("span") : rail(share), h("span", {}, share == null ? "" : percent(share))))),
       rest,
       h("div", { class: "review-find" }, find, h("kbd", {}, "/")),
-      h("div", { class: "review-more" }, levelSelect("impact", ticket), levelSelect("urgency", ticket),
-        h("label", {}, "Department", h("select", { name: "department", "data-was": "" },
-          h("option", { value: "" }, "follows the category"), lists.departments.map((name) => h("option", {}, name))))),
+      h("div", { class: "review-more" }, besides(item, "impact", LEVELS), besides(item, "urgency", LEVELS),
+        besides(item, "department", lists.departments.map((name) => [name, name]), "follows the category")),
       h("div", { class: "review-do" },
-        h("button", { type: "button", class: "review-button review-main", "data-do": "accept", onclick: () => decide({}) }, `Accept ${nameOf(ticket.category)} `, h("kbd", {}, "Enter")),
+        h("button", { type: "button", class: "review-button review-main", "data-do": "accept", onclick: chooser({}) }, `Accept ${nameOf(category)} `, h("kbd", {}, "Enter")),
         h("button", { type: "button", class: "review-button", disabled: at === 0, onclick: () => move(-1), "aria-label": "Previous ticket" }, "← ", h("kbd", {}, "K")),
         h("button", { type: "button", class: "review-button", "data-do": "next", onclick: () => move(1), "aria-label": "Next ticket" }, "→ ", h("kbd", {}, "J")),
         suggestion && h("button", { type: "button", class: "review-button", "aria-expanded": String(explained), "data-do": "explain", onclick: toggleExplanation }, "Why ", h("kbd", {}, "E"))));
@@ -315,11 +324,9 @@
       h("div", { class: "review-faint" }, [nameOf(one.category), one.status?.replace("_", " "), one.score != null && percent(one.score)].filter(Boolean).join(" · ")),
       one.solution && h("div", {}, one.solution.text)))));
   const showSimilar = async (id) => {
-    if (!hasSimilar) return;
     try {
-      if (!similar.has(id)) similar.set(id, (await call(`tickets/${id}/similar/`)).results ?? []);
-    } catch (error) {
-      if (error.status === 404) hasSimilar = false;
+      if (!similar.has(id)) similar.set(id, (await call(`tickets/${id}/similar/`)).results);
+    } catch {
       return;
     }
     if (current()?.ticket.id === id && similar.get(id).length) part("similar")?.replaceChildren(similarCard(similar.get(id)));
@@ -339,7 +346,7 @@
     stage.removeAttribute("aria-busy");
     count();
     if (!item) {
-      stage.replaceChildren(h("p", { class: "review-empty", tabindex: "-1" }, reading || next ? "Reading the queue…" : broken ? "The queue is out of reach; trying again." : "Nothing waits for a review."));
+      stage.replaceChildren(h("p", { class: "review-empty", tabindex: "-1" }, reading ? "Reading the queue…" : broken ? "The queue is out of reach; trying again." : next ? "Reading the queue…" : "Nothing waits for a review."));
       readAhead();
       return;
     }
