@@ -25,8 +25,9 @@ STANDS_FOR_TITLE: Final = 6
 #: The title and so many words after it are what a text opens with.
 OPENING: Final = 30
 _PLAIN: Final = re.compile(r"\d+(?:\.\d+){3}|\w+")
-#: Looks at every word as if it began an address, which only pays in the few texts that have one.
-_ADDRESSED: Final = re.compile(rf"https?://\S+|[\w.+-]+@[\w-]+\.[\w.]+|{_PLAIN.pattern}")
+#: Looks at every word as if it began an address, which only pays in the few texts that have one. No name before an
+#: @ is longer than 64 (RFC 5321): without that bound, a text of dots would cost its length squared.
+_ADDRESSED: Final = re.compile(rf"https?://\S+|[\w.+-]{{1,64}}@[\w-]+\.[\w.]+|{_PLAIN.pattern}")
 _HEX: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,}")
 
 

@@ -63,6 +63,8 @@ def fit(
     features: csr_matrix, tickets: Tickets, rows: Rows, recipe: Recipe, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return coefficients (features × labels) and intercepts learnt from `rows`."""
+    if not features.shape[1]:  # no word stands in two of these
+        return np.zeros((0, tickets.labels), np.float32), np.zeros(tickets.labels, np.float32)
     truth, weights = tickets.truth[rows], tickets.weights[rows]
     mass = np.bincount(truth, weights=weights, minlength=tickets.labels)
     known = np.flatnonzero(mass)

@@ -89,15 +89,35 @@ def loads(data: bytes) -> TrainedModel:
             opening=float(about.get("opening", 0.0)),
             pieces=_pieces(members, len(about["labels"])),
         )
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise (
-            error if isinstance(error, ModelUnreadable) else ModelUnreadable(f"Damaged: {error}")
-        ) from None
-    if model.coefficients.shape != (len(words), len(model.labels)) or model.idf.shape != (
-        len(words),
-    ):
-        raise ModelUnreadable("Damaged: the arrays do not fit together.")
+        if not _fits_together(model, len(words)):
+            raise ModelUnreadable("Damaged: the arrays do not fit together.")
+    except ModelUnreadable:
+        raise
+    except Exception as error:  # whoever made the file chose how it breaks
+        raise ModelUnreadable(f"Damaged: {error}") from None
     return model
+
+
+def _fits_together(model: TrainedModel, words: int) -> bool:
+    labels = len(model.labels)
+    shapes = {
+        "idf": (words,),
+        "coefficients": (words, labels),
+        "intercepts": (labels,),
+        "prior": (labels,),
+        "confidence_map": (2, model.confidence_map.shape[-1]),
+    }
+    return (
+        labels > 1
+        and all(isinstance(label, str) for label in model.labels)
+        and len(set(model.labels)) == labels
+        and len(model.vocabulary) == words
+        and set(model.auto_thresholds) == set(model.labels)
+        and model.temperature > 0
+        and all(getattr(model, name).shape == shape for name, shape in shapes.items())
+        and all(np.isfinite(getattr(model, name)).all() for name in shapes)
+        and bool(np.isin(model.outcomes["label"], np.arange(labels)).all())
+    )
 
 
 def _packed(names: list[str]) -> bytes:

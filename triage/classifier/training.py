@@ -65,7 +65,7 @@ def train(
         _weights(usable, helping, now),
         len(usable),
     )
-    if not (tickets.counted.counts.sum(axis=0) > 1).any():
+    if tickets.counted.counts.getnnz(axis=0).max(initial=0) < 2:
         raise TooFewExamples("No word occurs in two examples: there is nothing to learn from.")
     recipe = choose(tickets, seed)
     truth = tickets.truth[: len(usable)]
@@ -149,14 +149,18 @@ def _freshness(at: datetime | None, now: datetime | None) -> float:
 
 
 def _newest(examples: Sequence[Example]) -> NDArray[np.bool_] | None:
-    """Which examples are the newest, when enough of them have a time; those without are as old as the oldest."""
+    """Which examples are the newest, when enough of them have a time; those without are as old as the oldest.
+
+    None, too, where the others would teach one label alone.
+    """
     times = np.array([example.at.timestamp() if example.at else -np.inf for example in examples])
     if np.isfinite(times).sum() < ENOUGH_WITH_TIME:
         return None
     share = max(NEWEST, LEAST_NEWEST / len(times))
     newest = np.zeros(len(times), dtype=bool)
-    newest[np.argsort(times, kind="stable")[round((1 - share) * len(times)) :]] = True
-    return newest
+    older, later = np.split(np.argsort(times, kind="stable"), [round((1 - share) * len(times))])
+    newest[later] = True
+    return newest if len({examples[index].label for index in older}) > 1 else None
 
 
 def _votes(

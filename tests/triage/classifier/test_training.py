@@ -12,7 +12,7 @@ from triage.classifier.features import OPENING, Example, document
 from triage.classifier.model import mapped, softmax
 from triage.classifier.recipe import folds
 from triage.classifier.storage import dumps, loads
-from triage.classifier.training import train
+from triage.classifier.training import TooFewExamples, train
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WORDS = {
@@ -56,6 +56,25 @@ def test_where_times_are_known_the_newest_tickets_judge() -> None:
     assert (by_time.scores["judged_on"], by_folds.scores["judged_on"]) == ("newest", "folds")
     assert len(by_time.outcomes) == 250
     assert by_time.scores["accuracy"] < by_folds.scores["accuracy"]
+
+
+def test_where_the_older_tickets_have_one_label_all_judge() -> None:
+    examples = [
+        Example("vpn router" if new else "leave salary", "", "network" if new else "hr", at)
+        for hour in range(600)
+        for new, at in [(hour >= 450, NOW + timedelta(hours=hour))]
+    ]
+
+    assert train(examples).scores["judged_on"] == "folds"
+
+
+def test_words_that_stand_in_two_tickets_alone_teach_something_or_nothing() -> None:
+    words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india"]
+    examples = [Example(word, "", "ab"[n % 2]) for n, word in enumerate([*words, "alpha"])]
+
+    assert train(examples).labels == ("a", "b")
+    with pytest.raises(TooFewExamples, match="No word occurs in two examples"):
+        train([Example(f"{word} {word}", "", "ab"[n % 2]) for n, word in enumerate(words)])
 
 
 def test_what_was_said_lately_counts_for_more() -> None:
