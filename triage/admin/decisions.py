@@ -13,6 +13,7 @@ from triage import knowledge, services
 from triage.admin.work import explained
 from triage.models import ClassifierModel, TriageDecision
 from triage.models.decisions import DECIDED
+from triage.services.replaying import Replay
 
 
 class ModelFilter(admin.SimpleListFilter):
@@ -113,14 +114,20 @@ def _replayed(decision: TriageDecision, model: str | None) -> dict[str, Any]:
         return {"replay_error": " ".join(error.errors["model"])}
     if replay.decision is None:
         return {"replay_error": replay.error}
-    rows = [
+    return {"replay": replay, "replay_rows": rows_of(replay)}
+
+
+def rows_of(replay: Replay) -> list[tuple[str, Any, Any, bool, str]]:
+    """What `replay.html` shows: each field's name, its value then and now, whether they differ, and why now."""
+    now, then = replay.decision, replay.recorded
+    return [
         (
             name,
-            getattr(decision, name),
-            getattr(replay.decision, name),
+            getattr(then, name, None),
+            getattr(now, name),
             name in replay.differences,
-            replay.decision.fields.get(name, {}).get("why", ""),
+            now.fields.get(name, {}).get("why", ""),
         )
         for name in DECIDED
+        if now is not None
     ]
-    return {"replay": replay, "replay_rows": rows}

@@ -1,18 +1,23 @@
 """Prompts as versions with a dry run, when the language model is asked, what it was asked and what came of it."""
 
+import re
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import linebreaksbr
 from unfold.admin import ModelAdmin, TabularInline
 
 from tickets.admin.lists import BoundedPaginator
 from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from tickets.querysets import hidden_department_ids
-from triage.models import AskPolicy, LlmCall, LlmRequest, Prompt
+from triage import services
+from triage.admin.decisions import rows_of
+from triage.models import AskPolicy, LlmCall, LlmRequest, Prompt, TriageDecision
+from triage.serializers.decisions import MOST_ASKED
 from triage.services import prompts
 from workers.errors import PermanentError
 
@@ -57,6 +62,7 @@ class PromptAdmin(ModelAdmin):
     ordering = ("name", "-version")
     search_fields = ("name",)
     actions = ("make_default", "switch_on", "switch_off")
+    readonly_preprocess_fields = {"system": linebreaksbr, "template": linebreaksbr}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Prompt | None = None) -> Any:
         return (*PromptForm.Meta.fields, "created_by", "created_at") if obj else ()
@@ -87,26 +93,50 @@ class PromptAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> Any:
-        """`_try` asks about a ticket with this version, and saves nothing."""
+        """`_try` asks about a ticket with this version, `_replay` about several, beside what was decided.
+
+        Nothing is saved.
+        """
         if object_id is None:
             return super().changeform_view(request, None, form_url, extra_context)
         buttons = ("show_save", "show_save_and_continue", "show_save_and_add_another")
         context: dict[str, Any] = dict.fromkeys(buttons, False)
         if request.method == "POST" and self.has_add_permission(request):
-            context |= self._try(request, object_id)
+            step = self._replay if "_replay" in request.POST else self._try
+            context |= step(request, object_id)
         request.method = "GET"  # there is nothing to save
         return super().changeform_view(request, object_id, form_url, context)
 
     def _try(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        number = request.POST.get("ticket", "").strip().removeprefix("#")
-        visible = Ticket.objects.visible_to(request.user).with_names()
-        known = number.isdecimal() and len(number) < 19
-        ticket = visible.filter(pk=number).first() if known else None
-        prompt = self.get_object(request, object_id)
-        if ticket is None or prompt is None:
-            self.message_user(request, f"There is no ticket {number[:20]!r}.", messages.ERROR)
-            return {"tried": number}
-        return {"tried": number, "trial": prompts.try_prompt(prompt=prompt, ticket=ticket)}
+        prompt, tickets = self.get_object(request, object_id), self._tickets(request, most=1)
+        context: dict[str, Any] = {"tried": request.POST.get("ticket", "")}
+        if prompt and tickets:
+            context["trial"] = prompts.try_prompt(prompt=prompt, ticket=tickets[0])
+        return context
+
+    def _replay(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        prompt, tickets = self.get_object(request, object_id), self._tickets(request, MOST_ASKED)
+        context: dict[str, Any] = {"tried": request.POST.get("ticket", "")}
+        if prompt and tickets:
+            recorded = TriageDecision.objects.newest_of_tickets([ticket.pk for ticket in tickets])
+            found = services.replay(tickets=tickets, recorded=recorded, prompt=str(prompt))
+            context["replays"] = [(replay, rows_of(replay)) for replay in found]
+        return context
+
+    def _tickets(self, request: HttpRequest, most: int) -> list[Ticket]:
+        """The tickets whose numbers were given; none, and a message, if one of them is wrong."""
+        given = re.findall(r"[^\s,;#]+", request.POST.get("ticket", ""))
+        if not 0 < len(given) <= most:
+            wanted = "one number" if most == 1 else f"one to {most} numbers"
+            self.message_user(request, f"Give {wanted} of tickets.", messages.ERROR)
+            return []
+        numbers = [int(part) if part.isdecimal() and len(part) < 19 else 0 for part in given]
+        found = Ticket.objects.visible_to(request.user).with_names().in_bulk(numbers)
+        for part, number in zip(given, numbers, strict=True):
+            if number not in found:
+                self.message_user(request, f"There is no ticket {part[:20]!r}.", messages.ERROR)
+                return []
+        return [found[number] for number in dict.fromkeys(numbers)]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

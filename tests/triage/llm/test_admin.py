@@ -111,6 +111,37 @@ def test_a_prompt_is_tried_on_a_ticket_from_its_page(model: Callable[..., FakeMo
     assert not LlmCall.objects.exists()
 
 
+def test_past_tickets_are_replayed_on_the_page_of_a_prompt_beside_what_was_decided(
+    model: Callable[..., FakeModel], triage_all: Callable[[], int]
+) -> None:
+    server = model(said(), said())
+    tickets = [make_ticket(**VAGUE), make_ticket(**VAGUE)]
+    triage_all()
+    address = url("prompt", "change", Prompt.objects.get().pk)
+    client = signed_in()
+
+    def replay(numbers: str) -> str:
+        answer = client.post(address, {"_replay": "1", "ticket": numbers})
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    page = replay(", ".join(f"#{ticket.pk}" for ticket in tickets))
+    assert page.count("fields would differ.") == 2
+    assert "They cannot reach the VPN." in page
+    assert len(server.asked) == 2
+    assert "Give one to 5 numbers" in replay("1 2 3 4 5 6")
+    assert "There is no ticket &#x27;x&#x27;" in replay(f"{tickets[0].pk} x")
+    assert len(server.asked) == 2
+    assert not LlmCall.objects.exists()
+
+
+def test_the_texts_of_a_prompt_keep_their_lines() -> None:
+    page = signed_in().get(url("prompt", "change", Prompt.objects.get().pk)).content.decode()
+
+    first, second = shipped.SYSTEM.splitlines()[:2]
+    assert f"{first}<br>{second}" in page
+
+
 def test_viewers_and_agents_read_prompts_and_try_none(model: Callable[..., FakeModel]) -> None:
     server = model(said())
     ticket = make_ticket(**VAGUE)
@@ -161,7 +192,8 @@ def test_questions_about_restricted_tickets_are_hidden(
     client = signed_in("Agent", "bob")
 
     for name, row in (("llmrequest", LlmRequest.objects.get()), ("llmcall", LlmCall.objects.get())):
-        assert "0 " in client.get(url(name, "changelist")).content.decode()
+        page = client.get(url(name, "changelist")).content.decode()
+        assert url(name, "change", row.pk) not in page
         assert client.get(url(name, "change", row.pk)).status_code == 302
 
 
