@@ -46,6 +46,19 @@ def test_the_ticket_list_offers_to_triage_what_its_filters_choose() -> None:
     assert "1 tickets will be triaged again." in done.content.decode()
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "x"])
+def test_a_number_that_no_row_has_is_no_failure(number: str) -> None:
+    client = signed_in("Admin")
+    answers = [
+        client.get(reverse(ASK), {"department": number}, follow=True),
+        client.get(reverse("admin:tickets_ticket_changelist"), {"department": number}, follow=True),
+        client.get(reverse("admin:triage_prompt_add"), {"from": number}),
+        client.get(reverse("admin:triage_triagejob_changelist"), {"q": number}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+
+
 def test_every_filter_of_the_ticket_list_has_its_counterpart() -> None:
     department, group = Department.objects.get(name="Finance"), SupportGroup.objects.earliest("pk")
     category = Category.objects.get(slug="network")

@@ -21,6 +21,12 @@ COUNTED = 10_000
 SHOWN = 70  # characters of a title: two lines on a phone
 
 
+def row_number(text: str) -> int | None:
+    """The number of a row as somebody typed it, `#4711` too; None if it is none that a table could have."""
+    number = text.strip().removeprefix("#")
+    return int(number) if number.isdecimal() and len(number) < 19 else None
+
+
 class BoundedPaginator(Paginator):
     """Counts up to 10,000 rows: counting a million for every page would take longer than showing it."""
 
@@ -39,11 +45,10 @@ class TicketNumberSearch:
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        number = search_term.strip().removeprefix("#")
-        if not number:
+        if not search_term.strip():
             return queryset, False
-        known = number.isdecimal() and len(number) < 19
-        return queryset.filter(ticket=int(number)) if known else queryset.none(), False
+        number = row_number(search_term)
+        return queryset.none() if number is None else queryset.filter(ticket=number), False
 
 
 class DepartmentFilter(admin.SimpleListFilter):
@@ -58,7 +63,8 @@ class DepartmentFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
         value = self.value()
-        return queryset.filter(department=int(value)) if value and value.isdecimal() else queryset
+        number = row_number(value or "")
+        return queryset if number is None else queryset.filter(department=number)
 
 
 class AssigneeFilter(admin.SimpleListFilter):
@@ -166,8 +172,9 @@ def short_age(seconds: float) -> str:
 
 def search(queryset: TicketQuerySet, text: str) -> QuerySet[Ticket]:
     """Tickets by number (`#12`, `12`), by the sender's id, or by their words."""
-    number = text.strip().removeprefix("#")
-    if number.isdecimal() and len(number) < 19:
-        return queryset.filter(pk=number) | queryset.filter(external_id=number)
+    number = row_number(text)
+    if number is not None:
+        named = text.strip().removeprefix("#")
+        return queryset.filter(pk=number) | queryset.filter(external_id=named)
     found = queryset.filter(external_id=text.strip())
     return found if found.exists() else queryset.filter(pk__in=queryset.ranked(text).values("pk"))

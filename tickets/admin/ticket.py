@@ -22,6 +22,7 @@ from tickets.admin.lists import (
     DepartmentFilter,
     SlaFilter,
     TicketColumns,
+    row_number,
     search,
 )
 from tickets.intake import TicketIn
@@ -217,10 +218,12 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
 
     def _press_merge(self, request: HttpRequest, ticket: Ticket) -> str:
         """Merge this ticket into the one whose number was given."""
-        given = request.POST.get("into", "").strip().removeprefix("#")
-        number = int(given) if given.isdecimal() and len(given) < 19 else 0
-        if not self.get_queryset(request).filter(pk=number).exists():
-            raise ValueError(f"There is no ticket {given!r}. Give the number of one that you see.")
+        given = request.POST.get("into", "")
+        number = row_number(given)
+        if number is None or not self.get_queryset(request).filter(pk=number).exists():
+            raise ValueError(
+                f"There is no ticket {given[:20]!r}. Give the number of one that you see."
+            )
         services.merge_tickets(
             source=ticket.pk, into=number, actor=request.user.get_username(), now=timezone.now()
         )

@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, row_number
 from tickets.filters import WrongFilters
 from tickets.models import Category, Department, SupportGroup
 from tickets.querysets import hidden_department_ids
@@ -186,7 +186,7 @@ def _minutes(seconds: float) -> str:
 
 def _name_of(model: Any, column: str = "name") -> Callable[[str], str]:
     def read(pk: str) -> str:
-        row = model.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
+        row = model.objects.filter(pk=row_number(pk) or 0).first()
         return str(getattr(row, column)) if row else pk
 
     return read

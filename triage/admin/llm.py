@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import linebreaksbr
 from unfold.admin import ModelAdmin, TabularInline
 
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, row_number
 from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from tickets.querysets import hidden_department_ids
@@ -68,8 +68,7 @@ class PromptAdmin(ModelAdmin):
         return (*PromptForm.Meta.fields, "created_by", "created_at") if obj else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        before = request.GET.get("from", "")
-        prompt = Prompt.objects.filter(pk=before).first() if before.isdecimal() else None
+        prompt = Prompt.objects.filter(pk=row_number(request.GET.get("from", "")) or 0).first()
         if prompt is None:
             return super().get_changeform_initial_data(request)
         return {name: getattr(prompt, name) for name in (*_COPIED, *_JSON)}
@@ -130,7 +129,7 @@ class PromptAdmin(ModelAdmin):
             wanted = "one number" if most == 1 else f"one to {most} numbers"
             self.message_user(request, f"Give {wanted} of tickets.", messages.ERROR)
             return []
-        numbers = [int(part) if part.isdecimal() and len(part) < 19 else 0 for part in given]
+        numbers = [row_number(part) or 0 for part in given]
         found = Ticket.objects.visible_to(request.user).with_names().in_bulk(numbers)
         for part, number in zip(given, numbers, strict=True):
             if number not in found:
