@@ -1,5 +1,6 @@
-"""The OpenAPI document: every operation may answer with a problem."""
+"""The OpenAPI document: every operation has a summary and may answer with a problem."""
 
+import re
 from typing import Any
 
 PROBLEMS = {
@@ -36,18 +37,23 @@ _SCHEMA = {
             "items": {"type": "string"},
             "description": "Moves that are possible",
         },
+        "merged_into": {"type": "integer", "description": "The ticket that goes on"},
         "request_id": {"type": "string"},
     },
     "required": ["type", "title", "status", "detail", "code", "message", "request_id"],
 }
 
 
-def add_problem_responses(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A drf-spectacular hook: add the problem shape and the failures that every operation shares."""
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A drf-spectacular hook: add the problem shape, the failures that every operation shares, and as a summary
+    the first sentence of the description."""
     result["components"]["schemas"]["Problem"] = _SCHEMA
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in result["paths"].values():
         for operation in operations.values():
+            described = " ".join(operation.get("description", "").split())
+            first = re.split(r"(?<=[^.]\.) ", described, maxsplit=1)[0].rstrip(".")
+            operation.setdefault("summary", first)
             for status, description in PROBLEMS.items():
                 operation["responses"].setdefault(
                     status, {"description": description, "content": content}

@@ -230,7 +230,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "smartops.schema.add_problem_responses",
+        "smartops.schema.complete",
     ],
 }
 

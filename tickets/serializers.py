@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from tickets.lifecycle import MOVES, Status, parse_status
@@ -180,6 +181,13 @@ class RoutingStatisticsSerializer(serializers.Serializer[Any]):
     overall_average_confidence = serializers.FloatField(allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "The same matter", {"into": 4711, "reason": "The same outage."}, request_only=True
+        )
+    ]
+)
 class MergeSerializer(serializers.Serializer[Any]):
     into = serializers.IntegerField(
         min_value=1, max_value=2**63 - 1, help_text="The ticket that goes on for both"

@@ -61,10 +61,12 @@ class CalendarViewSet(viewsets.GenericViewSet[BusinessCalendar]):
 
     @extend_schema(responses=CalendarSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
+        """A calendar, with the policies that use it."""
         return self._answer(self.get_object())
 
     @extend_schema(request=CalendarInSchema, responses={201: CalendarSerializer})
     def create(self, request: Request) -> Response:
+        """Write a calendar down; policies may use it by its name."""
         return self._answer(self._save(request, {}, None), 201)
 
     @extend_schema(request=CalendarInSchema, responses=CalendarSerializer)

@@ -48,6 +48,8 @@ class EscalationFilter(filters.FilterSet):
 class EscalationViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Escalation]
 ):
+    """What happened because a deadline was near or missed."""
+
     queryset = Escalation.objects.none()
     serializer_class = EscalationSerializer
     pagination_class = EscalationCursor

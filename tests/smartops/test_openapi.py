@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from django.core.management import call_command
 from hypothesis import HealthCheck, settings
 
@@ -21,6 +22,13 @@ def test_the_document_is_up_to_date(tmp_path: Path, request: pytest.FixtureReque
         DOCUMENT.write_text(made.read_text())
 
     assert DOCUMENT.read_text() == made.read_text(), "Write it anew: make openapi"
+
+
+def test_every_operation_says_in_a_sentence_what_it_is_for() -> None:
+    paths = yaml.safe_load(DOCUMENT.read_text())["paths"]
+    operations = [operation for one in paths.values() for operation in one.values()]
+
+    assert [o["operationId"] for o in operations if not o["summary"]] == []
 
 
 @pytest.mark.django_db

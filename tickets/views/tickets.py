@@ -71,6 +71,7 @@ class TicketViewSet(
         return self.get_paginated_response([show(ticket) for ticket in page or ()])
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A ticket; its ETag guards a later change (If-Match)."""
         return self._one(self.get_object())
 
     @extend_schema(

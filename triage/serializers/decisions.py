@@ -2,7 +2,11 @@
 
 from typing import Any, Final
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from triage.models.decisions import DECIDED
@@ -12,6 +16,15 @@ from triage.services.replaying import Replay
 MOST_ASKED: Final = 5
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Two tickets without a classifier",
+            {"ticket_ids": [4711, 4712], "model": "rules"},
+            request_only=True,
+        )
+    ]
+)
 class ReplaySerializer(serializers.Serializer[Any]):
     """What to decide again, and with what."""
 

@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from tickets.models import Tier
@@ -65,6 +69,9 @@ class NewJobSerializer(serializers.Serializer[Any]):
     ticket_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample("These again", {"ticket_ids": [4711, 4712]}, request_only=True)]
+)
 class NewBatchSerializer(serializers.Serializer[Any]):
     ticket_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
@@ -78,6 +85,18 @@ class NewBatchSerializer(serializers.Serializer[Any]):
     )
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "All unsorted ones of a month",
+            {
+                "filters": {"category": "general", "opened_after": "2026-03-01T00:00:00Z"},
+                "dry_run": True,
+            },
+            request_only=True,
+        )
+    ]
+)
 class ChosenBatchSerializer(serializers.Serializer[Any]):
     filters = serializers.DictField(
         help_text="Name and value as `GET tickets/` takes them; several values as a list or with commas."

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from tickets.models import Category
@@ -19,6 +20,15 @@ class PromptSerializer(serializers.ModelSerializer[Prompt]):
         read_only_fields = fields
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "The next version with another text",
+            {"name": "ticket-triage", "template": "Ticket: {{ title }}\n{{ description }}"},
+            request_only=True,
+        )
+    ]
+)
 class NewPromptSerializer(serializers.Serializer[Any]):
     """What is left out is taken from the newest version of that name."""
 

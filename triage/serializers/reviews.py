@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from tickets.models import Level, Priority, Ticket
@@ -71,6 +72,15 @@ class NextReviewSerializer(serializers.Serializer[Any]):
     item = ReviewItemSerializer(allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Another category",
+            {"category": "network", "impact": 2, "version": 3},
+            request_only=True,
+        )
+    ]
+)
 class ReviewSerializer(serializers.Serializer[Any]):
     """`accept`, or values; what is not named is confirmed as triage decided it."""
 

@@ -50,6 +50,8 @@ class JobFilter(filters.FilterSet):
 class TriageJobViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[TriageJob]
 ):
+    """Triage's work on tickets, newest first, with the attempts that failed."""
+
     queryset = TriageJob.objects.none()
     serializer_class = JobSerializer
     pagination_class = NewestCursor

@@ -132,6 +132,7 @@ class AskPolicyViewSet(
 
     @extend_schema(request=AskPolicySerializer, responses=AskPolicySerializer)
     def update(self, request: Request, pk: str) -> Response:
+        """Ask about tickets of a category, or of all others, at other times than before."""
         form = self.get_serializer(self.get_object(), data=request.data)
         form.is_valid(raise_exception=True)
         form.save()

@@ -154,6 +154,7 @@ class FieldPolicyViewSet(
 
     @extend_schema(request=FieldPolicySerializer, responses=FieldPolicySerializer)
     def partial_update(self, request: Request, field: str) -> Response:
+        """Change what is given. The thresholds follow with the next tickets."""
         policy = self.get_object()
         form = FieldPolicySerializer(policy, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
