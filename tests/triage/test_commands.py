@@ -178,6 +178,35 @@ def test_a_mistake_is_told_in_a_sentence(command: list[str], told: str) -> None:
         say(*command)
 
 
+@pytest.mark.parametrize(
+    ("content", "more", "told"),
+    [
+        (b'{"title": "a", "category": "x"}\n{"title"\n', (), "cannot be read"),
+        (b'{"title": "a", "category": "x"}\n[1]\n', (), "cannot be read"),
+        (b"\x1f\x8b\x08\x00 no more", (), "cannot be read"),
+        (b"title,category\na," + b"x" * 51, (), "The label 'x.* more than 50 characters"),
+        (b"title,category\na,x", ("--name", "n" * 81), "The name 'n.* more than 80"),
+        (b"title,category\na,x", ("--to", "/nowhere/at/all.zip"), "no directory /nowhere/at"),
+    ],
+)
+def test_what_cannot_be_learnt_or_kept_is_told_before_the_training(
+    tmp_path: Path, content: bytes, more: tuple[str, ...], told: str
+) -> None:
+    path = tmp_path / "labelled"
+    path.write_bytes(content)
+
+    with pytest.raises(CommandError, match=told):
+        say("train_classifier", str(path), *more)
+
+
+def test_a_file_with_a_long_name_gives_its_classifier_a_shorter_one(labelled: Path) -> None:
+    path = labelled.rename(labelled.with_name("n" * 120 + ".csv"))
+
+    say("train_classifier", str(path))
+
+    assert ClassifierModel.objects.get(champion=True).name.startswith("n" * 60)
+
+
 def test_a_file_without_labels_names_the_columns_it_has(tmp_path: Path) -> None:
     path = tmp_path / "plain.csv"
     path.write_text("subject,body\na,b\n")

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ DESCRIPTIONS: Final = ("description", "body", "text")
 
 
 class NotLabelled(ValueError):
-    """The file lacks a column that is needed. The message names the columns that it has."""
+    """The file cannot be read, or lacks a column that is needed: then the message names those that it has."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def fingerprint(examples: Iterable[Example]) -> str:
 def read_examples(path: Path, *, label: str = "category") -> list[Example]:
     """Return the labelled rows of a CSV or NDJSON file (.gz too); rows without a label or a text are passed over.
 
-    :raises NotLabelled: there is no column `label`, or no column with text.
+    :raises NotLabelled: it is neither CSV nor NDJSON, or lacks a column `label` or one with text.
     """
     raw: IO[bytes] = path.open("rb")
     with raw:
@@ -70,7 +71,12 @@ def read_examples(path: Path, *, label: str = "category") -> list[Example]:
         raw.seek(0)
         plain = gzip.GzipFile(fileobj=raw) if packed else raw
         text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
-        return list(_examples(text, label))
+        try:
+            return list(_examples(text, label))
+        except NotLabelled:
+            raise
+        except (ValueError, AttributeError, OSError, EOFError, csv.Error, zlib.error) as error:
+            raise NotLabelled(f"{path} cannot be read as CSV or NDJSON: {error}") from None
 
 
 def _examples(text: io.TextIOWrapper, label: str) -> Iterator[Example]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -22,6 +22,10 @@ from triage.classifier.storage import dumps
 from triage.classifier.training import TooFewExamples, train
 from triage.models import ClassifierModel, Field
 from triage.services import FROM_TICKETS, NotPossible, confirmed_examples, train_classifier
+
+#: Characters that the registry keeps of a classifier's name, and of a label.
+NAMED: Final = 80
+LABELLED: Final = 50
 
 
 class Command(BaseCommand):
@@ -54,6 +58,8 @@ class Command(BaseCommand):
         parser.add_argument("--keep-old", action="store_true", help="Do not put it into use yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["to"] and not options["to"].absolute().parent.is_dir():
+            raise CommandError(f"There is no directory {options['to'].parent}.")
         examples, source = self._examples(options)
         self.stdout.write(f"Training on {len(examples):,} tickets …")
         try:
@@ -78,7 +84,13 @@ class Command(BaseCommand):
         self._tell(model.name, model.scores, f"written to {options['to']}")
 
     def _keep(self, examples: list[Example], source: str, options: dict[str, Any]) -> None:
-        name = options["name"] or f"{source} {timezone.now():%Y-%m-%d %H:%M:%S}"
+        name = options["name"] or f"{source[:60]} {timezone.now():%Y-%m-%d %H:%M:%S}"
+        for what, given, most in (
+            ("name", name, NAMED),
+            *(("label", example.label, LABELLED) for example in examples),
+        ):
+            if len(given) > most:
+                raise CommandError(f"The {what} {given[:60]!r}… has more than {most} characters.")
         if ClassifierModel.objects.filter(name=name).exists():
             raise CommandError(f"There is a classifier {name!r} already: choose another --name.")
         model = train_classifier(
