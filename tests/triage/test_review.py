@@ -18,7 +18,13 @@ from tests.conftest import client_for
 from tests.factories import NOON, make_ticket, make_user
 from tickets.models import Department, Ticket, TicketEvent, TriageStatus
 from tickets.reviewing import review_rank
-from tickets.services import TicketChanged, TicketMerged, change_tickets, merge_tickets
+from tickets.services import (
+    TicketChanged,
+    TicketMerged,
+    change_tickets,
+    comment_on,
+    merge_tickets,
+)
 from triage import services
 from triage.models import Correction, TriageDecision, TriageJob
 from triage.reading import review_queue
@@ -355,6 +361,16 @@ def test_undo_does_not_overwrite_what_somebody_did_since(unsure: Ticket) -> None
 
     with pytest.raises(CannotUndo, match="changed since"):
         services.undo_review(token=done.token, by="ana", now=datetime.now(UTC))
+
+
+def test_undo_does_not_show_what_a_restricted_department_said_since(unsure: Ticket) -> None:
+    at = datetime.now(UTC)
+    done = decide(unsure, category="hr", at=at)
+    assert done.ticket.department == Department.objects.get(name="HR", restricted=True)
+    comment_on(ticket=unsure, body="Her salary is …", public=False, actor="mia", now=at)
+
+    with pytest.raises(CannotUndo, match="HR works on ticket"):
+        services.undo_review(token=done.token, by="ana", now=at)
 
 
 def test_an_escalation_meanwhile_does_not_stop_the_undo(unsure: Ticket) -> None:

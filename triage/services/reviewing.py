@@ -11,12 +11,20 @@ from django.db import transaction
 from tickets.directory import Directory
 from tickets.lifecycle import CATEGORY, Status
 from tickets.lifecycle import Category as StatusCategory
-from tickets.models import Category, Department, EventKind, SupportGroup, Ticket, TriageStatus
+from tickets.models import (
+    Category,
+    Department,
+    EventKind,
+    SupportGroup,
+    Ticket,
+    TicketEvent,
+    TriageStatus,
+)
 from tickets.services import Change, TicketMerged, UnknownNames, record_changes
 from tickets.services.changing import lock_at, with_locks
 from tickets.services.recording import LOCKABLE, readable
 from triage.models import Correction, TriageDecision
-from triage.services.correcting import correction
+from triage.services.correcting import MACHINES, correction
 from workers.errors import PermanentError
 from workers.sql import insert_rows
 
@@ -127,6 +135,11 @@ def undo_review(*, token: str, by: str, now: datetime) -> Ticket:
         raise TicketMerged(ticket)
     if _state(ticket) != said["after"]:
         raise CannotUndo(f"Ticket {ticket.pk} was changed since; change it on its own page.")
+    if ticket.department and ticket.department.restricted:
+        # What its members have said there since would go with it, to where others read it.
+        since = TicketEvent.objects.filter(ticket=ticket, at__gte=at)
+        if since.exclude(actor__in=[by, *MACHINES]).exists():
+            raise CannotUndo(f"{ticket.department} works on ticket {ticket.pk} already.")
     labels = Correction.objects.filter(ticket=ticket, by=by, at=at)
     if labels.filter(undone_at__isnull=False).exists():  # the same review again has another token
         raise CannotUndo("This review was taken back already.")
