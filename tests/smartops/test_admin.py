@@ -293,6 +293,33 @@ def test_the_slug_of_a_category_is_for_good() -> None:
     assert (row.slug, row.name) == ("network", "LAN")
 
 
+@pytest.mark.parametrize("how", ["alone", "in the list"])
+def test_a_category_that_a_route_names_cannot_be_deleted(how: str) -> None:
+    client, row = signed_in("Admin"), Category.objects.create(slug="lan", name="LAN")
+    route = RoutingRule.objects.exclude(is_default=True).first()
+    assert route is not None
+    route.categories.set([row])
+
+    if how == "alone":
+        url, said = reverse("admin:tickets_category_delete", args=[row.pk]), {"post": "yes"}
+    else:
+        url = reverse("admin:tickets_category_changelist")
+        said = {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
+    answer = client.post(url, said)
+
+    assert Category.objects.filter(pk=row.pk).exists()
+    assert str(route) in answer.content.decode()
+
+
+def test_a_category_that_nothing_names_can_be_deleted() -> None:
+    row = Category.objects.create(slug="lan", name="LAN")
+    page = reverse("admin:tickets_category_delete", args=[row.pk])
+
+    signed_in("Admin").post(page, {"post": "yes"})
+
+    assert not Category.objects.filter(pk=row.pk).exists()
+
+
 def test_the_default_route_cannot_be_deleted() -> None:
     route, client = RoutingRule.objects.get(is_default=True), signed_in("Admin")
 

@@ -42,14 +42,16 @@ GIVE_UP: Final = timedelta(hours=24)
 
 
 def ask_llm(*, ids: Sequence[int], now: datetime, run_seconds: float = RUN_SECONDS) -> int:
-    """Ask about the tickets of these requests, and of others that wait, while the gate lets us. Returns how many
-    were asked about."""
+    """Ask about the tickets whose turn it is, while the gate lets us. Returns how many were asked about.
+
+    `ids` only say that somebody waits.
+    """
     endpoint, asked = settings.LLM, 0
     if endpoint is None:
         return 0
     end = time.monotonic() + run_seconds
     while time.monotonic() < end:
-        held = gate.take_turn(endpoint=endpoint, ids=ids)
+        held = gate.take_turn(endpoint=endpoint)
         if not isinstance(held, Claim):
             return asked
         _work_on(held.ids[0], held, endpoint, now)

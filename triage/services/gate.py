@@ -33,8 +33,8 @@ class Shut(NamedTuple):
     seconds: float
 
 
-def take_turn(*, endpoint: Endpoint, ids: Sequence[int]) -> Claim | Shut | None:
-    """Claim the next question: one of `ids`, else the oldest that is free. None: there is none."""
+def take_turn(*, endpoint: Endpoint) -> Claim | Shut | None:
+    """Claim the next question, as `waiting` orders them. None: there is none."""
     with transaction.atomic(durable=True):
         gate = _locked(endpoint)
         running = _count("state = 'running' AND lease_until > statement_timestamp()")
@@ -46,7 +46,7 @@ def take_turn(*, endpoint: Endpoint, ids: Sequence[int]) -> Claim | Shut | None:
         )
         if seconds > 0:
             return Shut(seconds)
-        wanted = waiting(1, among=ids) or waiting(1)
+        wanted = waiting(1)
         # Two calls, for the answer may need a repair.
         lease = timedelta(seconds=2 * endpoint.seconds + MARGIN_SECONDS)
         held = leases.claim(LlmRequest, wanted, lease=lease) if wanted else None
@@ -89,15 +89,22 @@ def note_failure(*, endpoint: Endpoint, error: ProviderError, repair: bool = Fal
     _write(failures, rest or None, _paid(gate, 0, repair=repair), reason=str(error))
 
 
-def waiting(limit: int, *, among: Sequence[int] | None = None) -> list[int]:
-    """Return the oldest questions that are free to be asked."""
-    chosen = "" if among is None else "AND id = ANY(%(among)s)"
+def waiting(limit: int) -> list[int]:
+    """Return the oldest questions that are free to be asked; those that failed before come last.
+
+    Else one that no proxy lets through would be every probe of the gate, and nobody's turn would come.
+    """
+    found: list[int] = []
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM {_REQUESTS} WHERE {_FREE} {chosen} ORDER BY id LIMIT %(limit)s",
-            {"among": list(among or ()), "limit": limit},
-        )
-        return [pk for (pk,) in cursor.fetchall()]
+        for failed in ("error = ''", "error <> ''"):
+            cursor.execute(
+                f"SELECT id FROM {_REQUESTS} WHERE {_FREE} AND {failed} ORDER BY id LIMIT %s",
+                [limit - len(found)],
+            )
+            found += [pk for (pk,) in cursor.fetchall()]
+            if len(found) == limit:
+                break
+    return found
 
 
 @transaction.atomic(durable=True)

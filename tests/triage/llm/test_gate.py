@@ -64,6 +64,24 @@ def test_after_failures_in_a_row_nobody_asks_until_a_probe_succeeds(
     assert TriageDecision.objects.filter(refined=True).count() == 2
 
 
+def test_a_question_that_no_proxy_lets_through_keeps_no_other_from_its_turn(
+    model: Start, triage_all: Any
+) -> None:
+    model(lambda asked: Plan(raw=b"{}", status=403) if "DROP TABLE" in asked.text else said())
+    make_ticket(title="It does not work", description="Please help: DROP TABLE tickets;")
+    make_ticket(title="It does not work", description="Please help, thank you.")
+    triage_all()
+    bad, good = LlmRequest.objects.order_by("pk")
+
+    assert ask() == 1  # and shuts the gate
+    LlmGate.objects.update(closed_until=Now())
+    ask()
+
+    good.refresh_from_db()
+    bad.refresh_from_db()
+    assert (good.outcome, bad.state) == ("refined", "pending")
+
+
 def test_while_a_probe_is_under_way_nobody_else_asks(
     model: Start, waiting: Callable[[int], None]
 ) -> None:
@@ -72,8 +90,8 @@ def test_while_a_probe_is_under_way_nobody_else_asks(
     gate.seconds_shut(endpoint=endpoint)
     LlmGate.objects.update(failures=BREAK_AFTER)
 
-    first = gate.take_turn(endpoint=endpoint, ids=[])
-    second = gate.take_turn(endpoint=endpoint, ids=[])
+    first = gate.take_turn(endpoint=endpoint)
+    second = gate.take_turn(endpoint=endpoint)
 
     assert not isinstance(first, Shut)
     assert isinstance(second, Shut)
@@ -87,7 +105,7 @@ def test_all_workers_together_make_so_many_calls_at_once(
     endpoint = model().endpoint("ollama")
     waiting(3)
 
-    turns = [gate.take_turn(endpoint=endpoint, ids=[]) for _ in range(3)]
+    turns = [gate.take_turn(endpoint=endpoint) for _ in range(3)]
 
     assert [isinstance(turn, Shut) for turn in turns] == [False, False, True]
 
@@ -188,7 +206,7 @@ def test_a_question_whose_worker_died_is_asked_by_another(
 ) -> None:
     endpoint = model().endpoint("ollama")
     waiting(1)
-    gate.take_turn(endpoint=endpoint, ids=[])
+    gate.take_turn(endpoint=endpoint)
     assert ask() == 0
 
     LlmRequest.objects.update(lease_until=NOON)
