@@ -305,6 +305,27 @@ def test_with_a_threshold_the_newer_one_is_merged_and_its_history_says_why() -> 
     assert "alike; from 50% on tickets are merged" in event.reason
 
 
+def test_a_ticket_that_breaks_the_comparison_does_not_stop_those_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    allow_merging()
+    old, bad, good = opened(MAIL), opened(AGAIN), opened(AGAIN)
+    triaged(old, bad, good)
+    merge = services.merge_tickets
+
+    def breaks(*, source: int, **given: Any) -> Any:
+        if source == bad.pk:
+            raise RuntimeError("boom")
+        return merge(source=source, **given)
+
+    monkeypatch.setattr(services, "merge_tickets", breaks)
+    index()
+
+    good.refresh_from_db()
+    assert good.merged_into is not None
+    assert TermStatistics.objects.get().compared_to == good.pk
+
+
 def test_below_the_threshold_a_duplicate_is_only_suggested() -> None:
     allow_merging(1.0)
     old, new = opened(MAIL), opened(AGAIN)

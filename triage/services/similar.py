@@ -211,7 +211,10 @@ def _compare_chunk(now: datetime) -> int:
     policy = DuplicatePolicy.objects.first() or DuplicatePolicy()
     for row in rows:
         if row.opened_at >= now - COMPARED and _goes_on(row.ticket):
-            _suggest(row, known, policy, now)
+            try:
+                _suggest(row, known, policy, now)
+            except Exception:  # one that breaks us must not stop those behind it
+                log.exception("not compared", ticket=row.ticket_id)
     mine = TermStatistics.objects.filter(compared_to=state.compared_to)
     mine.update(compared_to=rows[-1].ticket_id)
     return len(rows)
