@@ -93,9 +93,8 @@ def decide(given: Given, evidence: Evidence, knowledge: Knowledge) -> Decision:
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(given, guess, category_of(hits), knowledge, why)
     digest = input_hash(given)
-    if band == "auto" and why["category"]["by"] != "person" and picked(digest, knowledge):
-        why["category"]["audit"] = True
-        why["category"]["why"] += " Picked for an audit: a person looks all the same."
+    if band == "auto" and why["category"]["by"] != "person":
+        pick_for_audit(why["category"], digest, knowledge)
     impact = _level("impact", given, impact_of(hits, signals), evidence, knowledge, why)
     urgency = _level("urgency", given, urgency_of(hits, signals), evidence, knowledge, why)
     rank = _priority(given, impact, urgency, knowledge, why)
@@ -133,9 +132,11 @@ def input_hash(given: Given) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def picked(digest: str, knowledge: Knowledge) -> bool:
-    """Whether a ticket with this input hash is one of those that are audited: the same one always or never."""
-    return int(digest[:8], 16) < knowledge.audit_share * 2**32
+def pick_for_audit(why: dict[str, Any], digest: str, knowledge: Knowledge) -> None:
+    """Note in the category's `why` if a ticket with this input hash is audited: the same one always or never."""
+    if int(digest[:8], 16) < knowledge.audit_share * 2**32:
+        why["audit"] = True
+        why["why"] += " Picked for an audit: a person looks all the same."
 
 
 def _category(

@@ -13,6 +13,7 @@ from tickets.models import EventKind, TicketEvent, TriageStatus
 from triage import services
 from triage.decide import decide
 from triage.models import TriageAttempt, TriageDecision, TriageJob
+from triage.services import running
 from workers import leases
 from workers.models import DeadLetter
 from workers.services import retry_dead_letters
@@ -201,6 +202,31 @@ def test_the_request_that_sent_a_ticket_is_named_in_its_triage() -> None:
     assert set(TicketEvent.objects.filter(ticket=ticket).values_list("request_id", flat=True)) == {
         "req-77"
     }
+
+
+def test_a_worker_that_comes_late_does_not_overwrite_what_a_newer_job_decided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticket = make_ticket(title="VPN down for everybody")
+    old = TriageJob.objects.get()
+    decide_all = running._decide_all
+
+    def slowly(*given: Any) -> Any:
+        monkeypatch.undo()
+        decided = decide_all(*given)
+        words = {"title": "Refund of an invoice that was charged twice"}
+        tickets.change_tickets(ids=[ticket.pk], values=words, actor="ana", now=NOON)
+        run(TriageJob.objects.latest("pk").pk)
+        return decided
+
+    monkeypatch.setattr(running, "_decide_all", slowly)
+
+    run(old.pk)
+
+    old.refresh_from_db()
+    ticket.refresh_from_db()
+    assert (old.state, ticket.category.slug) == ("done", "billing")
+    assert TriageDecision.objects.get(ticket=ticket).category == "billing"
 
 
 @pytest.mark.django_db(transaction=True)

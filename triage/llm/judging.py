@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from triage.classifier.thresholds import NEVER
-from triage.decide import AUTO_FROM, Decision, Knowledge, band_of, decide, picked
+from triage.decide import AUTO_FROM, Decision, Knowledge, band_of, decide, pick_for_audit
 from triage.evidence import Evidence, Given
 from triage.llm.answers import Answer
 
@@ -35,9 +35,8 @@ def refine(
     first = decide(given, evidence, knowledge)
     why: dict[str, dict[str, Any]] = {}
     category, confidence, band = _category(first, given, knowledge, answer, bounds, why)
-    if "category" in why and band == "auto" and picked(first.input_hash, knowledge):
-        why["category"]["audit"] = True
-        why["category"]["why"] += " Picked for an audit: a person looks all the same."
+    if "category" in why and band == "auto":
+        pick_for_audit(why["category"], first.input_hash, knowledge)
     chosen: dict[str, Any] = {"category": category}
     for name in ("impact", "urgency"):
         chosen[name] = _level(name, first, given, answer, bounds, why)

@@ -61,11 +61,10 @@ def conclude(
         return
     decision = refine(given, question.evidence, question.loaded.knowledge, answer, question.bounds)
     spent = _spent(request)
-    done = Decided(
-        Work(request.job_id, ticket.pk, request.request_id, request.attempts, given),
-        decision,
-        float(spent.pop("milliseconds")),
+    work = Work(
+        request.job_id, ticket.pk, request.request_id, request.attempts, given, ticket.version
     )
+    done = Decided(work, decision, float(spent.pop("milliseconds")))
     prompt = str(question.prompt)
     insert_rows(TriageDecision, [{**record_of(done), **spent, "refined": True, "prompt": prompt}])
     change = change_of(ticket, done, question.loaded)

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.models import ForeignKey
 
 from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
@@ -35,6 +36,7 @@ class Work(NamedTuple):
     request_id: str
     attempts: int
     given: Given
+    version: int  # of the ticket, when it was read
 
 
 class Decided(NamedTuple):
@@ -68,8 +70,8 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
 #: What a person or the sender may have decided. Of the related rows only the keys are read.
 FIXABLE: Final = ("category_id", "department_id", "group_id", "impact", "urgency", "priority")
 _READ: Final = f"""
-    SELECT job.id, job.ticket_id, job.request_id, job.attempts, title, description, source, customer_tier,
-           locked_fields, {", ".join(FIXABLE)}
+    SELECT job.id, job.ticket_id, job.request_id, job.attempts, version,
+           title, description, source, customer_tier, locked_fields, {", ".join(FIXABLE)}
       FROM {TriageJob._meta.db_table} job JOIN {Ticket._meta.db_table} ticket ON ticket.id = job.ticket_id
      WHERE job.id = ANY(%s)"""
 
@@ -80,11 +82,11 @@ def _read(held: Claim, loaded: Loaded) -> list[Work]:
         cursor.execute(_READ, [list(held.ids)])
         rows = cursor.fetchall()
     found = []
-    for job, ticket, request_id, attempts, title, text, source, tier, locked, *values in rows:
+    for row in rows:
+        job, ticket, request_id, attempts, version, title, text, source, tier, locked, *values = row
         fixed = fixed_fields(locked, values, loaded) if locked else {}
-        found.append(
-            Work(job, ticket, request_id, attempts, Given(title, text, source, tier, fixed))
-        )
+        given = Given(title, text, source, tier, fixed)
+        found.append(Work(job, ticket, request_id, attempts, given, version))
     return found
 
 
@@ -130,6 +132,9 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     tickets = _locked([one.work.ticket for one in decided], loaded)
     ours = leases.finish(TriageJob, held, [one.work.job for one in decided])
     mine = [one for one in decided if one.work.job in ours and one.work.ticket in tickets]
+    if changed := [one for one in mine if tickets[one.work.ticket].version != one.work.version]:
+        late = _replaced(changed)
+        mine = [one for one in mine if one.work.job not in late]
     insert_rows(TriageDecision, [record_of(one) for one in mine])
     overtaken = {
         one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one, loaded)
@@ -141,6 +146,13 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
         request_triage(tickets=[tickets[pk] for pk in sorted(overtaken)])
     ask_about(standing)
     return len(mine)
+
+
+def _replaced(decided: Sequence[Decided]) -> set[int]:
+    """Those jobs whose place a newer one of their ticket takes, which saw it later: they end without a word."""
+    jobs = TriageJob.objects.filter(pk__in=[one.work.job for one in decided])
+    newest = jobs.newest_of_their_tickets().values_list("pk", flat=True)
+    return {one.work.job for one in decided} - set(newest)
 
 
 def _is_overtaken(ticket: Ticket, one: Decided, loaded: Loaded) -> bool:
@@ -158,7 +170,7 @@ def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:
     """The tickets, locked, with the rows they point to from what is loaded: the joins would double the work."""
     tickets = lock_columns(ids, _LOCKED)
     for name, rows in loaded.by_id.items():
-        related = Ticket._meta.get_field(name)
+        related = cast(ForeignKey[Any, Any], Ticket._meta.get_field(name))
         for ticket in tickets:
             row = rows.get(getattr(ticket, related.attname))
             if row is not None:
