@@ -14,6 +14,7 @@ from tests.factories import make_ticket, make_user
 from tickets.filters import WrongFilters
 from tickets.models import Category, Department, SupportGroup, Ticket
 from triage import services
+from triage.admin import work
 from triage.admin.batches import translated
 from triage.models import TriageBatch, TriageDecision, TriageJob
 
@@ -57,6 +58,25 @@ def test_a_number_that_no_row_has_is_no_failure(number: str) -> None:
     ]
 
     assert [answer.status_code for answer in answers] == [200] * 4
+
+
+@pytest.mark.parametrize("action", ["triage_again", "confirm_triage"])
+def test_an_action_on_too_many_tickets_is_refused(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "NAMED", 1)
+    ids = [make_ticket().pk, make_ticket().pk]
+    jobs = TriageJob.objects.count()
+
+    answer = signed_in().post(
+        reverse("admin:tickets_ticket_changelist"),
+        {"action": action, "_selected_action": ids},
+        follow=True,
+    )
+
+    assert "More than 1 tickets are chosen" in answer.content.decode()
+    assert TriageJob.objects.count() == jobs
+    assert not Ticket.objects.exclude(locked_fields=[]).exists()
 
 
 def test_every_filter_of_the_ticket_list_has_its_counterpart() -> None:

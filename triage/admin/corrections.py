@@ -13,6 +13,7 @@ from tickets.admin.lists import BoundedPaginator
 from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from triage import services
+from triage.admin.work import too_many
 from triage.models import Correction
 
 
@@ -66,6 +67,8 @@ def press_confirm(request: HttpRequest, ticket: Ticket) -> str:
 def confirm_triage(
     model_admin: TicketAdmin, request: HttpRequest, queryset: QuerySet[Ticket]
 ) -> None:
+    if too_many(model_admin, request, queryset, "confirm what you have looked at"):
+        return
     count = _confirm(request, list(queryset.values_list("pk", flat=True)))
     model_admin.message_user(request, f"{count} tickets confirmed.", messages.SUCCESS)
 

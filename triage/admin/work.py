@@ -69,16 +69,22 @@ def explained(decision: TriageDecision) -> dict[str, Any]:
     }
 
 
+def too_many(
+    model_admin: TicketAdmin, request: HttpRequest, queryset: QuerySet[Ticket], instead: str
+) -> bool:
+    """Whether more tickets are chosen than one transaction shall lock; a message says what to do `instead`."""
+    if len(queryset.order_by().values_list("pk", flat=True)[: NAMED + 1]) <= NAMED:
+        return False
+    told = f"More than {NAMED:,} tickets are chosen: {instead}."
+    model_admin.message_user(request, told, messages.WARNING)
+    return True
+
+
 @admin.action(description="Triage again", permissions=["change"])
 def triage_again(
     model_admin: TicketAdmin, request: HttpRequest, queryset: QuerySet[Ticket]
 ) -> None:
-    if queryset.count() > NAMED:
-        model_admin.message_user(
-            request,
-            f"More than {NAMED:,} tickets are chosen: use “Triage these again” below the list.",
-            messages.WARNING,
-        )
+    if too_many(model_admin, request, queryset, "use “Triage these again” below the list"):
         return
     batch = services.retriage(
         ids=list(queryset.values_list("pk", flat=True)), requested_by=request.user.get_username()
