@@ -23,6 +23,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from tickets.lifecycle import Status
 from tickets.models import Priority, Ticket, TriageStatus
 from tickets.services.access import create_token
+from workers.admin import FixedRows
 from workers.models import DeadLetter
 
 COUNTED = 1000
@@ -82,18 +83,12 @@ class AuthTokenAdmin(ModelAdmin):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(ModelAdmin):
+class PeriodicTaskAdmin(FixedRows, ModelAdmin):
     list_display = ("name", "enabled", "interval", "last_run_at", "total_run_count")
     list_select_related = ("interval",)
     ordering = ("name",)
     fields = ("name", "task", "enabled", "interval", "last_run_at", "total_run_count")
     readonly_fields = ("name", "task", "last_run_at", "total_run_count")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(IntervalSchedule)

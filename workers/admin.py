@@ -12,6 +12,23 @@ from workers import services
 from workers.models import DeadLetter
 
 
+class FixedRows:
+    """Mixin of admins whose rows the system makes, as many as it needs: people change them only."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnly(FixedRows):
+    """Mixin of admins whose rows the system writes and people read."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class OpenFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "settled"
@@ -27,7 +44,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(ModelAdmin):
+class DeadLetterAdmin(FixedRows, ModelAdmin):
     list_display = ("subject", "kind", "reason", "created_at", "outcome", "settled_by")
     list_filter = (OpenFilter, "kind")
     ordering = ("-id",)
@@ -44,12 +61,6 @@ class DeadLetterAdmin(ModelAdmin):
     )
     readonly_fields = fields
     actions = ("retry", "dismiss")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.action(description="Try again", permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:

@@ -1,18 +1,16 @@
 """What became of the configuration file, to read."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from sla.models import ConfigFile
+from workers.admin import ReadOnly
 
 
 @admin.register(ConfigFile)
-class ConfigFileAdmin(ModelAdmin):
+class ConfigFileAdmin(ReadOnly, ModelAdmin):
     list_display = ("path", "state", "applied_at", "checked_at")
     fields = ("path", "state", "wrong", "applied_at", "changed", "checked_at")
     readonly_fields = fields
@@ -31,15 +29,6 @@ class ConfigFileAdmin(ModelAdmin):
     @admin.display(description="What was changed then")
     def changed(self, row: ConfigFile) -> str:
         return _lines(row.changes)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _lines(lines: list[str]) -> str:

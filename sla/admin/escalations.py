@@ -10,10 +10,11 @@ from unfold.decorators import display
 from sla.alerts import visible_escalations
 from sla.models import Escalation
 from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
+from workers.admin import ReadOnly
 
 
 @admin.register(Escalation)
-class EscalationAdmin(TicketNumberSearch, ModelAdmin):
+class EscalationAdmin(ReadOnly, TicketNumberSearch, ModelAdmin):
     list_display = (
         *("id", "ticket", "metric", "state", "level", "threshold", "used", "department"),
         *("detected_at", "acknowledged_by"),
@@ -43,12 +44,3 @@ class EscalationAdmin(TicketNumberSearch, ModelAdmin):
     @display(description="Used", ordering="percent_used")
     def used(self, escalation: Escalation) -> str:
         return f"{escalation.percent_used:.0f} %"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -24,6 +24,7 @@ from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
 from tickets.models import Department, SupportGroup
 from tickets.querysets import hidden_department_ids
+from workers.admin import FixedRows
 from workers.errors import PermanentError
 
 WRITTEN = (
@@ -214,7 +215,7 @@ class DeliveryInline(TabularInline):
 
 
 @admin.register(Notification)
-class NotificationAdmin(TicketNumberSearch, ModelAdmin):
+class NotificationAdmin(FixedRows, TicketNumberSearch, ModelAdmin):
     list_display = (
         *("id", "what", "channel", "recipient", "state_badge", "attempts", "short_error"),
         *("created_at", "ended_at"),
@@ -239,15 +240,9 @@ class NotificationAdmin(TicketNumberSearch, ModelAdmin):
         seen = Q(ticket__isnull=True) | Q(ticket__department__isnull=True)
         return rows.filter(seen | ~Q(ticket__department__in=hidden))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # For the list's action. The page is to read: saving it would write over what a worker does.
         return obj is None and super().has_change_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @display(description="Message")
     def what(self, notification: Notification) -> str:

@@ -21,6 +21,7 @@ from tickets.models import Category, Department, SupportGroup
 from tickets.querysets import hidden_department_ids
 from triage import services
 from triage.models import TriageBatch, TriageJob
+from workers.admin import ReadOnly
 from workers.errors import PermanentError
 
 BADGES: Final = {"DONE": "success", "RUNNING": "info", "QUEUED": "warning", "FAILED": "danger"}
@@ -46,7 +47,7 @@ def with_progress(batches: list[Any]) -> None:
 
 
 @admin.register(TriageBatch)
-class TriageBatchAdmin(ModelAdmin):
+class TriageBatchAdmin(ReadOnly, ModelAdmin):
     list_display = (
         *("id", "status", "how_far", "total_items", "failed", "chosen", "requested_by"),
         "created_at",
@@ -123,15 +124,6 @@ class TriageBatchAdmin(ModelAdmin):
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("triage.add_triagejob")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_urls(self) -> list[Any]:
         ask = self.admin_site.admin_view(self.ask)

@@ -15,10 +15,11 @@ from tickets.models import Ticket
 from triage import services
 from triage.admin.work import too_many
 from triage.models import Correction
+from workers.admin import ReadOnly
 
 
 @admin.register(Correction)
-class CorrectionAdmin(ModelAdmin):
+class CorrectionAdmin(ReadOnly, ModelAdmin):
     """Read-only. Each column is a plain value, as a table that is copied out of the page needs it."""
 
     list_display = (
@@ -39,15 +40,6 @@ class CorrectionAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return Correction.objects.visible_to(request.user).order_by(*self.get_ordering(request))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _confirm(request: HttpRequest, ids: list[int]) -> int:

@@ -14,6 +14,7 @@ from triage.admin.work import explained
 from triage.models import ClassifierModel, TriageDecision
 from triage.models.decisions import DECIDED
 from triage.services.replaying import Replay
+from workers.admin import ReadOnly
 
 
 class ModelFilter(admin.SimpleListFilter):
@@ -33,7 +34,7 @@ def _classifiers(**conditions: Any) -> list[str]:
 
 
 @admin.register(TriageDecision)
-class TriageDecisionAdmin(TicketNumberSearch, ModelAdmin):
+class TriageDecisionAdmin(ReadOnly, TicketNumberSearch, ModelAdmin):
     change_form_template = "admin/triage/triagedecision/change_form.html"
     list_display = (
         *("id", "ticket", "category", "band_badge", "sure", "priority", "department", "model"),
@@ -92,15 +93,6 @@ class TriageDecisionAdmin(TicketNumberSearch, ModelAdmin):
         elif model is not None:
             context["replay_error"] = "There is no such classifier: choose one from the list."
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _replayed(decision: TriageDecision, model: str | None) -> dict[str, Any]:

@@ -15,24 +15,14 @@ from unfold.decorators import display
 from triage import curves, drift, services
 from triage.admin.models import may_change
 from triage.models import ClassifierModel, DriftDay, Field, FieldPolicy, TrainingRun
+from workers.admin import FixedRows, ReadOnly
 
 LEVELS = {"steady": "success", "watch": "warning", "shifted": "danger"}
 STATES = {"pending": "info", "running": "info", "done": "success", "failed": "danger"}
 
 
-class ReadOnly(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(FieldPolicy)
-class FieldPolicyAdmin(ModelAdmin):
+class FieldPolicyAdmin(FixedRows, ModelAdmin):
     list_display = ("field", "target_precision", "decides", "use_model", "champion")
     readonly_fields = ("coverage",)
     ordering = ("field",)
@@ -41,12 +31,6 @@ class FieldPolicyAdmin(ModelAdmin):
         # A ticket is audited for its category.
         audited = ("audit_share",) if obj is None or obj.field == Field.CATEGORY else ()
         return ("target_precision", "coverage", "use_model", *audited)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def save_model(self, request: HttpRequest, obj: FieldPolicy, form: Any, change: bool) -> None:
         services.change_policy(
@@ -87,7 +71,7 @@ def _percent(target: float) -> str:
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnly):
+class TrainingRunAdmin(ReadOnly, ModelAdmin):
     list_display = ("id", "field", "shown_state", "doing", "message", "requested_by", "created_at")
     list_filter = ("field", "state")
     list_select_related = ()
@@ -107,7 +91,7 @@ class TrainingRunAdmin(ReadOnly):
 
 
 @admin.register(DriftDay)
-class DriftDayAdmin(ReadOnly):
+class DriftDayAdmin(ReadOnly, ModelAdmin):
     list_before_template = "admin/triage/driftday/measure.html"
     list_display = (
         *("day", "field", "answers", "words", "decisions", "alone", "overridden", "audits"),

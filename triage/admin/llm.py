@@ -19,6 +19,7 @@ from triage.admin.decisions import rows_of
 from triage.models import AskPolicy, LlmCall, LlmRequest, Prompt, TriageDecision
 from triage.serializers.decisions import MOST_ASKED
 from triage.services import prompts
+from workers.admin import ReadOnly
 from workers.errors import PermanentError
 
 _JSON = ("input_schema", "output_schema", "invariants")
@@ -172,19 +173,6 @@ class AskPolicyAdmin(ModelAdmin):
     list_select_related = ("category",)
     ordering = ("category__slug",)
     autocomplete_fields = ("category",)
-
-
-class ReadOnly:
-    """Written by workers alone."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class CallInline(ReadOnly, TabularInline):

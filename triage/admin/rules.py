@@ -13,6 +13,7 @@ from tickets.models import Ticket
 from triage import services
 from triage.admin.terms import TermsField
 from triage.models import PriorityCell, RoutingRule, Rule
+from workers.admin import FixedRows
 
 PREVIEWED = 500  # newest tickets that a preview reads
 
@@ -150,14 +151,8 @@ class RoutingRuleAdmin(ModelAdmin):
 
 
 @admin.register(PriorityCell)
-class PriorityCellAdmin(ModelAdmin):
+class PriorityCellAdmin(FixedRows, ModelAdmin):
     list_display = ("__str__", "impact", "urgency", "priority")
     list_editable = ("priority",)
     ordering = ("impact", "urgency")
     readonly_fields = ("impact", "urgency")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -12,18 +12,13 @@ from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from triage.models import DuplicatePolicy
 from triage.similar import similar_to
+from workers.admin import FixedRows
 
 
 @admin.register(DuplicatePolicy)
-class DuplicatePolicyAdmin(ModelAdmin):
+class DuplicatePolicyAdmin(FixedRows, ModelAdmin):
     list_display = ("__str__", "suggest_from", "merge_from")
     fields = ("suggest_from", "merge_from")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class ProbableDuplicates(admin.SimpleListFilter):

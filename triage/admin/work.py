@@ -14,12 +14,13 @@ from tickets.models import Ticket
 from triage import services
 from triage.models import Rule, TriageDecision, TriageJob
 from triage.models.decisions import DECIDED
+from workers.admin import ReadOnly
 
 NAMED = 5000  # tickets in one list of them
 
 
 @admin.register(TriageJob)
-class TriageJobAdmin(ModelAdmin):
+class TriageJobAdmin(ReadOnly, ModelAdmin):
     list_display = ("id", "ticket", "state", "attempts", "error", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("ticket",)
@@ -40,15 +41,6 @@ class TriageJobAdmin(ModelAdmin):
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("triage.add_triagejob")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def decision_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
