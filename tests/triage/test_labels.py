@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import NOON, make_ticket
 from tests.triage.learning import in_turn, label_many, say
-from tickets.services import change_tickets
+from tickets.services import change_tickets, release_locks
 from triage.models import Field
 from triage.services.labels import count_labels, labels, values_of
 from triage.terms import MAX_CHARACTERS
@@ -60,6 +60,32 @@ def test_a_correction_that_was_undone_is_no_label() -> None:
     say(ticket, "billing", undone_at=NOON)
 
     assert values() == []
+
+
+def test_a_field_that_is_handed_back_to_triage_is_a_label_no_more(triage_all: object) -> None:
+    released, cleared, other = make_ticket(), make_ticket(), make_ticket()
+    triage_all()  # type: ignore[operator]
+    everyone = [released.pk, cleared.pk, other.pk]
+    said = {"category": "billing", "impact": 1}
+    change_tickets(ids=everyone, values=said, actor="ana", now=NOON)
+    assert values() == ["billing"] * 3
+
+    release_locks(ids=[released.pk], actor="ana", now=NOON)
+    change_tickets(ids=[cleared.pk], values={"category": None}, actor="ana", now=NOON)
+
+    assert [label.ticket for label in labels("category")] == [other.pk]
+    assert [label.ticket for label in labels("impact")] == [cleared.pk, other.pk]
+
+
+def test_what_a_person_says_after_handing_it_back_is_a_label_again(triage_all: object) -> None:
+    ticket = make_ticket()
+    triage_all()  # type: ignore[operator]
+    change_tickets(ids=[ticket.pk], values={"category": "billing"}, actor="ana", now=NOON)
+    release_locks(ids=[ticket.pk], actor="ana", now=NOON)
+
+    change_tickets(ids=[ticket.pk], values={"category": "hr"}, actor="ana", now=NOON)
+
+    assert values() == ["hr"]
 
 
 def test_a_correction_that_agrees_is_a_label() -> None:

@@ -30,7 +30,11 @@ def decided_by_people(events: Iterable[NewEvent]) -> list[NewEvent]:
 
 
 def record_corrections(*, events: Sequence[NewEvent]) -> None:
-    """Keep what people changed on triaged tickets, in the caller's transaction. Clearing a field is no label."""
+    """Keep what people changed on triaged tickets, in the caller's transaction.
+
+    A field that is handed back to triage, cleared or unlocked, is no label, and what was said of it before neither.
+    """
+    _take_back(events)
     spoken = [e for e in decided_by_people(events) if e.kind not in REVIEWS]
     if not spoken:
         return
@@ -43,6 +47,21 @@ def record_corrections(*, events: Sequence[NewEvent]) -> None:
         if name in event.changes and event.changes[name][1] is not None
     ]
     insert_rows(Correction, rows)
+
+
+def _take_back(events: Sequence[NewEvent]) -> None:
+    for event in events:
+        if event.actor not in MACHINES and event.kind != EventKind.REVIEW_UNDONE:
+            fields = _handed_back(event)
+            if fields:
+                said = Correction.objects.filter(ticket=event.ticket, field__in=fields)
+                said.filter(undone_at=None).update(undone_at=event.at)
+
+
+def _handed_back(event: NewEvent) -> set[str]:
+    cleared = {name for name in LOCKABLE if event.changes.get(name, ("", ""))[1] is None}
+    unlocked = event.changes.get("locked_fields", ((), ()))[0] or ()
+    return (cleared | set(unlocked)) - set(event.ticket.locked_fields)
 
 
 def correction(
