@@ -17,6 +17,8 @@ ENOUGH_FOR_PIECES: Final = 3_000
 ENOUGH_FOR_ONE_PART: Final = 2_000
 #: Below this, what suits is known better from other desks than from their own tickets.
 FEW: Final = 2_000
+#: Below this, beside more tickets from elsewhere, choosing takes minutes and finds nothing better than the usual.
+ENOUGH_TO_CHOOSE: Final = 500
 #: How much better another recipe must be, over the root of the tickets that judge it: less is chance.
 MARGIN: Final = 0.3
 MANY: Final = 10_000
@@ -41,22 +43,29 @@ BALANCES: Final = (0.0, 0.5, 1.0)
 
 
 class Tickets(NamedTuple):
-    """What is learnt from. The first `own` are the desk's; those behind only help."""
+    """What is learnt from. The first `own` are the desk's; those behind only help. `copies` are the numbers of the
+    desk's groups of near-copies."""
 
     counted: Counted
     truth: NDArray[np.intp]  # the number of the label
     labels: int
     weights: NDArray[np.float64]
     own: int
+    copies: NDArray[np.intp]
 
 
-def folds(truth: NDArray[np.intp], seed: int, parts: int = FOLDS) -> NDArray[np.intp]:
-    """Return each ticket's part: shuffled, and every label spread over the parts as evenly as it goes."""
-    shuffled = np.random.default_rng(seed).permutation(len(truth))
-    by_label = shuffled[np.argsort(truth[shuffled], kind="stable")]
-    part = np.empty(len(truth), dtype=np.intp)
-    part[by_label] = np.arange(len(truth)) % parts
-    return part
+def folds(
+    truth: NDArray[np.intp], copies: NDArray[np.intp], seed: int, parts: int = FOLDS
+) -> NDArray[np.intp]:
+    """Return each ticket's part: shuffled, every label spread over the parts as evenly as it goes, and near-copies
+    together, for a model that has learnt one knows the others."""
+    _, first, group = np.unique(copies, return_index=True, return_inverse=True)
+    labels = truth[first]
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    part = np.empty(len(labels), dtype=np.intp)
+    part[by_label] = np.arange(len(labels)) % parts
+    return part[group]
 
 
 def fit(
@@ -83,7 +92,9 @@ def fit(
 def held_out_scores(tickets: Tickets, recipe: Recipe, seed: int) -> NDArray[np.float64]:
     """Return each own ticket's scores (tickets × labels) from a model that has not seen it."""
     scores = np.zeros((tickets.own, tickets.labels))
-    for learnt, asked in _splits(tickets, folds(tickets.truth[: tickets.own], seed)):
+    for learnt, asked in _splits(
+        tickets, folds(tickets.truth[: tickets.own], tickets.copies, seed)
+    ):
         scores[asked] = next(_scores(tickets, learnt, asked, [recipe], seed))
     return scores
 
@@ -99,10 +110,12 @@ def later_scores(
 def choose(tickets: Tickets, seed: int) -> Recipe:
     """Return the recipe that does best on tickets that it has not learnt from: first the weights of pieces and
     opening, judged on a sample, then how hard to fit and how much to help rare labels."""
+    usual = Recipe(strength=0.1, balance=1.0) if tickets.own < FEW else Recipe()
+    if tickets.own < min(ENOUGH_TO_CHOOSE, len(tickets.truth) - tickets.own):
+        return usual
     few = np.sort(np.random.default_rng(seed).permutation(tickets.own)[:ENOUGH_FOR_PIECES])
     part = np.full(tickets.own, -1)
-    part[few] = folds(tickets.truth[few], seed, 3)
-    usual = Recipe(strength=0.1, balance=1.0) if tickets.own < FEW else Recipe()
+    part[few] = folds(tickets.truth[few], tickets.copies[few], seed, 3)
     recipes = [usual._replace(pieces=weight) for weight in PIECES]
     recipe = _best(tickets, part, recipes, seed)
     if tickets.counted.openings.nnz:
@@ -115,7 +128,7 @@ def choose(tickets: Tickets, seed: int) -> Recipe:
         for balance in BALANCES
     ]
     recipes = [recipe, *(other for other in others if other != recipe)]
-    part = folds(tickets.truth[: tickets.own], seed + 1)
+    part = folds(tickets.truth[: tickets.own], tickets.copies, seed + 1)
     return _best(tickets, part, recipes, seed, only_one=tickets.own > ENOUGH_FOR_ONE_PART)
 
 

@@ -71,7 +71,7 @@ def thresholds_of(
 
     One threshold for all where that does most work alone, because a bound needs many predictions; a label that is
     clearly worse than the target above it gets its own. Else each label has its own: where one label is most of
-    the tickets, the others' mistakes would hold it back.
+    the tickets, the others' mistakes would hold it back. A label that was never right acts never alone.
     """
     confidence, right = outcomes["confidence"].astype(float), outcomes["right"]
     common = _lowest_safe(confidence, right, target)
@@ -79,6 +79,9 @@ def thresholds_of(
     for number, label in enumerate(labels):
         mine = outcomes["label"] == number
         own[label] = _lowest_safe(confidence[mine], right[mine], target)
+        if not right[mine].any():
+            shared[label] = NEVER
+            continue
         alone = mine & (confidence >= common)
         worse = alone.sum() >= ENOUGH and right[alone].mean() < target
         shared[label] = max(common, own[label]) if worse else common

@@ -1,7 +1,7 @@
 """Training: labelled texts in, a model with honest probabilities and measured scores out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.classifier.calibration import confidence_map, fit_pool
+from triage.classifier.copies import near_copies
 from triage.classifier.evaluation import evaluate
 from triage.classifier.features import Example, document
 from triage.classifier.model import Prediction, TrainedModel, mapped, softmax
@@ -40,30 +41,34 @@ def train(
     name: str = "model",
     rules: RuleBook | None = None,
     base: Sequence[Example] = (),
+    instead: Sequence[Example] = (),
     seed: int = 0,
     now: datetime | None = None,
 ) -> TrainedModel:
     """Learn to tell the labels apart, beside `rules` that speak of the same labels.
 
-    `base` are examples from elsewhere (the shipped corpus), which count for less and judge nothing; only those
-    with a label that `examples` have are used. With `now`, older examples count for less.
+    `base` and `instead` are examples from elsewhere (the shipped corpus), which count for less and judge nothing.
+    Of `base` only those are used with a label that `examples` have; the labels of `instead` are all learnt.
+    With `now`, older examples count for less.
     Labels with fewer than 3 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
     weight and the thresholds come from predictions on examples that the predicting model had not seen: 5 folds or,
-    for scores and thresholds, the newest examples where their times are known.
+    for scores and thresholds, the newest examples where their times are known. Near-copies are in the same fold.
 
     :raises TooFewExamples: fewer than two labels remain.
     """
-    usable, left_out = _usable(examples)
-    labels = tuple(sorted({example.label for example in usable}))
+    usable, left_out = _usable(examples, {example.label for example in instead})
+    labels = tuple(sorted({example.label for example in (*usable, *instead)}))
     number = {label: index for index, label in enumerate(labels)}
-    helping = [example for example in base if example.label in number]
+    helping = [*(example for example in base if example.label in number), *instead]
     everything = [*usable, *helping]
+    documents = [document(example.text) for example in everything]
     tickets = Tickets(
-        count([document(example.text) for example in everything]),
+        count(documents),
         np.array([number[example.label] for example in everything]),
         len(labels),
         _weights(usable, helping, now),
         len(usable),
+        near_copies(documents[: len(usable)]),
     )
     if tickets.counted.counts.getnnz(axis=0).max(initial=0) < 2:
         raise TooFewExamples("No word occurs in two examples: there is nothing to learn from.")
@@ -101,7 +106,7 @@ def train(
         idf=idf,
         coefficients=coefficients,
         intercepts=intercepts,
-        prior=(np.bincount(tickets.truth[: len(usable)]) / len(usable)).astype(np.float32),
+        prior=_prior(tickets),
         temperature=temperature,
         auto_thresholds=needed,
         rule_weight=rule_weight,
@@ -120,9 +125,16 @@ def train(
     )
 
 
-def _usable(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
+def _usable(
+    examples: Sequence[Example], filled: Collection[str]
+) -> tuple[list[Example], dict[str, int]]:
+    """Those that can be learnt, and how many of which labels cannot. `filled`: labels known from elsewhere."""
     counts = Counter(example.label for example in examples)
-    left_out = {label: count for label, count in counts.items() if count < MIN_PER_LABEL}
+    left_out = {
+        label: count
+        for label, count in counts.items()
+        if count < MIN_PER_LABEL and label not in filled
+    }
     usable = [example for example in examples if example.label not in left_out]
     if len(counts) - len(left_out) < 2:
         few = ", ".join(f"{label} ({count})" for label, count in sorted(counts.items())) or "none"
@@ -139,6 +151,12 @@ def _weights(
     weights = np.array([example.weight * _freshness(example.at, now) for example in own])
     weights /= weights.mean()
     return np.concatenate([weights, [BASE_WEIGHT * example.weight for example in helping]])
+
+
+def _prior(tickets: Tickets) -> NDArray[np.float32]:
+    """Each label's share among the desk's tickets; one that it has not given counts as if it had once."""
+    counts = np.maximum(np.bincount(tickets.truth[: tickets.own], minlength=tickets.labels), 1)
+    return (counts / counts.sum()).astype(np.float32)
 
 
 def _freshness(at: datetime | None, now: datetime | None) -> float:

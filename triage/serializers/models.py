@@ -107,13 +107,20 @@ class VerdictSerializer(serializers.Serializer[Any]):
 
     better = serializers.BooleanField()
     why = serializers.CharField()
-    judged = serializers.IntegerField(help_text="Confirmed tickets that neither had seen")
+    judged = serializers.IntegerField(help_text="Confirmed tickets that it was judged on")
+    on = serializers.ChoiceField(
+        ["later", "folds"],
+        required=False,
+        help_text="later: newer than what either learnt from; folds: its own, each held out once",
+    )
     against = serializers.CharField()
     at = serializers.DateTimeField()
     champion = serializers.FloatField(required=False, help_text="Macro-F1")
     challenger = serializers.FloatField(required=False, help_text="Macro-F1")
-    low = serializers.FloatField(required=False, help_text="Lower end of the gain, 95 %")
-    high = serializers.FloatField(required=False, help_text="Upper end of the gain, 95 %")
+    low = serializers.FloatField(
+        required=False, help_text="Lower end of the gain: 95 %, on folds 99 %"
+    )
+    high = serializers.FloatField(required=False, help_text="Upper end of the gain")
     recalls = serializers.ListField(child=serializers.DictField(), required=False)
 
 

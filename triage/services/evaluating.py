@@ -13,8 +13,8 @@ from triage.classifier.features import Example, TextIn
 from triage.classifier.model import Prediction, TrainedModel
 from triage.decide import AUTO_FROM
 from triage.models import ClassifierModel, Field
+from triage.services.comparing import target_of
 from triage.services.labels import labels
-from triage.services.training import target_of
 
 
 class Evaluated(NamedTuple):

@@ -10,16 +10,10 @@ from tickets.models import Ticket
 from triage import judging, knowledge
 from triage.decide import AUTO_FROM, band_of
 from triage.models import ClassifierModel, Field, ShadowPrediction, TriageDecision
+from triage.services.comparing import FOLDS, JUDGED_ON, against, target_of, verdict_of
 from triage.services.labels import labels, values_of
 from triage.services.models import crown, hold, retire, still_true
-from triage.services.training import (
-    JUDGED_ON,
-    SCHEDULE,
-    against,
-    request_due_trainings,
-    target_of,
-    verdict_of,
-)
+from triage.services.training import SCHEDULE, request_due_trainings
 
 #: Newest decisions that a challenger looks at in one go, and in all: a sample says enough.
 LOOKED_AT: Final = 500
@@ -173,7 +167,9 @@ def judge(*, field: Field | str, by: str, now: datetime) -> dict[str, Any] | Non
         told = _promote(challenger, by, told)
     elif verdict and (verdict.high < 0 or len(found) >= ENOUGH):
         retire(model=challenger, verdict=told)
-    else:
+    elif (
+        verdict or challenger.verdict.get("on") != FOLDS
+    ):  # a judgement with figures stays until there are newer
         _note(challenger, told)
     return told
 

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -14,15 +13,14 @@ from django.db.models import Max
 
 from tickets.models import Category
 from triage import judging, knowledge
-from triage.classifier.comparison import Verdict, compare
 from triage.classifier.dataset import load_corpus
 from triage.classifier.features import Example
 from triage.classifier.model import TrainedModel
 from triage.classifier.suitability import FEWEST_PER_LABEL, suitability
-from triage.classifier.thresholds import TARGET_PRECISION
-from triage.models import ClassifierModel, Field, FieldPolicy, TrainingRun
+from triage.models import ClassifierModel, Field, TrainingRun
+from triage.services.comparing import FOLDS, JUDGED_ON, LATER, against, on_folds, verdict_of
 from triage.services.labels import Label, count_labels, labels
-from triage.services.models import FROM_TICKETS, SHIPPED_FROM, crown, hold, keep, still_true
+from triage.services.models import FROM_TICKETS, crown, hold, keep, still_true
 from workers import leases
 from workers import services as work
 from workers.dispatch import enqueue
@@ -34,10 +32,10 @@ log = structlog.get_logger("triage.train")
 SCHEDULE: Final = "schedule"
 #: Labels that must have come since the last training before the schedule trains again.
 NEW_LABELS: Final = 20
-#: How much a shipped example counts against one of the desk's own.
-SHIPPED_WEIGHT: Final = 0.3
-#: A comparison on fewer tickets decides nothing.
-JUDGED_ON: Final = 100
+#: What a promotion says of a model without any threshold.
+ALL_LOOKED_AT: Final = (
+    "No confidence is high enough to act alone yet: it suggests, and people look at each answer."
+)
 
 
 class _Lost(Exception):
@@ -129,25 +127,34 @@ def _train(run: TrainingRun, held: Claim, now: datetime) -> _Outcome:
         champion.trained_until if champion else None,
     )
     name = f"{run.field} {now:%Y-%m-%d %H:%M} #{run.pk}"
+    instead, base = beside_own(examples, shipped)
     try:
-        verdict = None
-        if split.later:
+        verdict, on, judged = None, LATER, len(split.later)
+        if judged >= JUDGED_ON:
             _tell(run, held, 10, "Training on the older labels, to be judged on the newer")
-            known, base = with_shipped(split.older, shipped)
-            trial = train(known, name=name, rules=beside, base=base, now=now)
+            filled, helping = beside_own(split.older, shipped)
+            trial = train(
+                split.older, name=name, rules=beside, base=helping, instead=filled, now=now
+            )
             _tell(run, held, 45, "Judging")
             truth = [example.label for example in split.later]
             verdict = against(run.field, trial, champion, split.later, truth)
         _tell(run, held, 50, "Training on all labels")
-        known, base = with_shipped(examples, shipped)
-        model = train(known, name=name, rules=beside, base=base, now=now)
+        model = train(examples, name=name, rules=beside, base=base, instead=instead, now=now)
     except TooFewExamples as error:
         return _Outcome(f"{error} {_as_before(run.field)}", report)
+    if verdict is None:
+        _tell(run, held, 90, "Judging")
+        by_folds, count = on_folds(run.field, model, champion, found)
+        if by_folds:
+            verdict, on, judged = by_folds, FOLDS, count
     _tell(run, held, 95, "Keeping the model")
-    told = verdict_of(verdict, len(split.later), champion, now)
+    told = verdict_of(verdict, judged, champion, now, on=on)
+    if told["better"] and not model.scores["automatic"]:
+        told["why"] += f" {ALL_LOOKED_AT}"
     report |= {
         "scores": dict(model.scores),
-        "shipped": {"beside": len(base), "instead": len(known) - len(examples)},
+        "shipped": {"beside": len(base), "instead": len(instead)},
         "held_out": len(split.later),
         "verdict": told,
     }
@@ -180,65 +187,18 @@ def _shipped(field: str) -> list[Example]:
     return [example for example in load_corpus(held_out=False) if example.label in kept]
 
 
-def with_shipped(
+def beside_own(
     examples: Sequence[Example], shipped: Sequence[Example]
 ) -> tuple[list[Example], list[Example]]:
-    """Return what to learn from, and what helps beside it.
+    """Return which shipped examples stand in for labels of the desk's own, and which only help beside these.
 
     A label that the desk has hardly given is learnt from shipped examples instead: a model without it would sort
-    all its tickets under other labels, and be sure of it. Elsewhere shipped examples only help.
+    all its tickets under other labels, and be sure of it.
     """
     counts = Counter(example.label for example in examples)
     lacking = {one.label for one in shipped if counts[one.label] < FEWEST_PER_LABEL}
-    instead = [replace(one, weight=SHIPPED_WEIGHT) for one in shipped if one.label in lacking]
-    return [*examples, *instead], [one for one in shipped if one.label not in lacking]
-
-
-def against(
-    field: str,
-    challenger: TrainedModel,
-    champion: ClassifierModel | None,
-    found: Sequence[Example] | Sequence[Label],
-    truth: Sequence[str],
-) -> Verdict:
-    """Compare what the desk would answer with the one and with the other; without a champion, with rules."""
-    texts = [(one.title, one.description) for one in found]
-    rules, target = knowledge.current().knowledge.rules, target_of(field)
-    old = knowledge.readable(champion) if champion else None
-    said = [
-        [guess.label for guess in judging.answers(field, model, texts, rules, target=target)]
-        for model in (old, challenger)
-    ]
-    return compare(truth, *said, non_inferior=same_recipe(champion))
-
-
-def target_of(field: str) -> float:
-    policy = FieldPolicy.objects.filter(field=field).only("target_precision").first()
-    return policy.target_precision if policy else TARGET_PRECISION
-
-
-def same_recipe(champion: ClassifierModel | None) -> bool:
-    """Whether the challenger is the champion again with more tickets: then it is enough not to be worse."""
-    return champion is not None and champion.trained_from != SHIPPED_FROM
-
-
-def verdict_of(
-    verdict: Verdict | None, judged: int, champion: ClassifierModel | None, now: datetime
-) -> dict[str, Any]:
-    """A comparison as the registry keeps it. On too few tickets it decides nothing, whatever the figures."""
-    other = champion.name if champion else "rules"
-    about = {"judged": judged, "against": other, "at": now.isoformat()}
-    if verdict is None or judged < JUDGED_ON:
-        why = (
-            f"{judged} confirmed tickets are newer than what {other} learnt from; {JUDGED_ON} are needed "
-            "to judge. It runs in the shadow until then."
-        )
-        return {**about, "better": False, "why": why}
-    numbers = {
-        name: round(getattr(verdict, name), 4) for name in ("champion", "challenger", "low", "high")
-    }
-    recalls = [asdict(recall) for recall in verdict.recalls]
-    return {**about, **numbers, "better": verdict.better, "why": verdict.why, "recalls": recalls}
+    instead = [one for one in shipped if one.label in lacking]
+    return instead, [one for one in shipped if one.label not in lacking]
 
 
 def _tell(run: TrainingRun, held: Claim, progress: int, phase: str) -> None:
