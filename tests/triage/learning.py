@@ -4,10 +4,13 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.factories import NOON, item
 from tickets.models import Ticket
 from tickets.services import open_tickets
 from triage.models import Correction
+from triage.services import comparing
 
 #: Words that tell what a ticket is about, so that even a small model can learn it.
 WORDS = {
@@ -85,6 +88,11 @@ def label_many(
         for number, (ticket, label) in enumerate(zip(tickets, labels, strict=True))
     )
     return tickets
+
+
+def judge_later_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few labels decide nothing, so that what they teach is a challenger."""
+    monkeypatch.setattr(comparing, "FEWEST", 10_000)
 
 
 def in_turn(*labels: str, times: int) -> list[str]:

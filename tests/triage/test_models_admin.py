@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.factories import NOON, make_user
-from tests.triage.learning import in_turn, label_many
+from tests.triage.learning import in_turn, judge_later_only, label_many
 from triage import services
 from triage.models import ClassifierModel, DriftDay, FieldPolicy, Promotion, TrainingRun
 
@@ -37,7 +37,8 @@ def told(answer: Any) -> str:
 
 
 @pytest.fixture
-def trained(db: None) -> ClassifierModel:
+def trained(db: None, monkeypatch: pytest.MonkeyPatch) -> ClassifierModel:
+    judge_later_only(monkeypatch)
     label_many(in_turn("1", "3", times=60), field="impact")
     run = services.request_training(field="impact", requested_by="ada")
     services.run_trainings(ids=[run.pk], now=NOON + timedelta(days=30))
@@ -51,6 +52,15 @@ def test_a_model_shows_its_classes_its_curve_and_the_verdict(trained: Classifier
     assert "95 % (set now)" in shown
     assert "runs in the shadow" in shown
     assert "Macro-F1 1.000 on 120 tickets" in shown
+
+
+def test_a_model_that_was_judged_on_folds_says_so(trained: ClassifierModel) -> None:
+    verdict = {"on": "folds", "judged": 85, "against": "rules", "why": "It is better."}
+    ClassifierModel.objects.filter(pk=trained.pk).update(verdict=verdict)
+
+    shown = page(signed_in("Viewer"), "classifiermodel_change", trained.pk)
+
+    assert "Against rules, on 85 held-out tickets" in shown
 
 
 def test_a_training_is_asked_for_by_a_button_and_its_progress_shown() -> None:

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from tests.conftest import client_for
 from tests.factories import NOON
-from tests.triage.learning import in_turn, label_many
+from tests.triage.learning import in_turn, judge_later_only, label_many
 from triage import services
 from triage.models import ClassifierModel, DriftDay, FieldPolicy, Promotion, TrainingRun
 
@@ -23,7 +23,8 @@ def admin(admin_person: User) -> APIClient:
 
 
 @pytest.fixture
-def trained(db: None) -> TrainingRun:
+def trained(db: None, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
+    judge_later_only(monkeypatch)
     label_many(in_turn("1", "3", times=60), field="impact")
     run = services.request_training(field="impact", requested_by="ada")
     services.run_trainings(ids=[run.pk], now=NOON + timedelta(days=30))

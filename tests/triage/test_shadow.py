@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import NOON, make_ticket
-from tests.triage.learning import in_turn, label_many, open_about, say, text
+from tests.triage.learning import in_turn, judge_later_only, label_many, open_about, say, text
 from tickets.services.changing import delete_tickets
 from triage import services
 from triage.classifier.comparison import Verdict
@@ -26,6 +26,7 @@ LONG_AFTER = NOON + timedelta(days=60)
 def nothing_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small models train in no time."""
     monkeypatch.setattr(training, "load_corpus", lambda **_: [])
+    judge_later_only(monkeypatch)
 
 
 @pytest.fixture
@@ -127,6 +128,18 @@ def test_below_100_later_labels_nobody_is_judged(challenger: ClassifierModel) ->
     assert told is not None
     assert not told["better"]
     assert (challenger.challenger, challenger.verdict["judged"]) == (True, 0)
+
+
+def test_a_judgement_on_folds_stays_until_there_are_later_labels(
+    challenger: ClassifierModel,
+) -> None:
+    on_folds = {"on": "folds", "better": False, "why": "Judged on 60 of the desk's own tickets."}
+    ClassifierModel.objects.filter(pk=challenger.pk).update(verdict=on_folds)
+
+    services.judge(field="category", by="ada", now=LONG_AFTER)
+
+    challenger.refresh_from_db()
+    assert challenger.verdict == on_folds
 
 
 def confirm_later(labels: list[str]) -> None:

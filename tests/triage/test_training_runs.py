@@ -1,5 +1,6 @@
 """Trainings as rows of work: asked for, run, judged, promoted or kept in the shadow."""
 
+import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from tests.factories import NOON
-from tests.triage.learning import in_turn, label_many, text
+from tests.factories import NOON, item
+from tests.triage.learning import in_turn, label_many, open_about, say, text
 from tests.triage.llm.fake import wait_until
+from tickets.services import open_tickets
 from triage import services
 from triage.classifier.features import Example
 from triage.classifier.storage import loads
@@ -105,8 +107,80 @@ def test_a_better_model_decides_at_once_and_the_promotion_says_why_and_who() -> 
     assert run.report["verdict"]["judged"] == 108
 
 
-def test_with_too_few_later_labels_to_judge_on_it_runs_in_the_shadow() -> None:
-    label_many(in_turn("1", "3", times=60), field="impact")
+def test_80_labels_of_a_desk_are_enough_for_what_is_clearly_better() -> None:
+    label_many(in_turn("1", "3", times=40), field="impact")
+
+    run = train()
+
+    assert run.model is not None
+    assert run.model.champion
+    verdict = run.report["verdict"]
+    # Two of them are near-copies by chance.
+    assert (verdict["on"], verdict["judged"], verdict["against"]) == ("folds", 79, "rules")
+    assert "Judged on 79 of the desk's own tickets" in Promotion.objects.get(model=run.model).why
+
+
+def test_where_no_confidence_is_high_enough_the_promotion_says_that_people_look_at_each() -> None:
+    chance = random.Random(1)
+    told = in_turn("1", "3", times=40)
+    tickets = label_many(told, field="impact")
+    for number in chance.sample(range(80), 12):  # people err, too
+        say(tickets[number], "2", field="impact", at=NOON + timedelta(days=9))
+
+    run = train()
+
+    assert run.model is not None
+    assert run.model.champion, run.message
+    assert run.model.scores["automatic"] == 0.0
+    assert run.message.endswith(training.ALL_LOOKED_AT)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_labels_without_a_reason_promote_nothing(seed: int) -> None:
+    chance = random.Random(seed)
+    tickets = open_about(in_turn("1", "3", times=40))
+    for ticket in tickets:
+        say(ticket, chance.choice("123"), field="impact")
+
+    run = train()
+
+    assert run.model is not None
+    assert run.model.challenger
+    assert "runs in the shadow" in run.message
+
+
+def test_copies_of_one_alert_are_one_ticket_to_judge_on() -> None:
+    alerts = [item(title="Disk of the mail server is nearly full", at=NOON) for _ in range(60)]
+    copies = [found.ticket for found in open_tickets(items=alerts, actor="test", now=NOON)]
+    for copy in copies:
+        assert copy is not None
+        say(copy, "1", field="impact")
+    label_many(["3"] * 20, field="impact")
+
+    run = train()
+
+    assert run.model is not None
+    assert run.model.challenger
+    assert run.report["verdict"]["on"] == "later"
+
+
+def test_a_champion_of_the_desks_own_is_not_judged_on_what_it_has_learnt_from() -> None:
+    label_many(in_turn("1", "3", times=40), field="impact")
+    champion = train().model
+    label_many(in_turn("1", "3", times=35), field="impact", at=NOON + timedelta(days=40), first=500)
+
+    run = train()
+
+    assert champion is not None
+    verdict = run.report["verdict"]
+    assert (verdict["on"], verdict["judged"]) == ("folds", 70)
+    assert verdict["against"] == champion.name
+
+
+def test_with_too_few_labels_that_the_champion_has_not_seen_it_runs_in_the_shadow() -> None:
+    label_many(in_turn("1", "3", times=40), field="impact")
+    train()
+    label_many(in_turn("1", "3", times=10), field="impact", at=NOON + timedelta(days=40), first=500)
 
     run = train()
 

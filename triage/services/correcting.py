@@ -32,7 +32,7 @@ def decided_by_people(events: Iterable[NewEvent]) -> list[NewEvent]:
 def record_corrections(*, events: Sequence[NewEvent]) -> None:
     """Keep what people changed on triaged tickets, in the caller's transaction.
 
-    A field that is handed back to triage, cleared or unlocked, is no label, and what was said of it before neither.
+    A field that is handed back to triage, cleared or unlocked, is no label, nor is what was said of it before.
     """
     _take_back(events)
     spoken = [e for e in decided_by_people(events) if e.kind not in REVIEWS]

@@ -58,6 +58,38 @@ def test_a_class_of_a_few_tickets_forbids_nothing() -> None:
     assert compare(truth, champion, challenger).better
 
 
+def test_few_tickets_that_are_clearly_better_are_enough() -> None:
+    truth = truth_of(80)
+
+    found = compare(truth, answers(truth, 0.2, 1), answers(truth, 0.7, 2), cautious=True)
+
+    assert found.better
+    assert "(99 %: " in found.why
+
+
+def test_knowing_what_is_common_here_is_not_enough_for_few_tickets() -> None:
+    """The champion speaks of labels that this desk has not; the challenger guesses among those that it has."""
+    truth = truth_of(80)
+    elsewhere = ["elsewhere"] * 80
+
+    found = compare(truth, elsewhere, answers(truth, 0.0, 5), cautious=True)
+
+    assert found.low > 0
+    assert not found.better
+    assert "any other tickets" in found.why
+
+
+def test_answers_without_a_reason_win_in_hardly_any_of_300_comparisons() -> None:
+    won = 0
+    for seed in range(300):
+        chance = random.Random(seed)
+        size = chance.choice((50, 80, 120, 300))
+        truth, old, new = ([chance.choice(LABELS) for _ in range(size)] for _ in range(3))
+        won += compare(truth, old, new, cautious=True, seed=seed).better
+
+    assert won <= 2
+
+
 def test_without_tickets_nothing_is_better() -> None:
     assert not compare([], [], []).better
 

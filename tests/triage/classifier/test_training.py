@@ -1,4 +1,5 @@
 import random
+import string
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ from triage.classifier.features import OPENING, Example, document
 from triage.classifier.model import mapped, softmax
 from triage.classifier.recipe import folds
 from triage.classifier.storage import dumps, loads
+from triage.classifier.thresholds import NEVER
 from triage.classifier.training import TooFewExamples, train
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -121,11 +123,63 @@ def test_a_long_text_has_an_opening_and_a_short_one_has_none() -> None:
     assert (short.opening, long.opening) == (0, OPENING + 2)
 
 
+def test_labels_that_the_desk_has_not_given_are_learnt_from_elsewhere_and_never_act_alone() -> None:
+    own = tickets(200)
+    shipped = [Example("sofa", f"chair in room {n}", "facilities") for n in range(40)]
+
+    model = train(own, instead=shipped)
+
+    assert model.labels == ("facilities", "hr", "network")
+    assert model.predict([("a sofa", "and a chair")])[0].label == "facilities"
+    assert (model.scores["examples"], len(model.outcomes)) == (200, 200)
+    assert model.auto_thresholds["facilities"] == model.thresholds(0.7)["facilities"] == NEVER
+    assert model.auto_thresholds["network"] < NEVER
+
+
+def test_a_label_of_one_ticket_is_kept_where_examples_from_elsewhere_carry_it() -> None:
+    shipped = [Example("sofa", f"chair in room {n}", "facilities") for n in range(9)]
+
+    model = train([*tickets(40), Example("odd", "one", "facilities")], instead=shipped)
+
+    assert "facilities" in model.labels
+    assert model.scores["left_out"] == {}
+
+
+def test_copies_are_no_proof_of_what_was_learnt() -> None:
+    """Twelve alerts, five times each, with labels that nothing in them tells."""
+    chance = random.Random(3)
+    alerts = [" ".join(chance.sample(string.ascii_lowercase, 8)) for _ in range(12)]
+    examples = [
+        Example(f"alert {text}", f"{text} {text}", "network" if number % 2 else "hr")
+        for number, text in enumerate(alerts)
+        for _ in range(5)
+    ]
+
+    assert train(examples).scores["accuracy"] < 0.75
+
+
+def test_a_label_that_is_one_alert_again_and_again_is_learnt_all_the_same() -> None:
+    alert = [Example("disk full", "on the file server of the office", "storage")] * 20
+
+    model = train([*tickets(40), *alert])
+
+    assert model.scores["labels"]["storage"]["recall"] == 1.0
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=80), st.integers(0, 9))
+def test_near_copies_are_in_the_same_part(copies: list[int], seed: int) -> None:
+    groups = np.array(copies)
+
+    part = folds(np.zeros_like(groups), groups, seed)
+
+    assert all(len(set(part[groups == group])) == 1 for group in set(copies))
+
+
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=80), st.integers(0, 9))
 def test_folds_spread_every_label_evenly(truth: list[int], seed: int) -> None:
     labels = np.array(truth)
 
-    part = folds(labels, seed)
+    part = folds(labels, np.arange(len(labels)), seed)
 
     for label in set(truth):
         sizes = np.bincount(part[labels == label], minlength=5)
