@@ -1,30 +1,56 @@
-"""What `/metrics` says of the classifiers, read from the drift table at each scrape."""
+"""What `/metrics` says of the classifiers and of the language model, read from the database at each scrape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Final
 
-from django.db import DatabaseError, InterfaceError
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from triage.llm.limits import BREAK_AFTER
+from triage.models import LlmCall, LlmGate, LlmRequest
 from triage.services import drifting
+from workers.leases import ACTIVE
+
+#: The language model's figures are those of the last so many minutes.
+LLM_MINUTES: Final = 60
+_QUANTILES: Final = (0.5, 0.95)
+Measure = Callable[[], Iterator[GaugeMetricFamily]]
 
 
-class DriftCollector(Collector):
-    """Gauges of drift. What could not be measured is left out, and so is everything while the database is away."""
+class _Collector(Collector):
+    """Gauges made anew at each scrape. What could not be measured is left out, and so is everything while the
+    database is away."""
+
+    def __init__(self, measure: Measure) -> None:
+        self._measure = measure
 
     def describe(self) -> list[GaugeMetricFamily]:
         return []  # asked at registration, before there is a database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            yield from list(_measure())
+            yield from list(self._measure())
         except (DatabaseError, InterfaceError):
             return
 
 
-def _measure() -> Iterator[GaugeMetricFamily]:
+class DriftCollector(_Collector):
+    def __init__(self) -> None:
+        super().__init__(_drift)
+
+
+class LlmCollector(_Collector):
+    def __init__(self) -> None:
+        super().__init__(_llm)
+
+
+def _drift() -> Iterator[GaugeMetricFamily]:
     index = GaugeMetricFamily(
         "smartops_triage_drift",
         "Stability index of the newest day against the model's training",
@@ -59,6 +85,79 @@ def _measure() -> Iterator[GaugeMetricFamily]:
     yield from (index, overridden, bands, audited)
 
 
+def _llm() -> Iterator[GaugeMetricFamily]:
+    """Nothing where no language model is set up."""
+    endpoint = settings.LLM
+    if endpoint is None:
+        return
+    yield from _calls()
+    questions = GaugeMetricFamily(
+        "smartops_llm_questions",
+        f"Questions asked in {LLM_MINUTES} minutes, by what became of them",
+        labels=["outcome"],
+    )
+    asked = LlmRequest.objects.filter(pk__in=_lately().values("request"))
+    for outcome, count in asked.values_list("outcome").annotate(count=Count("pk")):
+        questions.add_metric([outcome or "unanswered"], count)
+    yield questions
+    yield GaugeMetricFamily(
+        "smartops_llm_waiting",
+        "Questions that wait or are being asked",
+        value=LlmRequest.objects.filter(ACTIVE).count(),
+    )
+    gate = LlmGate.objects.filter(endpoint=endpoint.name[:500]).first()
+    failures = gate.failures if gate else 0
+    yield GaugeMetricFamily(
+        "smartops_llm_failures", "Calls in a row that brought no answer", value=failures
+    )
+    yield GaugeMetricFamily(
+        "smartops_llm_breaker_open",
+        "1: nobody asks but a probe now and then, for too many calls failed",
+        value=int(failures >= BREAK_AFTER),
+    )
+
+
+def _lately() -> QuerySet[LlmCall]:
+    return LlmCall.objects.filter(at__gt=timezone.now() - timedelta(minutes=LLM_MINUTES))
+
+
+def _calls() -> Iterator[GaugeMetricFamily]:
+    by = ["provider", "model"]
+    calls = GaugeMetricFamily(
+        "smartops_llm_calls", f"Calls in {LLM_MINUTES} minutes", labels=[*by, "outcome"]
+    )
+    tokens = GaugeMetricFamily(
+        "smartops_llm_tokens", f"Tokens in {LLM_MINUTES} minutes", labels=[*by, "direction"]
+    )
+    cost = GaugeMetricFamily(
+        "smartops_llm_cost_dollars", f"What calls of {LLM_MINUTES} minutes cost", labels=by
+    )
+    seconds = GaugeMetricFamily(
+        "smartops_llm_seconds",
+        f"How long calls of {LLM_MINUTES} minutes took",
+        labels=[*by, "quantile"],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT provider, model, count(*) FILTER (WHERE success), count(*) FILTER (WHERE NOT success),
+                       sum(tokens_in), sum(tokens_out), sum(cost),
+                       percentile_cont(%s::float8[]) WITHIN GROUP (ORDER BY milliseconds)
+                  FROM {LlmCall._meta.db_table} WHERE at > now() - make_interval(mins => %s)
+                 GROUP BY provider, model ORDER BY provider, model""",
+            [list(_QUANTILES), LLM_MINUTES],
+        )
+        for *who, answered, failed, told, said, dollars, times in cursor.fetchall():
+            calls.add_metric([*who, "answered"], answered)
+            calls.add_metric([*who, "failed"], failed)
+            tokens.add_metric([*who, "in"], told)
+            tokens.add_metric([*who, "out"], said)
+            cost.add_metric(who, float(dollars))
+            for quantile, milliseconds in zip(_QUANTILES, times, strict=True):
+                seconds.add_metric([*who, str(quantile)], milliseconds / 1000)
+    yield from (calls, tokens, cost, seconds)
+
+
 def register() -> None:
     """Once a process, when the apps are ready."""
     REGISTRY.register(DriftCollector())
+    REGISTRY.register(LlmCollector())

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 RESAMPLES: Final = 1_000
 #: Two-sided: the interval's lower end is what the difference exceeds with 97.5 % assurance.
 INTERVAL: Final = 0.95
-#: For few tickets, which are looked at again whenever there are some more: chance must not win in the long run.
-CAUTIOUS_INTERVAL: Final = 0.99
 #: How surely answers must be better than the same answers dealt out at random.
 NO_CHANCE: Final = 0.999
 #: How much worse "not worse" may be, in macro-F1.
@@ -35,7 +33,7 @@ class RecallChange:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`low` and `high` bound the gain in macro-F1, challenger minus champion (paired bootstrap)."""
+    """`low` and `high` bound the gain in macro-F1, challenger minus champion (95 %, paired bootstrap)."""
 
     champion: float
     challenger: float
@@ -62,8 +60,8 @@ def compare(
     """Compare the labels that two models gave to the same tickets, a person's labels being the `truth`.
 
     `better` asks that the gain's lower bound is above 0 or, with `non_inferior` (the same recipe on more data),
-    above -0.01; and that no class with at least 30 tickets loses more than 5 points of recall. The interval is one
-    of 95 %. `cautious`: of 99 %, and the challenger's answers must have to do with the tickets: to know which
+    above -0.01; and that no class with at least 30 tickets loses more than 5 points of recall.
+    `cautious`, for few tickets: the challenger's answers must also have to do with what they say; to know which
     labels are common here is not enough.
     """
     if not truth:
@@ -82,12 +80,11 @@ def compare(
     # Drawing tickets with replacement is drawing how often each combination of labels occurs.
     drawn = np.random.default_rng(seed).multinomial(len(truth), counts / len(truth), RESAMPLES)
     gains = _macro_f1(cells[:, [0, 2]], drawn, asked) - _macro_f1(cells[:, [0, 1]], drawn, asked)
-    interval = CAUTIOUS_INTERVAL if cautious else INTERVAL
-    low, high = np.quantile(gains, [(1 - interval) / 2, (1 + interval) / 2])
+    low, high = np.quantile(gains, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
     recalls = _recalls(triples, names)
     measured = (
         f"Macro-F1 changes by {100 * (new - old):+.1f} points "
-        f"({interval:.0%}: {100 * low:+.1f} to {100 * high:+.1f})".replace("%:", " %:")
+        f"(95 %: {100 * low:+.1f} to {100 * high:+.1f})"
     )
     better, why = _judge(float(low), measured, recalls, non_inferior)
     if better and cautious and new <= _by_chance(triples[:, [0, 2]], asked, seed):

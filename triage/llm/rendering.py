@@ -53,7 +53,7 @@ class Subject:
     description: str
     external_id: str = ""
     owner_id: str = ""
-    language: str = "und"  # undetermined: tickets do not say
+    language: str = ""  # tickets do not say; the model reads it anyway
     customer_tier: str = "standard"
 
 

@@ -169,6 +169,11 @@ class LlmCall(models.Model):
 
     class Meta:
         verbose_name = "LLM call"
+        indexes = [
+            models.Index(
+                fields=["at"], name="triage_llmcall_at"
+            )  # what metrics say of the last hour
+        ]
 
     def __str__(self) -> str:
         return f"Call {self.pk} of question {self.request_id}"

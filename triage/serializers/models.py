@@ -117,10 +117,8 @@ class VerdictSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     champion = serializers.FloatField(required=False, help_text="Macro-F1")
     challenger = serializers.FloatField(required=False, help_text="Macro-F1")
-    low = serializers.FloatField(
-        required=False, help_text="Lower end of the gain: 95 %, on folds 99 %"
-    )
-    high = serializers.FloatField(required=False, help_text="Upper end of the gain")
+    low = serializers.FloatField(required=False, help_text="Lower end of the gain, 95 %")
+    high = serializers.FloatField(required=False, help_text="Upper end of the gain, 95 %")
     recalls = serializers.ListField(child=serializers.DictField(), required=False)
 
 
