@@ -26,11 +26,14 @@ class MessageKind(models.TextChoices):
     TICKET_UPDATED = "ticket.updated", "Ticket updated"
     TICKET_RESOLVED = "ticket.resolved", "Ticket resolved"
     BATCH_FINISHED = "batch.finished", "Triage batch finished"
+    DRIFT_FOUND = "drift.found", "Drift found"
     SLA_WARNING = "sla.warning", "SLA warning"
     SLA_BREACHED = "sla.breached", "SLA breached"
     TEST = "test", "Test"
 
 
+#: They leave alone: a digest is of alerts.
+LONERS: Final = (MessageKind.TEST, MessageKind.DRIFT_FOUND)
 #: What an owner's callback can ask for.
 EVENTS: Final = tuple(kind for kind in MessageKind if kind is not MessageKind.TEST)
 

@@ -5,13 +5,19 @@ from sla.services.auditing import audit, findings
 from sla.services.channels import forget_old_notifications, notification_findings
 from sla.services.checking import check_clocks
 from sla.services.clocks import follow, set_deadlines, start_clocks
-from sla.services.outbox import announce_batch, announce_changes, announce_opened
+from sla.services.outbox import (
+    announce_batch,
+    announce_changes,
+    announce_drift,
+    announce_opened,
+)
 
 __all__ = [
     "NothingToAcknowledge",
     "acknowledge",
     "announce_batch",
     "announce_changes",
+    "announce_drift",
     "announce_opened",
     "audit",
     "check_clocks",

@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from sla import subscriptions
-from sla.models import Channel, ChannelKind, DeliveryAttempt, MessageKind, Notification
+from sla.models import Channel, ChannelKind, DeliveryAttempt, Notification
+from sla.models.notification import LONERS
 from sla.retrying import BROKEN_AFTER, Result, Verdict, channel_pause, pause
 from sla.services import sending
 from workers.dispatch import enqueue_each
@@ -173,13 +174,13 @@ def _due(channel: Channel) -> list[int]:
         if first is None:
             return []
         pk, recipient, kind = first
-        if channel.kind == ChannelKind.WEBHOOK or kind == MessageKind.TEST:
+        if channel.kind == ChannelKind.WEBHOOK or kind in LONERS:
             return [pk]
         cursor.execute(
             f"""SELECT id FROM {_TABLE}
-                 WHERE channel_id = %s AND recipient = %s AND kind <> 'test' AND {_DUE}
+                 WHERE channel_id = %s AND recipient = %s AND kind <> ALL(%s) AND {_DUE}
                  ORDER BY next_attempt_at, id LIMIT {MOST_IN_DIGEST}""",
-            [channel.pk, recipient],
+            [channel.pk, recipient, [str(alone) for alone in LONERS]],
         )
         together = [other for (other,) in cursor.fetchall()]
     return together if len(together) > channel.digest_above else [pk]

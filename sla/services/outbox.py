@@ -115,6 +115,33 @@ def announce_batch(*, batch: dict[str, Any], owner: UUID | None, at: datetime) -
     )
 
 
+def announce_drift(
+    *, finding: dict[str, Any], once: str, people: Sequence[str], at: datetime
+) -> None:
+    """Tell people, by their mail addresses, and callbacks for all owners that triage has drifted; under the same
+    `once` no second time. `finding` has a `message`. The caller's transaction."""
+    payload = message(MessageKind.DRIFT_FOUND, at, finding)
+    mail = Channel.objects.filter(for_people=True, enabled=True).values_list("pk", flat=True)
+    receivers = [(channel, address) for channel in mail for address in people]
+    receivers += [
+        (channel, "")
+        for channel, owner, events in subscriptions.current()
+        if MessageKind.DRIFT_FOUND in events and owner is None
+    ]
+    _write(
+        [
+            _row(
+                channel,
+                MessageKind.DRIFT_FOUND,
+                payload,
+                f"drift:{once}:{channel}:{address.casefold()}",
+                recipient=address,
+            )
+            for channel, address in receivers
+        ]
+    )
+
+
 def _kind_of(event: NewEvent) -> MessageKind:
     if event.kind == EventKind.TRIAGED:
         return MessageKind.TICKET_TRIAGED

@@ -2,12 +2,16 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.factories import NOON, item, make_ticket
+from sla import subscriptions
+from sla.models import Notification
+from tests.factories import NOON, item, make_ticket, make_user
+from tests.sla.alerts import make_channel
 from tests.triage.learning import open_about, say
 from tickets.services import open_tickets
 from triage import drift, services
@@ -173,6 +177,57 @@ def test_a_day_of_one_topic_only_is_a_shift_that_health_and_metrics_tell(triage_
     assert any(sentence.startswith("The answers for category") for sentence in found)
     told = {sample.labels["of"]: sample.value for sample in samples("smartops_triage_drift")}
     assert told == {"answers": row.psi_category, "words": row.psi_words}
+
+
+def shift_yesterday(triage_all: Any) -> None:
+    open_about(["billing"] * 120)
+    triage_all()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    services.measure_drift(days=[today()], now=tomorrow)
+    services.measure_drift(days=[today()], now=tomorrow + timedelta(hours=1))
+
+
+@pytest.mark.django_db
+def test_admins_are_told_of_a_shift_once_however_often_it_is_measured(triage_all: Any) -> None:
+    make_channel("Mail", kind="email", for_people=True)
+    admin, agent = make_user("ada", "Admin"), make_user("ana", "Agent")
+    type(admin).objects.filter(pk=admin.pk).update(email="ada@example.com")
+    type(agent).objects.filter(pk=agent.pk).update(email="ana@example.com")
+
+    shift_yesterday(triage_all)
+
+    told = Notification.objects.filter(kind="drift.found", recipient="ada@example.com")
+    messages = sorted(row.payload["data"]["message"] for row in told)
+    assert [text.split(" for ")[0] for text in messages] == [
+        "The answers",
+        "The words of the tickets",
+    ]
+    assert not Notification.objects.exclude(pk__in=told).exists()
+
+
+@pytest.mark.django_db
+def test_callbacks_of_all_owners_hear_of_a_shift(triage_all: Any) -> None:
+    hears = make_channel("chatops", kind="webhook", events=["drift.found"])
+    make_channel("of one", kind="webhook", events=["drift.found"], owner_id=uuid4())
+    subscriptions.forget()
+
+    shift_yesterday(triage_all)
+
+    told = Notification.objects.filter(kind="drift.found")
+    assert {row.channel for row in told} == {hears}
+    assert {row.payload["data"]["drift"]["field"] for row in told} == {"category"}
+
+
+@pytest.mark.django_db
+def test_a_day_that_goes_on_wakes_nobody(triage_all: Any) -> None:
+    make_channel("chatops", kind="webhook", events=["drift.found"])
+    subscriptions.forget()
+    open_about(["billing"] * 120)
+    triage_all()
+
+    services.measure_drift(days=[today()], now=datetime.now(UTC))
+
+    assert not Notification.objects.exists()
 
 
 @pytest.mark.django_db

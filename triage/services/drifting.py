@@ -4,11 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Max, Sum
 
+from sla import services as sla
 from tickets.models import Ticket
 from triage import drift, knowledge
 from triage.classifier.features import TextIn, tokens
@@ -33,18 +35,37 @@ class _Day:
 
 
 def measure_drift(*, days: Sequence[date], now: datetime) -> int:
-    """Count these days anew. Returns how many rows were written."""
+    """Count these days anew, and tell admins where yesterday was a shift. Returns how many rows were written."""
     rows = [row for day in days for row in _measure(day, now)]
-    _write(rows)
+    _write(rows, now)
     return len(rows)
 
 
 @transaction.atomic(durable=True)
-def _write(rows: Sequence[DriftDay]) -> None:
+def _write(rows: Sequence[DriftDay], now: datetime) -> None:
     measured = [f.name for f in DriftDay._meta.fields if f.name not in ("id", "field", "day")]
     DriftDay.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["field", "day"], update_fields=measured
     )
+    # A day that goes on is too young to wake anybody, and older ones were told of.
+    yesterday = (now - timedelta(days=1)).date()
+    _tell([row for row in rows if row.day == yesterday], now)
+
+
+def _tell(rows: Sequence[DriftDay], now: datetime) -> None:
+    """A message for each shift, once a model: what it brings is to train again, which makes another one."""
+    found = [(row, what, value) for row in rows for what, value in _shifts(row)]
+    if not found:
+        return
+    admins = get_user_model().objects.with_perm("triage.change_classifiermodel")
+    people = sorted({person.email for person in admins if person.email})
+    for row, what, value in found:
+        finding = {
+            "message": _sentence(row, what, value),
+            "drift": {"field": row.field, "of": what, "day": row.day.isoformat(), "index": value},
+        }
+        once = f"{row.field}:{what}:{row.model}"
+        sla.announce_drift(finding=finding, once=once, people=people, at=now)
 
 
 def _measure(day: date, now: datetime) -> Iterable[DriftDay]:
@@ -166,7 +187,12 @@ def audits(now: datetime) -> dict[str, tuple[int, int]]:
 def drift_findings(now: datetime) -> list[str]:
     """What has drifted so far that somebody should act, as sentences for `/health`."""
     yesterday = (now - timedelta(days=1)).date()
-    found = [s for row in newest_days() if row.day >= yesterday for s in _sentences(row)]
+    found = [
+        _sentence(row, what, value)
+        for row in newest_days()
+        if row.day >= yesterday
+        for what, value in _shifts(row)
+    ]
     targets = dict(FieldPolicy.objects.values_list("field", "target_precision"))
     for name, (audited, right) in audits(now).items():
         target = targets.get(name, 1.0)
@@ -178,17 +204,21 @@ def drift_findings(now: datetime) -> list[str]:
     return found
 
 
-def _sentences(row: DriftDay) -> Iterable[str]:
-    measured: tuple[tuple[str, Any], ...] = (
-        ("answers", row.psi_category),
-        ("words of the tickets", row.psi_words),
+def _shifts(row: DriftDay) -> list[tuple[str, float]]:
+    """What of a day is not as the model learnt it, with its index."""
+    measured = (("answers", row.psi_category), ("words of the tickets", row.psi_words))
+    return [
+        (what, value)
+        for what, value in measured
+        if value is not None and drift.level(value) == "shifted"
+    ]
+
+
+def _sentence(row: DriftDay, what: str, value: float) -> str:
+    return (
+        f"The {what} for {row.field} of {row.day} are not those that {row.model} learnt from "
+        f"(stability index {value:.2f}, limit {drift.SHIFTED}): train again (admin, Classifiers)."
     )
-    for what, value in measured:
-        if drift.level(value) == "shifted":
-            yield (
-                f"The {what} for {row.field} of {row.day} are not those that {row.model} learnt from "
-                f"(stability index {value:.2f}, limit {drift.SHIFTED}): train again (admin, Classifiers)."
-            )
 
 
 def forget_old_drift(now: datetime) -> int:
