@@ -51,8 +51,11 @@ def held_out_answers(
     """
     guesses = [
         Prediction(model.labels[number], confidence, (), (), {})
-        for number, confidence in zip(
-            model.outcomes["label"].tolist(), model.outcomes["confidence"].tolist(), strict=True
+        for _, number, confidence in zip(
+            texts,
+            model.outcomes["label"].tolist(),
+            model.outcomes["confidence"].tolist(),
+            strict=True,
         )
     ]
     return _beside_rules(field, model, guesses, texts, rules, target)

@@ -18,6 +18,7 @@ WORDS = {
     "billing": ["invoice", "refund", "payment", "card", "charge", "receipt", "price", "tax"],
     "hardware": ["laptop", "screen", "keyboard", "battery", "dock", "mouse", "fan", "printer"],
     "1": ["outage", "everyone", "down", "production", "stopped", "halted", "emergency", "all"],
+    "2": ["slow", "sometimes", "team", "workaround", "partly", "several"],
     "3": ["question", "whenever", "minor", "cosmetic", "someday", "wish", "typo", "colour"],
 }
 FILLER = [

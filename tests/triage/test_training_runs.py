@@ -149,6 +149,16 @@ def test_labels_without_a_reason_promote_nothing(seed: int) -> None:
     assert "runs in the shadow" in run.message
 
 
+def test_a_label_of_two_tickets_is_neither_learnt_nor_judged() -> None:
+    label_many([*in_turn("1", "3", times=40), "2", "2"], field="impact")
+
+    run = train()
+
+    assert run.model is not None
+    assert run.model.labels == ["1", "3"]
+    assert run.report["verdict"]["judged"] == 79
+
+
 def test_copies_of_one_alert_are_one_ticket_to_judge_on() -> None:
     alerts = [item(title="Disk of the mail server is nearly full", at=NOON) for _ in range(60)]
     copies = [found.ticket for found in open_tickets(items=alerts, actor="test", now=NOON)]

@@ -36,4 +36,5 @@ def near_copies(documents: Sequence[Document]) -> NDArray[np.intp]:
     alike = shared.data >= ALIKE * together
     pairs = (shared.data[alike], (shared.row[alike], shared.col[alike]))
     _, groups = connected_components(csr_matrix(pairs, shape=shared.shape), directed=False)
-    return groups.astype(np.intp)
+    numbers: NDArray[np.intp] = groups.astype(np.intp)
+    return numbers

@@ -166,7 +166,8 @@ def _copies(documents: Sequence[Document], truth: Sequence[int]) -> NDArray[np.i
 def _prior(tickets: Tickets) -> NDArray[np.float32]:
     """Each label's share among the desk's tickets; one that it has not given counts as if it had once."""
     counts = np.maximum(np.bincount(tickets.truth[: tickets.own], minlength=tickets.labels), 1)
-    return (counts / counts.sum()).astype(np.float32)
+    shares: NDArray[np.float32] = (counts / counts.sum()).astype(np.float32)
+    return shares
 
 
 def _freshness(at: datetime | None, now: datetime | None) -> float:

@@ -42,7 +42,34 @@ def against(
     )
 
 
-def on_folds(
+def judge_later(
+    field: str,
+    challenger: TrainedModel,
+    champion: ClassifierModel | None,
+    later: Sequence[Example],
+    now: datetime,
+) -> dict[str, Any]:
+    """The verdict on tickets that are newer than anything that either has learnt from."""
+    verdict = against(field, challenger, champion, later, [one.label for one in later])
+    return verdict_of(verdict, len(later), champion, now)
+
+
+def judge_on_folds(
+    field: str,
+    challenger: TrainedModel,
+    champion: ClassifierModel | None,
+    found: Sequence[Label],
+    later: int,
+    now: datetime,
+) -> dict[str, Any]:
+    """The verdict where the `later` tickets are too few: on those that the challenger was trained on."""
+    verdict, judged = _on_folds(field, challenger, champion, found)
+    if verdict is None:
+        return verdict_of(None, later, champion, now)
+    return verdict_of(verdict, judged, champion, now, on=FOLDS)
+
+
+def _on_folds(
     field: str,
     challenger: TrainedModel,
     champion: ClassifierModel | None,

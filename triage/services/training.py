@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -18,7 +19,7 @@ from triage.classifier.features import Example
 from triage.classifier.model import TrainedModel
 from triage.classifier.suitability import FEWEST_PER_LABEL, suitability
 from triage.models import ClassifierModel, Field, TrainingRun
-from triage.services.comparing import FOLDS, JUDGED_ON, LATER, against, on_folds, verdict_of
+from triage.services.comparing import JUDGED_ON, judge_later, judge_on_folds
 from triage.services.labels import Label, count_labels, labels
 from triage.services.models import FROM_TICKETS, crown, hold, keep, still_true
 from workers import leases
@@ -116,40 +117,32 @@ def _train(run: TrainingRun, held: Claim, now: datetime) -> _Outcome:
     # Here, for it loads scikit-learn: 1.5 s and 80 MB that only training needs.
     from triage.classifier.training import TooFewExamples, train
 
-    rules = knowledge.current().knowledge.rules
-    beside = rules if run.field == Field.CATEGORY else None
-    shipped = _shipped(run.field)
-    examples = [label.example() for label in found]
+    shipped, examples = _shipped(run.field), [label.example() for label in found]
     champion = ClassifierModel.objects.filter(field=run.field, champion=True).first()
     split = judging.split_by_time(
         examples,
         [label.known_at for label in found],
         champion.trained_until if champion else None,
     )
-    name = f"{run.field} {now:%Y-%m-%d %H:%M} #{run.pk}"
+    rules = knowledge.current().knowledge.rules if run.field == Field.CATEGORY else None
+    learn = partial(train, name=f"{run.field} {now:%Y-%m-%d %H:%M} #{run.pk}", rules=rules, now=now)
     instead, base = beside_own(examples, shipped)
     try:
-        verdict, on, judged = None, LATER, len(split.later)
-        if judged >= JUDGED_ON:
+        told = None
+        if len(split.later) >= JUDGED_ON:
             _tell(run, held, 10, "Training on the older labels, to be judged on the newer")
             filled, helping = beside_own(split.older, shipped)
-            trial = train(
-                split.older, name=name, rules=beside, base=helping, instead=filled, now=now
-            )
+            trial = learn(split.older, base=helping, instead=filled)
             _tell(run, held, 45, "Judging")
-            truth = [example.label for example in split.later]
-            verdict = against(run.field, trial, champion, split.later, truth)
+            told = judge_later(run.field, trial, champion, split.later, now)
         _tell(run, held, 50, "Training on all labels")
-        model = train(examples, name=name, rules=beside, base=base, instead=instead, now=now)
+        model = learn(examples, base=base, instead=instead)
     except TooFewExamples as error:
         return _Outcome(f"{error} {_as_before(run.field)}", report)
-    if verdict is None:
+    if told is None:
         _tell(run, held, 90, "Judging")
-        by_folds, count = on_folds(run.field, model, champion, found)
-        if by_folds:
-            verdict, on, judged = by_folds, FOLDS, count
+        told = judge_on_folds(run.field, model, champion, found, len(split.later), now)
     _tell(run, held, 95, "Keeping the model")
-    told = verdict_of(verdict, judged, champion, now, on=on)
     if told["better"] and not model.scores["automatic"]:
         told["why"] += f" {ALL_LOOKED_AT}"
     report |= {
