@@ -27,8 +27,9 @@ LEAST_NEWEST: Final = 250
 #: What a label says of today halves in this time, down to a rest.
 HALF_LIFE: Final = timedelta(days=365)
 LEAST_WEIGHT: Final = 0.25
-#: How much an example counts that is not the desk's own.
-BASE_WEIGHT: Final = 0.3
+#: How much an example counts that is not the desk's own, beside those of the desk and instead of them.
+BASE_WEIGHT: Final = 0.1
+INSTEAD_WEIGHT: Final = 0.3
 
 
 class TooFewExamples(ValueError):
@@ -59,14 +60,14 @@ def train(
     usable, left_out = _usable(examples, {example.label for example in instead})
     labels = tuple(sorted({example.label for example in (*usable, *instead)}))
     number = {label: index for index, label in enumerate(labels)}
-    helping = [*(example for example in base if example.label in number), *instead]
-    everything = [*usable, *helping]
+    helping = [example for example in base if example.label in number]
+    everything = [*usable, *helping, *instead]
     documents = [document(example.text) for example in everything]
     tickets = Tickets(
         count(documents),
         np.array([number[example.label] for example in everything]),
         len(labels),
-        _weights(usable, helping, now),
+        _weights(usable, helping, instead, now),
         len(usable),
         _copies(documents[: len(usable)], [number[example.label] for example in usable]),
     )
@@ -145,12 +146,18 @@ def _usable(
 
 
 def _weights(
-    own: Sequence[Example], helping: Sequence[Example], now: datetime | None
+    own: Sequence[Example],
+    helping: Sequence[Example],
+    instead: Sequence[Example],
+    now: datetime | None,
 ) -> NDArray[np.float64]:
     """How much each example counts; the desk's own 1 in the mean, whatever their age."""
     weights = np.array([example.weight * _freshness(example.at, now) for example in own])
     weights /= weights.mean()
-    return np.concatenate([weights, [BASE_WEIGHT * example.weight for example in helping]])
+    beside = [BASE_WEIGHT * example.weight for example in helping]
+    return np.concatenate(
+        [weights, beside, [INSTEAD_WEIGHT * example.weight for example in instead]]
+    )
 
 
 def _copies(documents: Sequence[Document], truth: Sequence[int]) -> NDArray[np.intp]:
