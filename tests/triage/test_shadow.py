@@ -133,7 +133,8 @@ def test_below_100_later_labels_nobody_is_judged(challenger: ClassifierModel) ->
 def test_a_judgement_on_folds_stays_until_there_are_later_labels(
     challenger: ClassifierModel,
 ) -> None:
-    on_folds = {"on": "folds", "better": False, "why": "Judged on 60 of the desk's own tickets."}
+    champion = ClassifierModel.objects.get(field="category", champion=True)
+    on_folds = {"on": "folds", "against": champion.name, "better": False, "why": "Judged on 60."}
     ClassifierModel.objects.filter(pk=challenger.pk).update(verdict=on_folds)
 
     services.judge(field="category", by="ada", now=LONG_AFTER)

@@ -406,14 +406,14 @@ def test_a_training_does_not_take_the_place_of_one_that_it_was_not_judged_agains
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     label_many(in_turn("1", "3", times=180), field="impact")
-    judge = training.against
+    judge = training.judge_later
 
     def meanwhile(*given: Any) -> Any:
         verdict = judge(*given)
         services.make_champion(model=idle_model("chosen"), by="ada")
         return verdict
 
-    monkeypatch.setattr(training, "against", meanwhile)
+    monkeypatch.setattr(training, "judge_later", meanwhile)
 
     run = train()
 

@@ -167,11 +167,14 @@ def judge(*, field: Field | str, by: str, now: datetime) -> dict[str, Any] | Non
         told = _promote(challenger, by, told)
     elif verdict and (verdict.high < 0 or len(found) >= ENOUGH):
         retire(model=challenger, verdict=told)
-    elif (
-        verdict or challenger.verdict.get("on") != FOLDS
-    ):  # a judgement with figures stays until there are newer
+    elif verdict or not _stands(challenger.verdict, told):
         _note(challenger, told)
     return told
+
+
+def _stands(before: dict[str, Any], told: dict[str, Any]) -> bool:
+    """A judgement on folds says more than that later tickets are too few, while the same one decides."""
+    return before.get("on") == FOLDS and before.get("against") == told["against"]
 
 
 @transaction.atomic(durable=True)
