@@ -12,20 +12,19 @@ PRODUCT_TOPICS: Final = (
         department="IT Support",
         group="Applications",
         words={
-            5: "stack trace, traceback, nullpointerexception, steps to reproduce, "
-            "internal server error, regression, off by one, wrong result, race condition, "
-            "index out of range, nullreferenceexception, memory leak",
+            5: "stack trace, traceback, nullpointerexception, steps to reproduce, internal "
+            "server error, regression, off by one, wrong result, race condition, index out "
+            "of range, nullreferenceexception, memory leak",
             4: "bug, returns 500, http 500, api returns, typeerror, keyerror, valueerror, "
-            "unhandled exception, segfault, illegalstateexception, panic, duplicate records, "
-            "wrong total, wrong totals, rounding, null pointer",
+            "unhandled exception, segfault, illegalstateexception, panic, duplicate "
+            "records, wrong total, wrong totals, rounding, null pointer",
             3: "exception, defect, endpoint, reproduce, reproducible, calculated wrong, "
-            "calculates, incorrect, since the release, after the release, after deploy, api, "
-            "500, off by, rounded, wrong amount, wrong value",
+            "calculates, incorrect, since the release, after the release, after deploy, "
+            "api, 500, off by, rounded, wrong amount, wrong value",
             2: "expected, actual, crash*, unexpected, timezone, time zone, utc, since version, "
-            "release, result, import, export, total, sums, sorted wrong, calculation, wrong, "
-            "json, response, duplicated",
-            1: "error, fails, failed, failing, broken, error message, search, report, payload, "
-            "request, job",
+            "release, result, import, export, total, sums, sorted wrong, calculation, "
+            "wrong, json, response, duplicated",
+            1: "error, fails, failed, failing, broken, error message, payload",
         },
     ),
     Topic(
@@ -35,20 +34,20 @@ PRODUCT_TOPICS: Final = (
         department="IT Support",
         group="Applications",
         words={
-            5: "css, layout, dropdown, misaligned, overlap*, screen reader, tooltip, blank page, "
-            "white page, hamburger menu, user interface, z index, uncaught typeerror, "
+            5: "css, layout, dropdown, misaligned, overlap*, screen reader, tooltip, blank "
+            "page, white page, hamburger menu, user interface, z index, uncaught typeerror, "
             "greyed out, date picker, datepicker, popover",
-            4: "button, modal, scroll*, ui, safari, firefox, accessibility, responsive, render*, "
-            "placeholder, sidebar, checkbox, scrollbar, mistranslated, translation, "
-            "landscape, contrast, cut off, text is cut, font, white screen, autocomplete, "
-            "off screen, hover",
+            4: "button, modal, scroll*, ui, safari, firefox, accessibility, responsive, "
+            "render*, placeholder, sidebar, checkbox, scrollbar, mistranslated, "
+            "translation, landscape, contrast, cut off, text is cut, font, white screen, "
+            "autocomplete, off screen, hover",
             3: "dark mode, browser, mobile app, icon, javascript, page, form field, header, "
-            "footer, banner, spinner, column header, dialog, typo, label, tab key, "
-            "keyboard navigation, voiceover, screen width, android app, ios app, zoom level, "
-            "click*, colours, logo, drag and drop",
-            2: "menu, chrome, tab, display*, width, image, pixel, edge, mobile, iphone, "
-            "flickers, popup, pop up, android, field, nothing happens, blank, shows",
-            1: "screen, colour, view, text, list, app, tablet",
+            "footer, banner, spinner, column header, dialog, typo, label, tab key, keyboard "
+            "navigation, voiceover, screen width, android app, ios app, zoom level, click*, "
+            "colours, logo, drag and drop",
+            2: "menu, chrome, tab, display*, width, image, pixel, edge, iphone, flickers, "
+            "popup, pop up, android, field, nothing happens, blank, shows",
+            1: "screen, colour, text, app, tablet, mobile, list, view",
         },
     ),
     Topic(
@@ -82,19 +81,19 @@ PRODUCT_TOPICS: Final = (
         department="IT Support",
         group="Applications",
         words={
-            5: "notification, unsubscribe, not notified, notified, alert fatigue, "
-            "confirmation email, confirmation mail, duplicate emails, reminder email, "
-            "reminder mail, alert rule, push message, sms alert, no alert, "
-            "email notification, order confirmation",
+            5: "notification, unsubscribe, not notified, notified, alert fatigue, confirmation "
+            "email, confirmation mail, duplicate emails, reminder email, reminder mail, "
+            "alert rule, push message, sms alert, no alert, email notification, order "
+            "confirmation",
             4: "reminder, webhook, notify, sms, digest, pagerduty, opsgenie, alertmanager, "
             "text message, push notification, no email, no mail, stop sending, weekly mail, "
             "status mail, alert channel, no reminder",
             3: "alert, alerting, subscription email, subscribed, push, paged, escalation mail, "
-            "mailing, recipients, on call, automatic mail, warning mail, newsletter, "
-            "alert mail, no message, got no, bot",
-            2: "receiver, message, subscriber, warning, recipient, twice, contact, texts, "
-            "template, triggers, not received, never got, didn't get, email, mail",
-            1: "sent, send, delivered, received, wrong person, late, delay, nobody",
+            "mailing, recipients, on call, automatic mail, warning mail, newsletter, alert "
+            "mail, no message, got no, bot",
+            2: "receiver, subscriber, warning, recipient, twice, texts, template, triggers, "
+            "not received, never got, didn't get",
+            1: "wrong person, late, delay, nobody",
         },
     ),
     Topic(
@@ -106,21 +105,21 @@ PRODUCT_TOPICS: Final = (
         words={
             5: "feature request, enhancement, would be nice, would be great, would be lovely, "
             "nice to have, could you add, can you add, add an option, suggestion, roadmap, "
-            "wishlist, wish list, product team, would be cool, would be helpful, "
-            "kindly consider, please consider, we'd love, would be useful, feature idea, "
-            "suggestions",
-            4: "please add, i'd love, it would help, would help us, add support, support for, "
-            "ability to, product feedback, it'd be, sugestion, improvement, any plans, "
-            "are there plans, are you planning, your product, would save, would love, "
-            "could you build, please build, why is there no, should be able to, "
-            "upcoming release",
-            3: "idea, wish, feature, improve*, integration with, it would be, bulk edit, "
-            "next version, missing feature, vote, competitor, why can't, half a day, "
-            "would like to, let users, so that i, option to, allow us",
+            "wishlist, wish list, product team, would be cool, would be helpful, kindly "
+            "consider, we'd love, would be useful, feature idea, suggestions, please "
+            "consider adding",
+            4: "i'd love, it would help, would help us, add support, support for, ability to, "
+            "product feedback, it'd be, sugestion, improvement, any plans, are there plans, "
+            "are you planning, your product, would save, would love, could you build, "
+            "please build, why is there no, should be able to, upcoming release",
+            3: "idea, wish, feature, improve*, integration with, it would be, bulk edit, next "
+            "version, missing feature, vote, competitor, why can't, half a day, would like "
+            "to, let users, so that i, option to, allow us, please consider making, "
+            "consider adding",
             2: "let me, export to, import from, drag, keyboard shortcut, template, "
-            "automatically, would be, customisable, could we, customizable, every time, "
-            "by hand, at once, in one go, instead of, we'd, offer",
-            1: "would, save, better, column, product, want, colour, filter, need, useful, love",
+            "automatically, would be, customisable, could we, customizable, every time, by "
+            "hand, at once, in one go, instead of, we'd, offer, please add a",
+            1: "would, save, better, column, product, colour, filter, useful, love",
         },
         aliases=("feature",),
     ),
@@ -131,20 +130,20 @@ PRODUCT_TOPICS: Final = (
         department="IT Support",
         group="Service Desk",
         words={
-            5: "how do i, how to, how can i, how do you, how does one, walk me through, "
-            "user manual, user guide, what is the correct way, best practice, "
-            "training material, step by step, how do we, what's the difference, "
-            "what is the difference, how should i, show me how",
+            5: "how do i, how to, how can i, how do you, how does one, walk me through, user "
+            "manual, user guide, what is the correct way, best practice, training material, "
+            "step by step, how do we, what's the difference, what is the difference, how "
+            "should i, show me how",
             4: "where can i find, where do i, where's the, tutorial, documentation, "
             "instructions, what does, manual, how can we, how would i, is there a guide, "
             "cheat sheet, what is the best, guidance, how is",
-            3: "explain, guide, docs, is it possible to, is there a way, what's the, "
-            "which setting, what is, how does, where is, help me understand, need to know, "
-            "want to know, how one, recommended, what happens if, clarify, faq, is there an, "
+            3: "explain, guide, docs, is it possible to, is there a way, what's the, which "
+            "setting, what is, how does, where is, help me understand, need to know, want "
+            "to know, how one, recommended, what happens if, clarify, faq, is there an, "
             "wiki",
-            2: "help me, how, question about, don't know how, support, can someone show, "
-            "understand, find the, way to, training, can i, understanding, beginner",
-            1: "question, advise, help, what, where, which, meaning, or should",
+            2: "help me, how, question about, don't know how, can someone show, understand, "
+            "find the, way to, training, can i, understanding, beginner",
+            1: "question, what, where, which, meaning, or should, support",
         },
         aliases=("support",),
     ),
