@@ -23,7 +23,7 @@ BUSINESS_TOPICS: Final = (
             "car, mobbing, sick, jubilee, vacaton, sick day, working hours, flexitime, part "
             "time, night allowance, certificate of employment, absence, absences, log "
             "hours, log my hours, enter my hours, public holiday, hours worked, unpaid "
-            "absence",
+            "absence, submit time, time entries, hr application, hr portal",
             3: "my address, home address, bank details, hr, leave, holiday, policy on, "
             "policies, paid leave, day off, days off, doctor's note, supervisor, probation, "
             "promotion, grievance, allowance, deduction, tax class, my boss, works "
@@ -31,9 +31,9 @@ BUSINESS_TOPICS: Final = (
             "contract of employment, attendance, leave approver, time entry, fill in my "
             "hours, holiday approver",
             2: "termination, hiring, contract, absent, doctor, enrolment, enrollment, "
-            "insurance, policy, paid, pay, employee, days, shift, complaint, marriage, "
-            "remote work, child, boss",
-            1: "hours, certificate, review, confidential, training, manager",
+            "insurance, policy, paid, pay, employee, shift, complaint, marriage, remote "
+            "work, child, boss",
+            1: "hours, certificate, review, confidential, training, manager, days",
         },
     ),
     Topic(
@@ -55,9 +55,9 @@ BUSINESS_TOPICS: Final = (
             3: "checklist, exit, joins, joining, secondment, contractor, leaves the company, "
             "transfer to, internal move, new role, takes over, begins on, her first, his "
             "first, moves to, day one, i'm new, starts, locum, replaces, contract ended, "
-            "orientation, begin, name change, start date, seat number, new in the team",
+            "orientation, begin, start date, seat number, new in the team",
             2: "transfer, hiring, new in, employee, return, hand over, handover, welcome, "
-            "begins, equipment, former, new manager, badge",
+            "begins, equipment, former, new manager, name change",
             1: "laptop and, safety, staff, kit",
         },
     ),
@@ -72,7 +72,8 @@ BUSINESS_TOPICS: Final = (
             "machine, light bulb, fire alarm, fire drill, key card, keycard, door lock, "
             "parking space, parking lot, carpet, plumbing, water leak, ceiling, furniture, "
             "washroom, meeting room door, office temperature, radiator, vending machine, "
-            "water cooler, visitor card, lost access card, parking permit",
+            "water cooler, visitor card, lost access card, parking permit, lost badge, "
+            "badge lost, lost my badge, access cards, new badge",
             4: "heating, parking, chair, cleaning, cleaner, kitchen, fridge, blinds, bathroom, "
             "locker, dishwasher, recycling, badge reader, aircon, thermostat, lift, "
             "restroom, tap, drain, fluorescent, evacuation, gas, dripping, ventilation, "
@@ -189,17 +190,20 @@ BUSINESS_TOPICS: Final = (
             "department, misdirected, charity, summer party, company photo, found an "
             "umbrella, umbrella, bake sale, fundraiser, wrong address, wrong number, who "
             "should i contact, who is responsible for, family day, team event, wrong queue, "
-            "wrong assignment group, please close this ticket, ticket closed by mistake",
+            "wrong assignment group, please close this ticket, ticket closed by mistake, "
+            "change the owner, change of owner",
             4: "canteen, cake, lunch menu, anniversary card, school visit, survey, seo, guest "
             "speaker, raffle, choir, carpool, press enquiry, group photo, great job, well "
             "done, newsletter article, potluck, compliment, reassign, change the approver, "
             "change approver, change of approver, pending approval, waiting for approval, "
-            "approval flow, approver change, line manager change",
+            "approval flow, approver change, line manager change, reopen, close the ticket, "
+            "move this ticket",
             3: "inquiry, enquiry, event, visitor, found a, lost my, marketing offer, logo "
             "files, opening hours, thank you all, lost property, company history, football, "
             "company information, postcard, flowers, mascot, not sure who, wrong team, "
             "don't know who, volunteer*, sports, gift, birthday, wrongly assigned, "
-            "approver, awards, nomination, my queue, our queue",
+            "approver, awards, nomination, my queue, our queue, status of my request, "
+            "status of my ticket",
             2: "thanks to, lunch, other, dog, ticket was opened by mistake, ignore this, "
             "general question, brochure, poster, bike, press, test ticket, party, ticket, "
             "approval, line manager",

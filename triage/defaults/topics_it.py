@@ -93,7 +93,8 @@ IT_TOPICS: Final = (
             "create account, create an account, account creation, create user, new user "
             "account, user creation, service account, license for, licence for, licenses "
             "for, contribute access, visitor access, same rights, same access, request a "
-            "license",
+            "license, studio license, studio licence, disable account, enable account, "
+            "permissions of",
             3: "grant, role, revoke, authorization, authorisation, authorised, authorized, "
             "group membership, shared mailbox, owner of, give me, please give, delegate, "
             "rw, read only, viewer, co owner, member of, take away, guest access, "
@@ -125,12 +126,12 @@ IT_TOPICS: Final = (
             "adaptor, cartridge, loaner, warranty, lid, workstation, hardware, bios, power "
             "button, loudspeaker, blue screen, bsod, usb stick, graphics card, ssd, "
             "handset, camera, macbook, zebra, elitebook, pos terminal, replacement device, "
-            "black screen, computer, desk phone, screen, extension number, usb cable, "
-            "hardware replacement, jabber, deskphone, sim card",
+            "black screen, computer, desk phone, extension number, usb cable, hardware "
+            "replacement, jabber, deskphone, sim card",
             2: "display, tablet, ipad, iphone, phone, cable, device, power cable, spare, tray, "
             "print, printing, speaker, sound, fan, beep*, flicker*, dropped it, fell, "
             "swollen, plug, stylus, cracked, replacement, receipt printer, ram upgrade, "
-            "peripherals, overheat*, liquid, spilled, spilt",
+            "peripherals, overheat*, liquid, spilled, spilt, screen",
             1: "pc, desktop, counter, power, charge, hot, broken, bent, black, model, lamp, "
             "pen, asset, buzz*, desk",
         },
@@ -145,17 +146,16 @@ IT_TOPICS: Final = (
             5: "software center, software request, license key, licence key, product key, "
             "reinstall, uninstall, windows 11, install the, software installation, install "
             "software, blue screen after update",
-            4: "installer, install, installation, installed, visual studio, autocad, "
-            "photoshop, acrobat, msi, add in, addin, macos, company portal, plug in, "
-            "software, windows update, dll, driver update, microsoft 365 apps, intune, "
-            "office update",
+            4: "installer, install, installation, installed, autocad, photoshop, acrobat, msi, "
+            "add in, addin, macos, company portal, plug in, software, windows update, dll, "
+            "driver update, microsoft 365 apps, intune, office update",
             3: "excel, powerpoint, adobe, driver, upgrade, crashes when, crashes on, crashing, "
             "rollout, package, new version, latest version, workbook, macro, runtime, sap "
             "gui, libreoffice, matlab, bluebeam, revit, indesign, chrome extension, java, "
             "python, update to",
-            2: "version, plugin, windows, crash, word, vs code, app store, solidworks, not "
-            "responding, pdf, trial, freeze, compatibility, unlicensed, activation, module, "
-            "patch, licence, license",
+            2: "version, plugin, windows, crash, word, vs code, app store, solidworks, pdf, "
+            "trial, freeze, compatibility, unlicensed, activation, module, patch, licence, "
+            "license, visual studio",
             1: "office, app, pc, chrome, edge, opens, starts, older, reboot, tool, exception, "
             "free, update, application, program",
         },
@@ -170,11 +170,12 @@ IT_TOPICS: Final = (
             5: "outlook, mailbox, distribution list, mailing list, out of office, meeting "
             "invite, email account, undeliverable, delivery failure, spam folder, non "
             "delivery, junk folder, email signature, calendar invite, shared calendar, mail "
-            "server, auto reply, email address",
+            "server, auto reply, email address, distribution group",
             4: "inbox, bounce*, ndr, smtp, meeting invitation, free busy, cannot access email, "
             "pst, thunderbird, mail flow, email rule, sent items, mails are not, imap, "
             "exchange online, owa, mail rule, junk, spf, dkim, dmarc, email group, shared "
-            "mailbox, new mailbox",
+            "mailbox, new mailbox, all staff list, mail forwarding, forward mails, members "
+            "of the list",
             3: "teams channel, teams meeting, teams chat, mail, gmail, exchange, quarantine, "
             "spam, zoom meeting, recipient, resend, calendar, appointment, slack, ooo, "
             "archive mailbox, chat",

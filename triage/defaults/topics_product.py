@@ -142,8 +142,10 @@ PRODUCT_TOPICS: Final = (
             "to know, how one, recommended, what happens if, clarify, faq, is there an, "
             "wiki",
             2: "help me, how, question about, don't know how, can someone show, understand, "
-            "find the, way to, training, can i, understanding, beginner",
-            1: "question, what, where, which, meaning, or should, support",
+            "find the, way to, training, can i, understanding, beginner, not working, does "
+            "not work, unable to, doesn't work, problem with, issue with, strange "
+            "behaviour, not available, not responding",
+            1: "question, what, where, which, meaning, or should, support, issue, problem",
         },
         aliases=("support",),
     ),
