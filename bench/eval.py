@@ -22,8 +22,10 @@ from triage.classifier.evaluation import Report, evaluate
 from triage.classifier.features import Example
 from triage.classifier.model import Prediction, TrainedModel
 from triage.classifier.storage import SHIPPED, dumps, loads
+from triage.classifier.thresholds import TARGET_PRECISION
 from triage.classifier.training import TooFewExamples, train
-from triage.defaults import TOPICS, category_rules
+from triage.defaults import category_rules
+from triage.judging import acts_alone
 from triage.pool import pooled_shares, renamed
 from triage.rules import RuleBook, TicketText, category_of, votes_of
 
@@ -37,12 +39,14 @@ class Set(NamedTuple):
     file: str
     label: str = "category"
     mapping: str = ""  # file that turns our categories into the set's labels
-    regroup: str = ""  # file that turns the set's labels into our departments
+    regroup: str = ""  # file that turns the set's labels into departments
 
 
 SETS: Final = {
     "it_topic": Set("dev_it_topic.csv.gz", mapping="it_topic.json"),
-    "it_topic, departments": Set("dev_it_topic.csv.gz", regroup="it_topic_departments.json"),
+    "it_topic, departments": Set(
+        "dev_it_topic.csv.gz", mapping="it_topic.json", regroup="it_topic_departments.json"
+    ),
     "endava category": Set("dev_endava_prio.csv.gz"),
     "nlbse24": Set("dev_nlbse24.csv.gz", mapping="nlbse24.json"),
     "tobi_multi": Set("dev_tobi_multi.csv.gz"),
@@ -89,17 +93,19 @@ def _default_directory() -> Path:
 def measure(path: Path, chosen: Set) -> Iterator[Line]:
     """Yield a line for each engine, judged on the part that is held out."""
     examples = read_examples(path, label=chosen.label)
-    if chosen.regroup:
-        names = _mapping(chosen.regroup)
-        examples = [Example(e.title, e.description, names[e.label]) for e in examples]
+    departments = _mapping(chosen.regroup) if chosen.regroup else {}
+    if departments:
+        examples = [Example(e.title, e.description, departments[e.label]) for e in examples]
     history, unseen = split(examples)
-    if chosen.mapping or chosen.regroup:
+    if chosen.mapping:
         rules = category_rules()
-        by_department = {topic.slug: topic.department for topic in TOPICS}
-        mapping = by_department if chosen.regroup else _mapping(chosen.mapping)
+        mapping = {
+            ours: departments.get(theirs, theirs)
+            for ours, theirs in _mapping(chosen.mapping).items()
+        }
         yield _of_rules(rules, mapping, unseen)
         yield _cold(rules, mapping, unseen)
-    if chosen.regroup:
+    if departments:
         return
     for size in (*SIZES, len(history)):
         if size == len(history) or size < 0.7 * len(history):
@@ -143,8 +149,11 @@ def _cold(rules: RuleBook, mapping: Mapping[str, str], unseen: Sequence[Example]
         )
         for guess, e in zip(guesses, unseen, strict=True)
     ]
-    threshold = min(model.auto_thresholds.values())
-    return Line("shipped, with rules", _judged(together, unseen, threshold), per_second)
+    alone = acts_alone(model, [e.text for e in unseen], rules, target=TARGET_PRECISION)
+    report = evaluate(
+        together, [e.label for e in unseen], threshold=model.auto_thresholds, alone=alone
+    )
+    return Line("shipped, with rules", report, per_second)
 
 
 def _learnt(history: Sequence[Example], unseen: Sequence[Example], note: str) -> Iterator[Line]:

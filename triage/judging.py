@@ -99,6 +99,17 @@ def by_model(
     return [pooled(*pair, model.rule_weight) for pair in pairs]
 
 
+def acts_alone(
+    model: TrainedModel, texts: Sequence[TextIn], rules: RuleBook, *, target: float
+) -> list[bool]:
+    """Which texts' own labels, unmapped, the model and the rules are sure enough of to act alone."""
+    needed = model.thresholds(target)
+    return [
+        guess.confidence >= needed.get(guess.label, AUTO_FROM)
+        for guess in by_model(model, texts, rules)
+    ]
+
+
 def by_rules(
     field: str,
     texts: Sequence[TextIn],

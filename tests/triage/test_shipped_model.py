@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tickets.models import Category
@@ -5,6 +7,7 @@ from triage.classifier.dataset import fingerprint, load_corpus
 from triage.classifier.evaluation import evaluate
 from triage.classifier.features import Example
 from triage.classifier.storage import SHIPPED, loads
+from triage.classifier.thresholds import TARGET_PRECISION, stricter, thresholds_of
 from triage.defaults import category_rules
 from triage.models import ClassifierModel
 from triage.pool import pooled
@@ -29,6 +32,17 @@ def test_it_was_not_shown_what_the_demo_shows() -> None:
 def test_it_knows_every_category_and_nothing_else() -> None:
     assert set(loads(SHIPPED.read_bytes()).labels) == set(
         Category.objects.values_list("slug", flat=True)
+    )
+
+
+def test_it_acts_alone_less_readily_than_a_model_that_was_judged_on_a_desks_own_tickets() -> None:
+    shipped = loads(SHIPPED.read_bytes())
+    at_home = replace(shipped, foreign=False)
+
+    for target in (0.8, 0.9):
+        assert sum(shipped.thresholds(target).values()) > sum(at_home.thresholds(target).values())
+    assert shipped.thresholds() == thresholds_of(
+        shipped.outcomes, shipped.labels, target=stricter(TARGET_PRECISION)
     )
 
 

@@ -85,9 +85,11 @@ def evaluate(
     truth: Sequence[str],
     *,
     threshold: float | Mapping[str, float] | None = None,
+    alone: Sequence[bool] | None = None,
 ) -> Report:
     """Score `predictions`. The threshold for acting alone, one for all or by label, is the given one or, without,
-    chosen on these very predictions with a confidence bound: for out-of-fold predictions that is honest."""
+    chosen on these very predictions with a confidence bound: for out-of-fold predictions that is honest.
+    `alone` says instead which would be done alone: where the labels were mapped, thresholds are of other labels."""
     if threshold is None:
         threshold = safe_threshold(
             [(p.confidence, p.label == t) for p, t in zip(predictions, truth, strict=True)]
@@ -99,10 +101,10 @@ def evaluate(
     )
     by_label = threshold if isinstance(threshold, Mapping) else {}
     least = threshold if isinstance(threshold, float) else min(by_label.values(), default=NEVER)
-    alone = [
-        p.label == t
-        for p, t in zip(predictions, truth, strict=True)
-        if p.confidence >= by_label.get(p.label, least)
+    if alone is None:
+        alone = [p.confidence >= by_label.get(p.label, least) for p in predictions]
+    done = [
+        p.label == t for p, t, by_itself in zip(predictions, truth, alone, strict=True) if by_itself
     ]
     wrong = Counter((t, p.label) for p, t in zip(predictions, truth, strict=True) if p.label != t)
     return Report(
@@ -111,8 +113,8 @@ def evaluate(
         macro_f1=float(np.mean([score.f1 for score in labels if score.support])),
         calibration_error=_calibration_error(predictions, truth),
         threshold=least,
-        automatic=len(alone) / max(len(truth), 1),
-        automatic_precision=sum(alone) / len(alone) if alone else None,
+        automatic=len(done) / max(len(truth), 1),
+        automatic_precision=sum(done) / len(done) if done else None,
         confusions=tuple((t, g, n) for (t, g), n in wrong.most_common(8)),
     )
 

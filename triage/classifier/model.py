@@ -15,6 +15,7 @@ from triage.classifier.thresholds import (
     TARGET_PRECISION,
     CurvePoint,
     curve_of,
+    stricter,
     thresholds_of,
 )
 
@@ -62,6 +63,9 @@ class TrainedModel:
     pieces: Pieces | None = None  # of words that the vocabulary lacks; None: they say nothing
     new_idf: float = 0.0  # of such words
     opening: float = 0.0  # how much what a long text opens with counts beside the whole
+    foreign: bool = (
+        False  # learnt and judged on tickets of no desk, which promises less on a desk's
+    )
     _thresholds: dict[float, Mapping[str, float]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -95,7 +99,10 @@ class TrainedModel:
         return found
 
     def thresholds(self, target: float = TARGET_PRECISION) -> Mapping[str, float]:
-        """Return the confidence from which each label is right in at least `target` of cases, with a bound."""
+        """Return the confidence from which each label is right in at least `target` of cases, with a bound.
+
+        A foreign model must have made half the errors that `target` allows.
+        """
         if target not in self._thresholds:
             self._thresholds[target] = self._thresholds_for(target)
         return self._thresholds[target]
@@ -104,14 +111,15 @@ class TrainedModel:
         if target == TARGET_PRECISION:
             return self.auto_thresholds
         if len(self.outcomes):
-            return thresholds_of(self.outcomes, self.labels, target=target)
+            needed = stricter(target) if self.foreign else target
+            return thresholds_of(self.outcomes, self.labels, target=needed)
         # An older model knows one answer: it is safe for lower targets, and unknown for higher ones.
         safe = target < TARGET_PRECISION
         return self.auto_thresholds if safe else dict.fromkeys(self.labels, NEVER)
 
     def curve(self) -> list[CurvePoint]:
         """Return, for target precisions from 70 % to 99 %, what was reached and what share is done alone."""
-        return curve_of(self.outcomes, self.labels)
+        return curve_of(self.outcomes, self.labels, foreign=self.foreign)
 
 
 def _pulls(

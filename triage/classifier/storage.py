@@ -49,6 +49,7 @@ def dumps(model: TrainedModel) -> bytes:
         "rule_weight": model.rule_weight,
         "new_idf": model.new_idf,
         "opening": model.opening,
+        "foreign": model.foreign,
         "scores": dict(model.scores),
     }
     members["vocabulary.json"] = _packed(list(model.vocabulary))
@@ -87,6 +88,7 @@ def loads(data: bytes) -> TrainedModel:
             **_later(members),
             new_idf=float(about.get("new_idf", 0.0)),
             opening=float(about.get("opening", 0.0)),
+            foreign=bool(about.get("foreign", False)),
             pieces=_pieces(members, len(about["labels"])),
         )
         if not _fits_together(model, len(words)):

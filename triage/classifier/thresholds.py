@@ -12,6 +12,8 @@ ASSURANCE: Final = 0.95
 NEVER: Final = 1.01  # a threshold that no confidence reaches
 #: A label with fewer predictions above the common threshold is not judged for itself.
 ENOUGH: Final = 20
+#: What is left of the errors that a target allows where they were measured on other tickets than a desk's.
+ABROAD: Final = 0.5
 #: What came of a prediction on a ticket that the model had not seen: the label's number, how sure, was it right.
 OUTCOME: Final = np.dtype([("label", "<i2"), ("confidence", "<f4"), ("right", "?")])
 #: Targets of the curve that is shown.
@@ -53,6 +55,11 @@ def _lowest_safe(confidence: NDArray[Any], right: NDArray[np.bool_], target: flo
     last_of_ties = np.append(ordered[1:] < ordered[:-1], True)
     good = np.flatnonzero((bound >= target) & last_of_ties)
     return float(ordered[good[-1]]) if len(good) else NEVER
+
+
+def stricter(target: float) -> float:
+    """Return the precision that a model must show at home to be trusted with `target` abroad."""
+    return 1.0 - ABROAD * (1.0 - target)
 
 
 def outcomes_of(
@@ -98,11 +105,14 @@ def _alone(outcomes: NDArray[Any], needed: Sequence[float]) -> NDArray[np.bool_]
     return reached
 
 
-def curve_of(outcomes: NDArray[Any], labels: Sequence[str]) -> list[CurvePoint]:
-    """Return what each target precision costs, for those that can be reached."""
+def curve_of(
+    outcomes: NDArray[Any], labels: Sequence[str], *, foreign: bool = False
+) -> list[CurvePoint]:
+    """Return what each target precision costs, for those that can be reached; `foreign`: of a model from elsewhere."""
     points = []
     for target in TARGETS:
-        found = thresholds_of(outcomes, labels, target=target)
+        needed = stricter(target) if foreign else target
+        found = thresholds_of(outcomes, labels, target=needed)
         alone = _alone(outcomes, [found[label] for label in labels])
         if alone.any():
             reached = float(outcomes["right"][alone].mean())

@@ -15,7 +15,12 @@ from triage.classifier.features import Document, Example, document
 from triage.classifier.model import Prediction, TrainedModel, mapped, softmax
 from triage.classifier.recipe import Tickets, choose, fit, held_out_scores, later_scores
 from triage.classifier.space import Space, count, joined
-from triage.classifier.thresholds import outcomes_of, thresholds_of
+from triage.classifier.thresholds import (
+    TARGET_PRECISION,
+    outcomes_of,
+    stricter,
+    thresholds_of,
+)
 from triage.rules import RuleBook, TicketText, votes_of
 
 MIN_PER_LABEL: Final = 3
@@ -45,12 +50,14 @@ def train(
     instead: Sequence[Example] = (),
     seed: int = 0,
     now: datetime | None = None,
+    foreign: bool = False,
 ) -> TrainedModel:
     """Learn to tell the labels apart, beside `rules` that speak of the same labels.
 
     `base` and `instead` are examples from elsewhere (the shipped corpus), which count for less and judge nothing.
     Of `base` only those are used with a label that `examples` have; the labels of `instead` are all learnt.
     With `now`, older examples count for less.
+    `foreign`: the examples are of no desk, and what is measured on them promises less on a desk's tickets.
     Labels with fewer than 3 examples are left out (`scores["left_out"]`). All scores, the temperature, the rules'
     weight and the thresholds come from predictions on examples that the predicting model had not seen: 5 folds or,
     for scores and thresholds, the newest examples where their times are known. Near-copies are in the same fold.
@@ -90,7 +97,8 @@ def train(
         truth = truth[newest]
     shares = mapped(shares, knots)
     outcomes = outcomes_of(shares.argmax(axis=1), shares.max(axis=1), truth)
-    needed = thresholds_of(outcomes, labels)
+    target = stricter(TARGET_PRECISION) if foreign else TARGET_PRECISION
+    needed = thresholds_of(outcomes, labels, target=target)
     found = evaluate(
         as_predictions(shares, labels), [labels[index] for index in truth], threshold=needed
     )
@@ -123,6 +131,7 @@ def train(
         pieces=pieces,
         new_idf=space.new_idf,
         opening=recipe.opening,
+        foreign=foreign,
     )
 
 

@@ -129,8 +129,7 @@ BUSINESS_TOPICS: Final = (
             "remitted, corporate card",
             2: "pay, money, finance, transfer, deducted, amount, approved amount, balance, "
             "travel, debit",
-            1: "budget, supplier, eur, usd, gbp, duplicate, trip, cart, shop, card, "
-            "transferred",
+            1: "budget, supplier, eur, usd, gbp, duplicate, trip, cart, shop, card, transferred",
         },
     ),
     Topic(

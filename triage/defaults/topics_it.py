@@ -254,8 +254,7 @@ IT_TOPICS: Final = (
             "exfiltration, wrong recipient, confidential data, encrypted files",
             2: "attack, fake, strange, clicked, credentials, lost my laptop, personal data, "
             "gdpr, scan, left on the train, public repo, publicly",
-            1: "confidential, threat, blocked, weird, lost, popup, token, encrypted, link, "
-            "unknown",
+            1: "confidential, threat, blocked, weird, lost, popup, token, encrypted, link, unknown",
         },
     ),
 )

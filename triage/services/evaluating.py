@@ -38,11 +38,12 @@ def evaluate_engines(
     rules, target = knowledge.current().knowledge.rules, target_of(field)
     found = {}
     for name, model in {**others, **registered(field)}.items():
-        needed = model.thresholds(target)
+        texts = [example.text for example in examples]
         found[name] = _evaluated(
             partial(judging.by_model, model, rules=rules, mapping=mapping),
             examples,
-            min(needed.values(), default=AUTO_FROM) if mapping else dict(needed),
+            dict(model.thresholds(target)),
+            judging.acts_alone(model, texts, rules, target=target) if mapping else None,
         )
     found["rules"] = _evaluated(
         partial(judging.by_rules, field, rules=rules, mapping=mapping), examples, AUTO_FROM
@@ -74,6 +75,7 @@ def _evaluated(
     answer: Callable[[Sequence[TextIn]], list[Prediction]],
     examples: Sequence[Example],
     threshold: float | Mapping[str, float],
+    alone: Sequence[bool] | None = None,
 ) -> Evaluated:
     started = time.perf_counter()
     said = answer([example.text for example in examples])
@@ -81,4 +83,4 @@ def _evaluated(
     truth = [example.label for example in examples]
     if not {prediction.label for prediction in said} & set(truth):
         return Evaluated(None, rate)
-    return Evaluated(evaluate(said, truth, threshold=threshold), rate)
+    return Evaluated(evaluate(said, truth, threshold=threshold, alone=alone), rate)

@@ -42,8 +42,9 @@ def train_classifier(
     by: str,
     field: Field | str = Field.CATEGORY,
     trained_until: datetime | None = None,
+    foreign: bool = False,
 ) -> ClassifierModel:
-    """Train a classifier and keep it; `use` puts it into use at once.
+    """Train a classifier and keep it; `use` puts it into use at once. `foreign`: the examples are of no desk.
 
     :raises TooFewExamples: saying what is missing.
     """
@@ -52,7 +53,7 @@ def train_classifier(
 
     rules = knowledge.current().knowledge.rules if field == Field.CATEGORY else None
     # Seconds to minutes: outside any transaction.
-    model = train(examples, name=name, rules=rules)
+    model = train(examples, name=name, rules=rules, foreign=foreign)
     return store(
         model=model,
         trained_from=trained_from,

@@ -279,6 +279,14 @@ def test_a_report_counts_what_it_says() -> None:
     assert "macro-F1" in report.as_text()
 
 
+def test_what_is_done_alone_can_be_said_by_who_knows_the_labels_before_they_were_mapped() -> None:
+    predictions = [guess("a", 0.9), guess("a", 0.8), guess("b", 0.7), guess("b", 0.6)]
+
+    report = evaluate(predictions, ["a", "b", "b", "b"], alone=[False, True, True, True])
+
+    assert (report.automatic, report.automatic_precision) == (0.75, 2 / 3)
+
+
 def test_a_few_right_answers_are_not_enough_to_act_alone() -> None:
     assert safe_threshold([(0.99, True)] * 50) == NEVER
     assert safe_threshold([(0.99, True)] * 100) == 0.99

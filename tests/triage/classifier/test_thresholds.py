@@ -9,6 +9,7 @@ from triage.classifier.thresholds import (
     curve_of,
     outcomes_of,
     safe_threshold,
+    stricter,
     thresholds_of,
 )
 
@@ -52,6 +53,21 @@ def test_most_of_the_tickets_are_not_held_back_by_another_labels_mistakes() -> N
 def test_without_outcomes_nothing_acts_alone() -> None:
     assert thresholds_of(outcomes([]), ["a"]) == {"a": NEVER}
     assert curve_of(outcomes([]), ["a"]) == []
+
+
+def test_abroad_half_of_the_allowed_errors_must_do() -> None:
+    assert stricter(0.95) == pytest.approx(0.975)
+    assert stricter(0.8) == pytest.approx(0.9)
+
+
+def test_the_curve_of_a_model_from_elsewhere_covers_what_it_will_do_alone() -> None:
+    rows = [(n % 2, n / 2000, n % 7 > 0 or n > 1200) for n in range(2000)]
+
+    at_home = {p.target: p.coverage for p in curve_of(outcomes(rows), ["a", "b"])}
+    abroad = {p.target: p.coverage for p in curve_of(outcomes(rows), ["a", "b"], foreign=True)}
+
+    assert abroad[0.9] == at_home[0.95]
+    assert abroad[0.8] == at_home[0.9]
 
 
 def test_the_curve_shows_what_a_target_costs() -> None:

@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
     def _write(self, examples: list[Example], options: dict[str, Any]) -> None:
         rules = defaults.category_rules()  # this runs without a database
-        model = train(examples, name="", rules=rules)
+        model = train(examples, name="", rules=rules, foreign=options["corpus"])
         # Another content is another name: that is how a desk sees that a newer one came.
         mark = hashlib.sha256(dumps(model)).hexdigest()[:8]
         model = replace(
@@ -102,6 +102,7 @@ class Command(BaseCommand):
             field=_field(options),
             # It has seen every label of the desk; what a file held, nobody knows.
             trained_until=timezone.now() if source == FROM_TICKETS else None,
+            foreign=options["corpus"],
         )
         self._tell(name, model.scores, "kept, not in use" if options["keep_old"] else "in use")
 
