@@ -89,7 +89,7 @@ def evaluate(
 ) -> Report:
     """Score `predictions`. The threshold for acting alone, one for all or by label, is the given one or, without,
     chosen on these very predictions with a confidence bound: for out-of-fold predictions that is honest.
-    `alone` says instead which would be done alone: where the labels were mapped, thresholds are of other labels."""
+    `alone` says instead which would be done alone: thresholds say nothing of labels that were mapped."""
     if threshold is None:
         threshold = safe_threshold(
             [(p.confidence, p.label == t) for p, t in zip(predictions, truth, strict=True)]

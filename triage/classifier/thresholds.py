@@ -108,7 +108,7 @@ def _alone(outcomes: NDArray[Any], needed: Sequence[float]) -> NDArray[np.bool_]
 def curve_of(
     outcomes: NDArray[Any], labels: Sequence[str], *, foreign: bool = False
 ) -> list[CurvePoint]:
-    """Return what each target precision costs, for those that can be reached; `foreign`: of a model from elsewhere."""
+    """Return what each target precision costs, for those that can be reached; a `foreign` model must show more."""
     points = []
     for target in TARGETS:
         needed = stricter(target) if foreign else target
