@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,6 +32,7 @@ from triage.rules import RuleBook, TicketText, category_of, votes_of
 MAPPINGS: Final = Path(__file__).parent / "mappings"
 HELD_OUT: Final = 0.3
 SIZES: Final = (50, 500, 5_000)
+PER_LABEL: Final = 50
 SEED: Final = 20
 
 
@@ -40,10 +41,11 @@ class Set(NamedTuple):
     label: str = "category"
     mapping: str = ""  # file that turns our categories into the set's labels
     regroup: str = ""  # file that turns the set's labels into departments
+    per_label: bool = False  # learnt from so many of each label, too
 
 
 SETS: Final = {
-    "it_topic": Set("dev_it_topic.csv.gz", mapping="it_topic.json"),
+    "it_topic": Set("dev_it_topic.csv.gz", mapping="it_topic.json", per_label=True),
     "it_topic, departments": Set(
         "dev_it_topic.csv.gz", mapping="it_topic.json", regroup="it_topic_departments.json"
     ),
@@ -107,6 +109,8 @@ def measure(path: Path, chosen: Set) -> Iterator[Line]:
         yield _cold(rules, mapping, unseen)
     if departments:
         return
+    if chosen.per_label:
+        yield from _learnt(_first_of_each(history), unseen, f"{PER_LABEL} of each")
     for size in (*SIZES, len(history)):
         if size == len(history) or size < 0.7 * len(history):
             yield from _learnt(history[:size], unseen, "all" if size == len(history) else "")
@@ -129,6 +133,17 @@ def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     chance.shuffle(history)
     chance.shuffle(unseen)
     return history, unseen
+
+
+def _first_of_each(history: Sequence[Example]) -> list[Example]:
+    """Return the first tickets of every label, equally many."""
+    met: Counter[str] = Counter()
+    found = []
+    for example in history:
+        met[example.label] += 1
+        if met[example.label] <= PER_LABEL:
+            found.append(example)
+    return found
 
 
 def _of_rules(rules: RuleBook, mapping: Mapping[str, str], unseen: Sequence[Example]) -> Line:

@@ -39,6 +39,7 @@ def test_it_acts_alone_less_readily_than_a_model_that_was_judged_on_a_desks_own_
     shipped = loads(SHIPPED.read_bytes())
     at_home = replace(shipped, foreign=False)
 
+    assert shipped.foreign
     for target in (0.8, 0.9):
         assert sum(shipped.thresholds(target).values()) > sum(at_home.thresholds(target).values())
     assert shipped.thresholds() == thresholds_of(
