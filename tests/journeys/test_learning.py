@@ -32,7 +32,8 @@ def test_a_person_corrects_what_triage_was_unsure_of_and_the_label_appears(
 def test_a_person_changes_a_sure_ticket_on_its_own_page_and_triage_is_told(
     api: APIClient, triage_all: Any
 ) -> None:
-    sent = {"title": "VPN down for the whole office", "description": "Nobody can connect."}
+    words = "The VPN tunnel drops, nobody can connect."
+    sent = {"title": "VPN down for the whole office", "description": words}
     ticket = api.post("/api/v1/tickets/", sent, format="json").json()["id"]
     triage_all()
     assert api.get(f"/api/v1/tickets/{ticket}/").json()["triage_status"] == "completed"
