@@ -36,7 +36,7 @@ class Counted:
 def count(documents: Sequence[Document]) -> Counted:
     """Count words, all of them, and those of the other features that occur in two texts."""
     words = list(dict.fromkeys(word for document in documents for word in document.words))
-    met = Counter(name for document in documents for name in set(document.context))
+    met = Counter(name for document in documents for name in dict.fromkeys(document.context))
     context = [name for name, count in met.items() if count >= MIN_DOCUMENTS]
     names = [*words, *context]
     columns = {name: index for index, name in enumerate(names)}
