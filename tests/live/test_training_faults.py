@@ -57,4 +57,8 @@ def test_a_worker_killed_while_it_trains_leaves_one_model_and_a_run_that_is_done
         desk.stop_processes()
         desk.sql("DELETE FROM triage_trainingrun")
         desk.sql("DELETE FROM triage_shadowprediction")
+        desk.sql(
+            "DELETE FROM triage_promotion USING triage_classifiermodel model"
+            " WHERE model.id = model_id AND model.field = 'urgency'"
+        )
         desk.sql("DELETE FROM triage_classifiermodel WHERE field = 'urgency'")

@@ -31,12 +31,13 @@ DOUBT: Final = 2.0
 class Recipe(NamedTuple):
     """`pieces`: weight of the words' pieces beside the words (0: none). `opening`: weight of what a long text
     opens with, beside the whole. `strength`: the inverse of how much large coefficients cost. `balance`: 0 counts
-    every ticket alike, 1 every label alike."""
+    every ticket alike, 1 every label alike. `telling`: words count by how well they tell the labels apart."""
 
     pieces: float = 1.6
     opening: float = 0.0
     strength: float = 0.3
     balance: float = 0.5
+    telling: bool = True
 
 
 PIECES: Final = (1.6, 0.8, 3.2, 0.0)
@@ -83,9 +84,11 @@ def fit(
     known = np.flatnonzero(mass)
     share = mass[truth] * len(known) / mass.sum()
     machine = LinearSVC(C=recipe.strength, random_state=seed, dual=True, max_iter=1000, tol=1e-2)
-    telling = _telling(features, truth, weights)
-    scaled = (features @ diags_array(telling)).tocsr()
-    machine.fit(scaled, truth, sample_weight=weights * share**-recipe.balance)
+    telling = np.ones(features.shape[1], dtype=np.float32)
+    if recipe.telling:
+        telling = _telling(features, truth, weights)
+        features = (features @ diags_array(telling)).tocsr()
+    machine.fit(features, truth, sample_weight=weights * share**-recipe.balance)
     found, starts = machine.coef_ * telling, machine.intercept_
     if len(known) == 2:  # scikit-learn keeps one row for two labels
         found, starts = np.vstack([-found, found]), np.array([-starts[0], starts[0]])
@@ -137,16 +140,21 @@ def later_scores(
     return next(_scores(tickets, *next(splits), [recipe], seed))
 
 
-def choose(tickets: Tickets, seed: int) -> Recipe:
+def choose(tickets: Tickets, seed: int, *, foreign: bool = False) -> Recipe:
     """Return the recipe that does best on tickets that it has not learnt from: first the weights of pieces and
-    opening, judged on a sample, then how hard to fit and how much to help rare labels."""
+    opening, judged on a sample, then how hard to fit and how much to help rare labels.
+
+    `foreign`: what tells labels apart in these tells less where the model will work.
+    """
     usual = Recipe(strength=0.1, balance=1.0) if tickets.own < FEW else Recipe()
+    usual = usual._replace(telling=not foreign)
     if tickets.own < min(ENOUGH_TO_CHOOSE, len(tickets.truth) - tickets.own):
         return usual
     few = np.sort(np.random.default_rng(seed).permutation(tickets.own)[:ENOUGH_FOR_PIECES])
     part = np.full(tickets.own, -1)
     part[few] = folds(tickets.truth[few], tickets.copies[few], seed, 3)
     recipes = [usual._replace(pieces=weight) for weight in PIECES]
+    recipes.append(usual._replace(telling=False))
     recipe = _best(tickets, part, recipes, seed)
     if tickets.counted.openings.nnz:
         recipes = [recipe._replace(opening=weight) for weight in OPENINGS]

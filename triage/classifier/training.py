@@ -80,7 +80,7 @@ def train(
     )
     if tickets.counted.counts.getnnz(axis=0).max(initial=0) < 2:
         raise TooFewExamples("No word occurs in two examples: there is nothing to learn from.")
-    recipe = choose(tickets, seed)
+    recipe = choose(tickets, seed, foreign=foreign)
     truth = tickets.truth[: len(usable)]
     scores = held_out_scores(tickets, recipe, seed)
     votes = _votes(usable, labels, rules)
