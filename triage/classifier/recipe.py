@@ -86,7 +86,7 @@ def fit(
     machine = LinearSVC(C=recipe.strength, random_state=seed, dual=True, max_iter=1000, tol=1e-2)
     telling = np.ones(features.shape[1], dtype=np.float32)
     if recipe.telling:
-        telling = _telling(features, truth, weights)
+        telling = how_telling(features, truth, weights)
         features = (features @ diags_array(telling)).tocsr()
     machine.fit(features, truth, sample_weight=weights * share**-recipe.balance)
     found, starts = machine.coef_ * telling, machine.intercept_
@@ -98,7 +98,7 @@ def fit(
     return coefficients, intercepts
 
 
-def _telling(
+def how_telling(
     features: csr_matrix, truth: NDArray[np.intp], weights: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Return how much each feature counts while coefficients are looked for: the more, the better it tells labels.

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from triage.classifier.calibration import confidence_map
 from triage.classifier.evaluation import as_table, evaluate
 from triage.classifier.features import OPENING, Example, document
 from triage.classifier.model import mapped, softmax
-from triage.classifier.recipe import folds
+from triage.classifier.recipe import folds, how_telling
 from triage.classifier.storage import dumps, loads
 from triage.classifier.thresholds import NEVER
 from triage.classifier.training import TooFewExamples, train
@@ -105,6 +106,33 @@ def test_examples_from_elsewhere_help_with_labels_that_the_desk_has() -> None:
     assert helped.scores["examples"] == 20
     asked = [("proxy gateway", "")]
     assert helped.predict(asked)[0].shares["network"] > alone.predict(asked)[0].shares["network"]
+
+
+def test_what_tells_labels_apart_counts_more_than_what_stands_everywhere() -> None:
+    truth = np.repeat([0, 1], 20)
+    everywhere, one_label, twice = np.ones(40), truth == 0, np.arange(40) < 2
+
+    counts = csr_matrix(np.column_stack([everywhere, one_label, twice]).astype(np.float32))
+    common, sure, rare = how_telling(counts, truth, np.ones(40))
+
+    assert sure > rare > common  # the same label each time, but two texts prove less than twenty
+    assert (40 * common**2 + 20 * sure**2 + 2 * rare**2) / 62 == pytest.approx(1)
+
+
+def test_what_told_labels_apart_elsewhere_is_not_trusted_to_do_so_here() -> None:
+    examples = [
+        Example("", f"{word} is {state} again {n % 7}", word)
+        for n in range(30)
+        for word in ("printer", "vpn")
+        for state in ("down", "slow")
+    ]
+
+    at_home, abroad = train(examples, name="t"), train(examples, name="t", foreign=True)
+
+    assert (at_home.scores["recipe"]["telling"], abroad.scores["recipe"]["telling"]) == (
+        True,
+        False,
+    )
 
 
 def test_only_what_stands_in_two_tickets_is_kept() -> None:
