@@ -2,34 +2,20 @@
 
 from collections.abc import Iterator
 
-from django.db import DatabaseError, InterfaceError
 from django.db.models import Count, Max
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from sla.models import Escalation, Notification
 from sla.models.notification import WAITING
 from sla.services import auditing
+from workers.metrics import DatabaseCollector
 
 #: Escalations that the lateness is taken over: the newest.
 _NEWEST = 1000
 
 
-class WatchCollector(Collector):
-    """Gauges of lateness and of what waits. A database that is away leaves them out."""
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        return []  # asked at registration, before there is a database
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        try:
-            yield from list(_measure())
-        except (DatabaseError, InterfaceError):
-            return
-
-
-def _measure() -> Iterator[GaugeMetricFamily]:
+def watch() -> Iterator[GaugeMetricFamily]:
     found = auditing.look()
     yield GaugeMetricFamily(
         "smartops_sla_oldest_due_seconds",
@@ -59,4 +45,4 @@ def _measure() -> Iterator[GaugeMetricFamily]:
 
 def register() -> None:
     """Once a process, when the apps are ready."""
-    REGISTRY.register(WatchCollector())
+    REGISTRY.register(DatabaseCollector(watch))

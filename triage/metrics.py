@@ -1,56 +1,28 @@
 """What `/metrics` says of the classifiers and of the language model, read from the database at each scrape."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from triage.llm.limits import BREAK_AFTER
 from triage.models import LlmCall, LlmGate, LlmRequest
 from triage.services import drifting
 from workers.leases import ACTIVE
+from workers.metrics import DatabaseCollector
 
 #: The language model's figures are those of the last so many minutes.
 LLM_MINUTES: Final = 60
 _QUANTILES: Final = (0.5, 0.95)
-Measure = Callable[[], Iterator[GaugeMetricFamily]]
 
 
-class _Collector(Collector):
-    """Gauges made anew at each scrape. What could not be measured is left out, and so is everything while the
-    database is away."""
-
-    def __init__(self, measure: Measure) -> None:
-        self._measure = measure
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        return []  # asked at registration, before there is a database
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        try:
-            yield from list(self._measure())
-        except (DatabaseError, InterfaceError):
-            return
-
-
-class DriftCollector(_Collector):
-    def __init__(self) -> None:
-        super().__init__(_drift)
-
-
-class LlmCollector(_Collector):
-    def __init__(self) -> None:
-        super().__init__(_llm)
-
-
-def _drift() -> Iterator[GaugeMetricFamily]:
+def drift() -> Iterator[GaugeMetricFamily]:
     index = GaugeMetricFamily(
         "smartops_triage_drift",
         "Stability index of the newest day against the model's training",
@@ -85,7 +57,7 @@ def _drift() -> Iterator[GaugeMetricFamily]:
     yield from (index, overridden, bands, audited)
 
 
-def _llm() -> Iterator[GaugeMetricFamily]:
+def llm() -> Iterator[GaugeMetricFamily]:
     """Nothing where no language model is set up."""
     endpoint = settings.LLM
     if endpoint is None:
@@ -159,5 +131,5 @@ def _calls() -> Iterator[GaugeMetricFamily]:
 
 def register() -> None:
     """Once a process, when the apps are ready."""
-    REGISTRY.register(DriftCollector())
-    REGISTRY.register(LlmCollector())
+    REGISTRY.register(DatabaseCollector(drift))
+    REGISTRY.register(DatabaseCollector(llm))

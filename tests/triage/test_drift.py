@@ -16,7 +16,7 @@ from tests.triage.learning import open_about, say
 from tickets.services import open_tickets
 from triage import drift, services
 from triage.classifier.dataset import load_corpus
-from triage.metrics import DriftCollector
+from triage.metrics import drift as drift_gauges
 from triage.models import ClassifierModel, DriftDay, FieldPolicy, TriageDecision
 
 NAMES = st.sampled_from("abcdefgh")
@@ -291,4 +291,4 @@ def today() -> date:
 
 
 def samples(name: str) -> list[Any]:
-    return [s for family in DriftCollector().collect() for s in family.samples if s.name == name]
+    return [s for family in drift_gauges() for s in family.samples if s.name == name]

@@ -105,7 +105,7 @@ class Correction(models.Model):
     #: The newest decision when the person spoke; none, if triage had not decided yet.
     decision = models.ForeignKey(
         TriageDecision,
-        models.CASCADE,
+        models.DO_NOTHING,  # it goes with its ticket, and so does this
         null=True,
         related_name="corrections",
         db_index=False,

@@ -1,5 +1,6 @@
 """What people say instead of the machine, or with it: each word on a triaged ticket's field is a label."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -50,18 +51,20 @@ def record_corrections(*, events: Sequence[NewEvent]) -> None:
 
 
 def _take_back(events: Sequence[NewEvent]) -> None:
+    tickets: dict[frozenset[str], list[int]] = defaultdict(list)
     for event in events:
         if event.actor not in MACHINES and event.kind != EventKind.REVIEW_UNDONE:
-            fields = _handed_back(event)
-            if fields:
-                said = Correction.objects.filter(ticket=event.ticket, field__in=fields)
-                said.filter(undone_at=None).update(undone_at=event.at)
+            tickets[_handed_back(event)].append(event.ticket.pk)
+    for fields, ids in tickets.items():
+        if fields:
+            said = Correction.objects.filter(ticket__in=ids, field__in=fields, undone_at=None)
+            said.update(undone_at=events[0].at)
 
 
-def _handed_back(event: NewEvent) -> set[str]:
-    cleared = {name for name in LOCKABLE if event.changes.get(name, ("", ""))[1] is None}
+def _handed_back(event: NewEvent) -> frozenset[str]:
+    cleared = frozenset(n for n in LOCKABLE if event.changes.get(n, ("", ""))[1] is None)
     unlocked = event.changes.get("locked_fields", ((), ()))[0] or ()
-    return (cleared | set(unlocked)) - set(event.ticket.locked_fields)
+    return cleared.union(unlocked).difference(event.ticket.locked_fields)
 
 
 def correction(

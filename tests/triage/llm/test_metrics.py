@@ -9,7 +9,7 @@ from django.utils import timezone
 from tests.triage.llm.fake import FakeModel, Plan
 from tickets.models import Ticket
 from triage.llm.limits import BREAK_AFTER
-from triage.metrics import LlmCollector
+from triage.metrics import llm
 from triage.models import LlmGate
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ def measured() -> dict[tuple[str, ...], float]:
     """(name, label values that are no model's) -> value."""
     return {
         (s.name, *(v for k, v in s.labels.items() if k not in ("provider", "model"))): s.value
-        for family in LlmCollector().collect()
+        for family in llm()
         for s in family.samples
     }
 
