@@ -63,9 +63,8 @@ class TrainedModel:
     pieces: Pieces | None = None  # of words that the vocabulary lacks; None: they say nothing
     new_idf: float = 0.0  # of such words
     opening: float = 0.0  # how much what a long text opens with counts beside the whole
-    foreign: bool = (
-        False  # learnt and judged on tickets of no desk, which promises less on a desk's
-    )
+    #: Learnt and judged on tickets of no desk, which promises less on a desk's.
+    foreign: bool = False
     _thresholds: dict[float, Mapping[str, float]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
