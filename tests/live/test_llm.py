@@ -47,9 +47,8 @@ def test_a_model_that_hangs_delays_nobody_and_is_asked_once_when_it_is_back(desk
             "the breaker",
         )
         asked = len(model.asked)
-        time.sleep(
-            2
-        )  # for it to be asked, if it can: that nothing happens has no event to wait for
+        # Time for it to be asked, if it can: that nothing happens has no event to wait for.
+        time.sleep(2)
         assert len(model.asked) <= asked + 3  # those that were under way
         assert desk.count("SELECT count(*) FROM triage_llmrequest WHERE state = 'failed'") == 0
 
