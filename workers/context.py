@@ -9,7 +9,8 @@ from typing import Final
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 
 HEADER: Final = "request_id"
-_WELL_FORMED: Final = re.compile(r"[\x21-\x7e]{1,64}")
+LONGEST: Final = 64
+_WELL_FORMED: Final = re.compile(rf"[\x21-\x7e]{{1,{LONGEST}}}")
 
 
 def new_request_id() -> str:
@@ -22,7 +23,13 @@ def accept_request_id(given: str | None) -> str:
 
 
 def current_request_id() -> str:
-    """Return the id of the work in hand, or "" outside any."""
+    """Return the id of the work in hand as rows keep it; "" outside any, or when it follows from many requests."""
+    found = current_request_ids()
+    return found if len(found) <= LONGEST else ""
+
+
+def current_request_ids() -> str:
+    """Return the ids of all requests from which the work in hand follows, as messages and log lines name them."""
     return str(get_contextvars().get(HEADER, ""))
 
 

@@ -19,7 +19,7 @@ from celery import current_app
 from django.db import transaction
 from prometheus_client import Counter
 
-from workers.context import HEADER, current_request_id
+from workers.context import HEADER, current_request_ids
 
 log = structlog.get_logger("workers.dispatch")
 
@@ -44,14 +44,14 @@ def enqueue(task_name: str, ids: Iterable[int]) -> None:
 
     Never raises and never blocks on the broker. The task must have a sweep.
     """
-    wanted, request_id = list(ids), current_request_id()
+    wanted, request_id = list(ids), current_request_ids()
     if wanted:
         transaction.on_commit(lambda: _publisher().put(task_name, wanted, request_id))
 
 
 def enqueue_each(task_name: str, ids: Iterable[int]) -> None:
     """Like `enqueue`, with a message for each id: for rows that may harm their neighbours."""
-    wanted, request_id = list(ids), current_request_id()
+    wanted, request_id = list(ids), current_request_ids()
     if wanted:
         transaction.on_commit(lambda: _publisher().put(task_name, wanted, request_id, alone=True))
 

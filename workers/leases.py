@@ -57,6 +57,19 @@ class LeasedWork(models.Model):
         abstract = True
 
     @classmethod
+    def revive(cls, ids: Sequence[int]) -> list[int]:
+        """Make failed rows pending again, with all their attempts. Returns those that were failed."""
+        table = connection.ops.quote_name(cls._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""UPDATE {table} SET state = 'pending', attempts = 0, nudges = 0, finished_at = NULL,
+                           nudge_at = now() + interval '30 seconds'
+                     WHERE id = ANY(%s) AND state = 'failed' RETURNING id""",
+                [list(ids)],
+            )
+            return [pk for (pk,) in cursor.fetchall()]
+
+    @classmethod
     def sweep_index(cls, name: str) -> models.Index:
         """The index that the sweep reads. Finished rows leave it, so it stays small."""
         return models.Index(fields=["nudge_at"], name=name, condition=ACTIVE)
@@ -280,16 +293,3 @@ def take_stale(
         alone=[pk for pk, attempts in alive if attempts > 0],
         failed=[pk for pk, _, state in rows if state == State.FAILED],
     )
-
-
-def revive(model: type[LeasedWork], ids: Sequence[int]) -> list[int]:
-    """Make failed rows pending again, with all their attempts. Returns those that were failed."""
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""UPDATE {table} SET state = 'pending', attempts = 0, nudges = 0, finished_at = NULL,
-                       nudge_at = now() + interval '30 seconds'
-                 WHERE id = ANY(%s) AND state = 'failed' RETURNING id""",
-            [list(ids)],
-        )
-        return [pk for (pk,) in cursor.fetchall()]

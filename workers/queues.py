@@ -13,6 +13,8 @@ SLA: Final = "sla"
 TRIAGE: Final = "triage"
 BULK: Final = "bulk"
 DEFAULT: Final = "default"
+ALERTS: Final = "alerts"
+WATCH: Final = "watch"
 NOTIFY: Final = "notify"
 LLM: Final = "llm"
 REPORTS: Final = "reports"
@@ -20,7 +22,7 @@ REPORTS: Final = "reports"
 #: Each with an exchange of its own: queues that share one would each get every message.
 QUEUES: Final = tuple(
     Queue(name, Exchange(name), routing_key=name)
-    for name in (DEFAULT, SLA, TRIAGE, BULK, NOTIFY, LLM, REPORTS)
+    for name in (DEFAULT, SLA, ALERTS, WATCH, TRIAGE, BULK, NOTIFY, LLM, REPORTS)
 )
 
 #: Task name -> queue. A task that is not named goes to `default`.
@@ -35,6 +37,12 @@ ROUTES: Final = {
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},
     "sla.deliver": {"queue": NOTIFY},
+    "servers.take_deliveries": {"queue": ALERTS},
+    "servers.follow_events": {"queue": ALERTS},
+    "servers.settle_incidents": {"queue": ALERTS},
+    "servers.watch_storms": {"queue": ALERTS},
+    "servers.run_checks": {"queue": WATCH},
+    "servers.read_mail": {"queue": WATCH},
 }
 
 
@@ -50,9 +58,9 @@ class WorkerSpec:
 WORKERS: Final = {
     # Sweeps and ticks before tickets, so that a long import cannot delay them; new tickets before old ones that
     # are triaged again.
-    "core": WorkerSpec(queues=(SLA, DEFAULT, TRIAGE, BULK), pool="prefork", concurrency=2),
+    "core": WorkerSpec(queues=(SLA, DEFAULT, ALERTS, TRIAGE, BULK), pool="prefork", concurrency=2),
     # Waits for other systems, so threads do; slow receivers cannot keep workers from tickets.
-    "io": WorkerSpec(queues=(NOTIFY,), pool="threads", concurrency=8),
+    "io": WorkerSpec(queues=(NOTIFY, WATCH), pool="threads", concurrency=8),
     # A slow language model keeps nobody else waiting.
     "llm": WorkerSpec(queues=(LLM,), pool="threads", concurrency=4),
     # Minutes of arithmetic: training, exports.

@@ -16,7 +16,13 @@ def every(seconds: int, task: str) -> dict[str, Any]:
 
 
 def schedule(
-    *, sweep_seconds: int, check_seconds: int, notify_sweep_seconds: int, llm_sweep_seconds: int
+    *,
+    sweep_seconds: int,
+    check_seconds: int,
+    notify_sweep_seconds: int,
+    llm_sweep_seconds: int,
+    fleet_tick_seconds: int,
+    intake_sweep_seconds: int,
 ) -> dict[str, dict[str, Any]]:
     return {
         "sla: read the configuration file when it changed": every(3, TaskName.SLA_LOAD_CONFIG),
@@ -43,6 +49,16 @@ def schedule(
         "sla: find notifications whose message was lost": every(
             notify_sweep_seconds, TaskName.SLA_REQUEUE_STALE_NOTIFICATIONS
         ),
+        "servers: find heartbeats that are missing": every(5, TaskName.SERVERS_WATCH_HEARTBEATS),
+        "servers: make the checks that are due": every(5, TaskName.SERVERS_RUN_CHECKS),
+        "servers: move the simulated ones on": every(fleet_tick_seconds, TaskName.SERVERS_TICK),
+        "servers: find storms, and notice their end": every(5, TaskName.SERVERS_WATCH_STORMS),
+        "servers: find events that no incident followed": every(5, TaskName.SERVERS_FOLLOW_EVENTS),
+        "servers: settle incidents": every(5, TaskName.SERVERS_SETTLE_INCIDENTS),
+        "servers: find alerts whose message was lost": every(
+            intake_sweep_seconds, TaskName.SERVERS_REQUEUE_STALE_DELIVERIES
+        ),
+        "servers: read mailboxes": every(30, TaskName.SERVERS_READ_MAIL),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
     }

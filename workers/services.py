@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Now
 
 from workers import leases
@@ -28,8 +28,11 @@ def beat(*, name: str) -> None:
         )
 
 
-def bury(model: type[LeasedWork], rows: Iterable[tuple[int, str, str, str]]) -> None:
-    """Write a dead letter for each (id, subject, reason, request id), in the caller's transaction."""
+def bury(model: type[models.Model], rows: Iterable[tuple[int, str, str, str]]) -> None:
+    """Write a dead letter for each (id, subject, reason, request id), in the caller's transaction.
+
+    The model has a TASK_NAME and a `revive`, as LeasedWork has: a person may retry.
+    """
     DeadLetter.objects.bulk_create(
         [
             DeadLetter(
@@ -52,7 +55,7 @@ def retry_dead_letters(*, letters: Sequence[DeadLetter], actor: str, now: dateti
     for kind in sorted({letter.kind for letter in letters}):
         model = apps.get_model(kind)
         settled = _settle([x for x in letters if x.kind == kind], "retried", actor, now)
-        ids = leases.revive(model, settled)
+        ids = model.revive(settled)
         enqueue_each(model.TASK_NAME, ids)
         revived += len(ids)
     return revived
@@ -69,7 +72,7 @@ def retry_rows(
         kind=model._meta.label_lower, object_id__in=ids, settled_at__isnull=True
     )
     _settle(list(letters), "retried", actor, now)
-    revived = leases.revive(model, ids)
+    revived = model.revive(ids)
     enqueue_each(model.TASK_NAME, revived)
     return revived
 

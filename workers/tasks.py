@@ -1,9 +1,9 @@
 """The machinery's own ticks."""
 
 from celery import shared_task
-from django.utils import timezone
 
 from workers import services
+from workers.clock import present
 from workers.names import TaskName
 
 
@@ -15,4 +15,4 @@ def beat_tick() -> None:
 
 @shared_task(name=TaskName.WORKERS_PURGE)
 def purge() -> int:
-    return services.purge(now=timezone.now())
+    return services.purge(now=present())

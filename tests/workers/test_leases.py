@@ -143,5 +143,5 @@ def test_the_sweep_fails_what_killed_its_workers_too_often() -> None:
 def test_a_revived_row_has_all_its_attempts_again() -> None:
     job = make_job(attempts=3, state=State.FAILED, finished_at=Now())
 
-    assert leases.revive(TriageJob, [job.pk]) == [job.pk]
+    assert TriageJob.revive([job.pk]) == [job.pk]
     assert leases.claim(TriageJob, [job.pk], lease=LEASE).ids == (job.pk,)
