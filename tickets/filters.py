@@ -22,6 +22,11 @@ from tickets.models import (
 from tickets.priority import parse_priority
 
 
+def refusal(message: str) -> forms.ValidationError:
+    """An error whose message may quote what was typed, with a % in it."""
+    return forms.ValidationError("%(message)s", params={"message": message})
+
+
 class WordsField(forms.CharField):
     """Comma-separated values, each read by `read`, which raises ValueError for what it does not know."""
 
@@ -34,7 +39,7 @@ class WordsField(forms.CharField):
         try:
             return [self.read(word) for word in text.split(",") if word.strip()]
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
+            raise refusal(str(error)) from None
 
 
 class WordsFilter(django_filters.Filter):
@@ -71,9 +76,7 @@ class NamesField(forms.CharField):
         }
         for name in names:
             if name.casefold() not in known:
-                raise forms.ValidationError(
-                    f"There is no {self.model._meta.verbose_name} {name!r}."
-                )
+                raise refusal(f"There is no {self.model._meta.verbose_name} {name!r}.")
         return [known[name.casefold()] for name in names]
 
 
@@ -107,6 +110,12 @@ class TicketFilter(django_filters.FilterSet):
     assignee = django_filters.CharFilter(method="by_assignee", label="Login name, or none")
     tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
     owner_id = django_filters.UUIDFilter(label="The client system's owner")
+    parent = django_filters.NumberFilter(
+        field_name="parent_id",
+        label="Those attached to this ticket",
+        min_value=1,
+        max_value=2**63 - 1,
+    )
     source = django_filters.CharFilter(field_name="source")
     external_id = django_filters.CharFilter(field_name="external_id")
     opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")

@@ -31,6 +31,8 @@ CATEGORY: Final[Mapping[Status, Category]] = {
     Status.CLOSED: Category.RESOLVED,
     Status.CANCELLED: Category.RESOLVED,
 }
+#: Statuses of tickets that have not ended.
+LIVE: Final = tuple(s.value for s in Status if CATEGORY[s] is not Category.RESOLVED)
 
 MOVES: Final[Mapping[Status, tuple[Status, ...]]] = {
     Status.OPEN: (Status.IN_PROGRESS, Status.ON_HOLD, Status.RESOLVED, Status.CANCELLED),

@@ -8,6 +8,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "tickets.view_ticket",
         "tickets.view_ticketevent",
         "tickets.view_comment",
+        "tickets.view_attachment",
         "tickets.view_department",
         "tickets.view_supportgroup",
         "tickets.view_category",
@@ -33,15 +34,24 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "sla.view_slapolicy",
         "sla.view_slapolicyversion",
         "sla.view_escalation",
+        *(f"servers.view_{model}" for model in ("heartbeat", "check", "checkresult")),
+        *(f"servers.view_{model}" for model in ("server", "serverevent", "simulation")),
+        *(f"servers.view_{model}" for model in ("incident", "storm", "maintenancewindow")),
+        "servers.view_integration",
     ),
     "Agent": (
         "tickets.add_ticket",
         "tickets.change_ticket",
         "tickets.add_comment",
+        "tickets.add_attachment",
         "triage.add_triagejob",
+        "servers.operate_server",
+        *(f"servers.{verb}_maintenancewindow" for verb in ("add", "change", "delete")),
+        "servers.view_mailmessage",
     ),
     "Admin": (
         "tickets.delete_ticket",
+        "tickets.delete_attachment",
         *(
             f"tickets.{verb}_{model}"
             for model in ("department", "supportgroup", "category")
@@ -68,7 +78,18 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "triage.delete_classifiermodel",
         *(f"sla.{verb}_businesscalendar" for verb in ("add", "change", "delete")),
         *(f"sla.{verb}_slapolicy" for verb in ("add", "change")),
+        *(
+            f"servers.{verb}_{model}"
+            for model in ("heartbeat", "check")
+            for verb in ("add", "change", "delete")
+        ),
         "sla.view_configfile",
+        *(f"servers.{verb}_server" for verb in ("add", "change", "delete")),
+        "servers.change_simulation",
+        *(f"servers.{verb}_integration" for verb in ("add", "change", "delete")),
+        *(f"servers.{verb}_delivery" for verb in ("view", "change")),
+        *(f"servers.{verb}_mailbox" for verb in ("view", "add", "change", "delete")),
+        "servers.change_mailmessage",
         "workers.view_deadletter",
         "workers.change_deadletter",
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),

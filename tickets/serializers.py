@@ -7,7 +7,15 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from tickets.lifecycle import MOVES, Status, parse_status
-from tickets.models import Category, Comment, Department, SupportGroup, Ticket, TicketEvent
+from tickets.models import (
+    Attachment,
+    Category,
+    Comment,
+    Department,
+    SupportGroup,
+    Ticket,
+    TicketEvent,
+)
 
 
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
@@ -27,6 +35,11 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         read_only=True,
         help_text="The ticket that goes on in its place; null unless it was merged",
     )
+    parent = serializers.IntegerField(
+        source="parent_id",
+        read_only=True,
+        help_text="The ticket that is worked on for this one, too; null unless it is attached",
+    )
 
     class Meta:
         model = Ticket
@@ -37,7 +50,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             *("category", "classification", "department", "group", "assignee"),
             *("triage_status", "confidence", "opened_at", "first_response_at", "resolved_at"),
             *("closed_at", "sla_state", "due_at", "escalation_level"),
-            *("merged_into", "created_at", "updated_at", "version"),
+            *("merged_into", "parent", "created_at", "updated_at", "version"),
         )
         read_only_fields = fields
 
@@ -87,6 +100,41 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
         model = Comment
         fields = ("id", "body", "public", "from_requester", "author", "created_at")
         read_only_fields = ("id", "author", "created_at")
+
+
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    sha256 = serializers.CharField(source="content_id", read_only=True)
+
+    class Meta:
+        model = Attachment
+        fields = (
+            *("id", "comment", "name", "content_type", "size", "sha256"),
+            *("uploaded_by", "created_at"),
+        )
+        read_only_fields = fields
+
+
+class NewFilesSerializer(serializers.Serializer[Any]):
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True, use_url=False),
+        max_length=100,
+        help_text="One or more fields of this name",
+    )
+    comment = serializers.IntegerField(
+        required=False,
+        default=None,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="What they belong to",
+    )
+
+    def validate_comment(self, pk: int | None) -> Comment | None:
+        if pk is None:
+            return None
+        comment: Comment | None = self.context["comments"].filter(pk=pk).first()
+        if comment is None:
+            raise serializers.ValidationError("The ticket has no such comment.")
+        return comment
 
 
 class StatusField(serializers.CharField):
@@ -193,3 +241,49 @@ class MergeSerializer(serializers.Serializer[Any]):
         min_value=1, max_value=2**63 - 1, help_text="The ticket that goes on for both"
     )
     reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+
+class ChildSerializer(serializers.ModelSerializer[Ticket]):
+    on_resolve = serializers.SerializerMethodField(
+        help_text="resolves or stays: what resolving the parent would do to it"
+    )
+    why = serializers.SerializerMethodField(help_text="Why it would stay")
+
+    class Meta:
+        model = Ticket
+        fields = ("id", "title", "status", "priority", "server", "on_resolve", "why")
+        read_only_fields = fields
+
+    def get_on_resolve(self, ticket: Ticket) -> str:
+        return "stays" if ticket.has_ended else "resolves"
+
+    def get_why(self, ticket: Ticket) -> str:
+        return f"It is {ticket.status} already." if ticket.has_ended else ""
+
+
+class _ReasonSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("One outage", {"to": 4711, "reason": "The same outage."}, request_only=True)
+    ]
+)
+class AttachSerializer(_ReasonSerializer):
+    to = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, help_text="The ticket that is worked on for both"
+    )
+
+
+class DetachSerializer(_ReasonSerializer):
+    pass
+
+
+class AttachAllSerializer(_ReasonSerializer):
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        min_length=1,
+        max_length=1000,
+        help_text="The tickets that shall be attached to this one",
+    )

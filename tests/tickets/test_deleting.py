@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from sla.models import ClockEvent, SlaClock
-from tests.factories import make_ticket
+from tests.factories import NOON, make_ticket
 from tickets.lifecycle import Status
 from tickets.models import Ticket, TicketEvent, TicketSearch
 from tickets.services import delete_tickets
@@ -50,7 +50,7 @@ def test_a_ticket_that_somebody_is_changing_is_removed_with_what_they_write() ->
     left: list[int] = []
 
     def delete() -> None:
-        left.append(delete_tickets(ids=[ticket.pk]))
+        left.append(delete_tickets(ids=[ticket.pk], actor="ana", now=NOON))
         connection.close()
 
     _while_somebody_works_on(ticket, delete)

@@ -155,7 +155,7 @@ def test_there_is_no_circle() -> None:
 def test_a_target_that_is_gone_is_named() -> None:
     source, target = pair()
     gone = target.pk
-    services.delete_tickets(ids=[gone])
+    services.delete_tickets(ids=[gone], actor="ana", now=NOON)
 
     with pytest.raises(UnknownNames) as caught:
         services.merge_tickets(source=source.pk, into=gone, actor="ana", now=NOON)
@@ -234,7 +234,7 @@ def test_new_words_of_a_merged_ticket_ask_for_no_triage() -> None:
 def test_a_deleted_target_leaves_its_sources_behind() -> None:
     source, target = pair()
     merge(source, target)
-    services.delete_tickets(ids=[target.pk])
+    services.delete_tickets(ids=[target.pk], actor="ana", now=NOON)
 
     assert again(source).merged_into is None
 

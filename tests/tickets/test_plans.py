@@ -11,6 +11,7 @@ from tests.factories import make_user
 from tickets.filters import TicketFilter
 from tickets.models import Ticket
 from tickets.querysets import RANKED_MATCHES, indexed_matches
+from tickets.services.attaching import low_parents
 from triage.models import TriageBatch, TriageJob
 from workers import leases
 
@@ -145,6 +146,18 @@ def test_the_list_of_an_owners_tickets_reads_the_owners_index(many: None) -> Non
     text = plan(newest(TicketFilter({"owner_id": str(owner)}, queryset=Ticket.objects.all()).qs))
 
     assert "tickets_ticket_owner" in text
+
+
+def test_parents_are_found_by_the_index_of_those_that_are_attached(many: None) -> None:
+    newest = Ticket.objects.latest("pk").pk
+    Ticket.objects.filter(pk__gt=newest - 40, pk__lt=newest).update(parent=newest)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE tickets_ticket")
+
+    assert "tickets_ticket_parent" in plan(Ticket.objects.filter(parent__in=[newest]))
+    text = plan(low_parents())
+    assert "tickets_ticket_parent" in text
+    assert "Seq Scan on tickets_ticket" not in text
 
 
 def test_the_progress_of_a_batch_is_counted_in_one_index(many: None) -> None:

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -34,10 +35,11 @@ class DestinationForm(forms.Form):
 class TicketActions:
     actions = (
         *("start", "hold", "resolve", "close", "assign_to_me", "send_to", "make_urgent"),
-        "merge",
+        *("merge", "attach", "detach"),
     )
 
     message_user: Callable[..., None]
+    get_queryset: Callable[[HttpRequest], Any]
 
     @admin.action(description="Start work", permissions=["change"])
     def start(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
@@ -48,12 +50,12 @@ class TicketActions:
         self._move(request, queryset, Status.ON_HOLD)
 
     @admin.action(description="Resolve", permissions=["change"])
-    def resolve(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
-        self._move(request, queryset, Status.RESOLVED)
+    def resolve(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> HttpResponse | None:
+        return self._move_when_confirmed(request, queryset, Status.RESOLVED, "resolve")
 
     @admin.action(description="Close", permissions=["change"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
-        self._move(request, queryset, Status.CLOSED)
+    def close(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> HttpResponse | None:
+        return self._move_when_confirmed(request, queryset, Status.CLOSED, "close")
 
     @admin.action(description="Assign to me", permissions=["change"])
     def assign_to_me(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
@@ -105,6 +107,67 @@ class TicketActions:
             except PermanentError as error:
                 refused.append(str(error))
         self._report(request, done, refused)
+
+    @admin.action(description="Attach to the oldest", permissions=["change"])
+    def attach(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        pks = list(queryset.order_by("opened_at", "pk").values_list("pk", flat=True))
+        actor, now = request.user.get_username(), timezone.now()
+        try:
+            done = services.attach_tickets(ids=pks[1:], to=pks[0], actor=actor, now=now)
+            self._report(request, len(done), [] if done else ["Choose two tickets or more."])
+        except PermanentError as error:
+            self._report(request, 0, [str(error)])
+
+    @admin.action(description="Detach", permissions=["change"])
+    def detach(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        done = services.detach_tickets(
+            ids=list(queryset.values_list("pk", flat=True)),
+            actor=request.user.get_username(),
+            now=timezone.now(),
+        )
+        self._report(request, len(done), [])
+
+    def confirmation(
+        self,
+        request: HttpRequest,
+        tickets: QuerySet[Ticket],
+        status: str,
+        fields: list[tuple[str, str]],
+        back: str,
+    ) -> HttpResponse | None:
+        """A page that shows what resolving `tickets` means for those attached to them; None when it means nothing,
+        or was confirmed. `fields` are sent again with the confirmation."""
+        if status not in (Status.RESOLVED, Status.CLOSED) or "confirmed" in request.POST:
+            return None
+        parents = list(tickets.values_list("pk", flat=True))
+        children = list(self.get_queryset(request).filter(parent__in=parents).order_by("pk"))
+        resolves = [child for child in children if not child.has_ended]
+        if not resolves:
+            return None
+        context = {
+            **admin.site.each_context(request),
+            "title": "Resolve what is attached, too?",
+            "label": "Resolve" if status == Status.RESOLVED else "Close",
+            "parents": tickets.filter(pk__in={child.parent_id for child in resolves}),
+            "resolves": resolves,
+            "stays": [child for child in children if child.has_ended],
+            "fields": fields,
+            "action_url": request.path,
+            "back": back,
+            "opts": Ticket._meta,
+        }
+        return TemplateResponse(request, "admin/tickets/ticket/resolve.html", context)
+
+    def _move_when_confirmed(
+        self, request: HttpRequest, queryset: QuerySet[Ticket], status: Status, action: str
+    ) -> HttpResponse | None:
+        selected = [("_selected_action", str(pk)) for pk in queryset.values_list("pk", flat=True)]
+        back = reverse("admin:tickets_ticket_changelist")
+        fields = [("action", action), *selected]
+        if asked := self.confirmation(request, queryset, status, fields, back):
+            return asked
+        self._move(request, queryset, status)
+        return None
 
     def _move(self, request: HttpRequest, queryset: QuerySet[Ticket], status: Status) -> None:
         done, refused = 0, []

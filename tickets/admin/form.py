@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
@@ -66,11 +67,19 @@ class TicketForm(forms.ModelForm):
         return data
 
 
+class FilesWidget(UnfoldAdminFileFieldWidget):
+    allow_multiple_selected = True
+
+
 class CommentForm(forms.Form):
     body = forms.CharField(
         label="",
         max_length=20_000,
+        required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "Write a comment"}),
+    )
+    uploads = forms.FileField(
+        required=False, widget=FilesWidget(attrs={"multiple": True, "aria-label": "Files"})
     )
     internal = forms.BooleanField(
         required=False, widget=UnfoldBooleanWidget, label="Internal: the requester does not see it"

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
@@ -25,9 +26,10 @@ from tickets.admin.lists import (
     row_number,
     search,
 )
+from tickets.downloads import as_file, download
 from tickets.intake import TicketIn
 from tickets.lifecycle import MOVES, Status, parse_status
-from tickets.models import Comment, Ticket, TicketEvent
+from tickets.models import Attachment, Comment, Ticket, TicketEvent
 from workers.errors import PermanentError
 
 SHOWN_EVENTS = 50
@@ -124,10 +126,13 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
         return [str(obj) for obj in objs], {"tickets": len(objs)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Ticket) -> None:
-        services.delete_tickets(ids=[obj.pk])
+        self._delete(request, [obj.pk])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
-        services.delete_tickets(ids=list(queryset.values_list("pk", flat=True)))
+        self._delete(request, list(queryset.values_list("pk", flat=True)))
+
+    def _delete(self, request: HttpRequest, ids: list[int]) -> None:
+        services.delete_tickets(ids=ids, actor=request.user.get_username(), now=timezone.now())
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
@@ -147,12 +152,17 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
             may_change = self.has_change_permission(request, ticket)
             moves = MOVES[Status(ticket.status)] if may_change and goes_on else ()
             visible = self.get_queryset(request)
+            children = visible.filter(parent=ticket).order_by("pk")
             context |= {
                 "moves": [(status.value, status.label) for status in moves],
                 "may_change": may_change,
                 "may_comment": goes_on and request.user.has_perm("tickets.add_comment"),
                 "merged": visible.filter(merged_into=ticket).order_by("pk"),
+                "children": children,
+                "open_children": sum(not child.has_ended for child in children),
                 "comments": Comment.objects.filter(ticket=ticket).order_by("pk"),
+                "attachments": Attachment.objects.filter(ticket=ticket).order_by("pk"),
+                "may_remove": request.user.has_perm("tickets.delete_attachment"),
                 "comment_form": CommentForm(),
                 "history": TicketEvent.objects.of(ticket, visible).order_by("-pk")[:SHOWN_EVENTS],
             }
@@ -162,13 +172,29 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         own = [
-            path("<int:pk>/move/", self._step(self._press_move), name="tickets_ticket_move"),
+            path(
+                "<int:pk>/move/",
+                self.admin_site.admin_view(self._move_view),
+                name="tickets_ticket_move",
+            ),
             path(
                 "<int:pk>/comment/", self._step(self._press_comment), name="tickets_ticket_comment"
             ),
             path(
+                "<int:pk>/attachments/<int:attachment>/",
+                self.admin_site.admin_view(self._download),
+                name="tickets_ticket_attachment",
+            ),
+            path(
+                "<int:pk>/remove-attachment/",
+                self._step(self._press_remove_attachment),
+                name="tickets_ticket_remove_attachment",
+            ),
+            path(
                 "<int:pk>/release/", self._step(self._press_release), name="tickets_ticket_release"
             ),
+            path("<int:pk>/attach/", self._step(self._press_attach), name="tickets_ticket_attach"),
+            path("<int:pk>/detach/", self._step(self._press_detach), name="tickets_ticket_detach"),
             path("<int:pk>/merge/", self._step(self._press_merge), name="tickets_ticket_merge"),
             path("<int:pk>/step/<slug:name>/", self._other_step, name="tickets_ticket_step"),
         ]
@@ -189,11 +215,48 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
                 raise PermissionDenied
             try:
                 self.message_user(request, work(request, ticket), messages.SUCCESS)
+            except services.UnknownNames as error:
+                told = " ".join(line for lines in error.errors.values() for line in lines)
+                self.message_user(request, told, messages.ERROR)
             except (PermanentError, ValueError) as error:
                 self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:tickets_ticket_change", args=[pk]))
 
         return self.admin_site.admin_view(view)
+
+    def _move_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Move a ticket; of a parent, show first what it means for the tickets attached to it."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        status = request.POST.get("status", "")
+        page = reverse("admin:tickets_ticket_change", args=[pk])
+        asked = self.confirmation(
+            request, self.get_queryset(request).filter(pk=pk), status, [("status", status)], page
+        )
+        answer: HttpResponse = asked or self._step(self._press_move)(request, pk)
+        return answer
+
+    def _press_attach(self, request: HttpRequest, ticket: Ticket) -> str:
+        """Attach this ticket to the one whose number was given."""
+        number = self._number(request, request.POST.get("to", ""))
+        services.attach_tickets(
+            ids=[ticket.pk], to=number, actor=request.user.get_username(), now=timezone.now()
+        )
+        return f"Attached: ticket {number} is worked on for both."
+
+    def _press_detach(self, request: HttpRequest, ticket: Ticket) -> str:
+        services.detach_tickets(
+            ids=[ticket.pk], actor=request.user.get_username(), now=timezone.now()
+        )
+        return "Detached: this ticket goes on by itself."
+
+    def _number(self, request: HttpRequest, given: str) -> int:
+        number = row_number(given)
+        if number is None or not self.get_queryset(request).filter(pk=number).exists():
+            raise ValueError(
+                f"There is no ticket {given[:20]!r}. Give the number of one that you see."
+            )
+        return number
 
     def _press_move(self, request: HttpRequest, ticket: Ticket) -> str:
         status = parse_status(request.POST.get("status", ""))
@@ -204,11 +267,13 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
 
     def _press_comment(self, request: HttpRequest, ticket: Ticket) -> str:
         form = CommentForm(request.POST)
-        if not form.is_valid():
+        files = [as_file(upload) for upload in request.FILES.getlist("uploads")]
+        if not form.is_valid() or not (form.cleaned_data["body"] or files):
             raise ValueError("Write something before you send it.")
         services.comment_on(
             ticket=ticket,
-            body=form.cleaned_data["body"],
+            body=form.cleaned_data["body"] or "See the attached files.",
+            files=files,
             public=not form.cleaned_data["internal"],
             from_requester=form.cleaned_data["from_requester"],
             actor=request.user.get_username(),
@@ -216,14 +281,26 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
         )
         return "Your comment was added."
 
+    def _download(self, request: HttpRequest, pk: int, attachment: int) -> HttpResponseBase:
+        ticket = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not request.user.has_perm("tickets.view_attachment"):
+            raise PermissionDenied
+        return download(get_object_or_404(Attachment, pk=attachment, ticket=ticket))
+
+    def _press_remove_attachment(self, request: HttpRequest, ticket: Ticket) -> str:
+        if not request.user.has_perm("tickets.delete_attachment"):
+            raise PermissionDenied
+        attachment = get_object_or_404(
+            Attachment, pk=row_number(request.POST.get("attachment", "")), ticket=ticket
+        )
+        services.remove_attachment(
+            attachment=attachment, actor=request.user.get_username(), now=timezone.now()
+        )
+        return f"{attachment.name} was removed."
+
     def _press_merge(self, request: HttpRequest, ticket: Ticket) -> str:
         """Merge this ticket into the one whose number was given."""
-        given = request.POST.get("into", "")
-        number = row_number(given)
-        if number is None or not self.get_queryset(request).filter(pk=number).exists():
-            raise ValueError(
-                f"There is no ticket {given[:20]!r}. Give the number of one that you see."
-            )
+        number = self._number(request, request.POST.get("into", ""))
         services.merge_tickets(
             source=ticket.pk, into=number, actor=request.user.get_username(), now=timezone.now()
         )

@@ -1,5 +1,6 @@
 """The record of a ticket: what was asked, who works on it, and everything that ever happened to it."""
 
+from tickets.models.attachment import Attachment, Content, read_content
 from tickets.models.directory import Category, Department, SupportGroup
 from tickets.models.history import (
     SEARCH_CONFIG,
@@ -13,8 +14,10 @@ from tickets.models.ticket import Level, Priority, SlaState, Ticket, Tier, Triag
 
 __all__ = [
     "SEARCH_CONFIG",
+    "Attachment",
     "Category",
     "Comment",
+    "Content",
     "Department",
     "EventKind",
     "IdempotencyKey",
@@ -27,4 +30,5 @@ __all__ = [
     "TicketSearch",
     "Tier",
     "TriageStatus",
+    "read_content",
 ]

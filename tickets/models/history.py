@@ -26,9 +26,15 @@ class EventKind(models.TextChoices):
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
     MERGED = "merged"
+    ATTACHED = "attached"
+    DETACHED = "detached"
+    #: What was done about its parent was done about it.
+    FOLLOWED = "followed"
     CONFIRMED = "confirmed"
     REVIEWED = "reviewed"
     REVIEW_UNDONE = "review_undone"
+    FILE_ADDED = "file_added"
+    FILE_REMOVED = "file_removed"
 
 
 class TicketEventQuerySet(models.QuerySet["TicketEvent"]):

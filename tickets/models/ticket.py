@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from tickets.lifecycle import Status
+from tickets.lifecycle import LIVE, Status
 from tickets.models.directory import Category, Department, SupportGroup
 from tickets.querysets import TicketQuerySet
 from workers.sql import LightlyRead
@@ -127,6 +127,17 @@ class Ticket(LightlyRead):
         help_text="The ticket that goes on in its place. Never one that is merged itself.",
     )
 
+    parent = models.ForeignKey(  # not checked by the database: ADR 0016
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+        related_name="children",
+        help_text="The ticket that is worked on for this one, too. Never one that has a parent itself.",
+    )
+
     opened_at = models.DateTimeField()
     first_response_at = models.DateTimeField(null=True, blank=True)
     #: What the list needs of its SLA clocks, kept by `sla`: the earliest deadline of those that run; the earliest
@@ -181,6 +192,10 @@ class Ticket(LightlyRead):
             models.CheckConstraint(
                 name="tickets_ticket_merged_into_another",
                 condition=Q(merged_into=None) | ~Q(merged_into=models.F("id")),
+            ),
+            models.CheckConstraint(
+                name="tickets_ticket_attached_to_another",
+                condition=Q(parent=None) | ~Q(parent=models.F("id")),
             ),
             models.CheckConstraint(
                 name="tickets_ticket_resolved_has_a_time",
@@ -243,6 +258,11 @@ class Ticket(LightlyRead):
                 name="tickets_ticket_merged",
                 condition=Q(merged_into__isnull=False),
             ),
+            models.Index(
+                fields=["parent", "status", "priority"],
+                name="tickets_ticket_parent",
+                condition=Q(parent__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -254,6 +274,10 @@ class Ticket(LightlyRead):
         if self.due_at is None:
             return SlaState.PAUSED if self.status == Status.ON_HOLD else SlaState.NONE
         return SlaState.OK if self.warn_at is None or self.warn_at > now else SlaState.WARNING
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status not in LIVE
 
     @property
     def priority_locked(self) -> bool:

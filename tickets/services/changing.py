@@ -11,7 +11,8 @@ from tickets.directory import Directory
 from tickets.intake import Errors
 from tickets.lifecycle import MOVES, Status, can_move
 from tickets.models import EventKind, Ticket
-from tickets.services.recording import LOCKABLE, Change, lock, record_changes
+from tickets.services.families import detached
+from tickets.services.recording import LOCKABLE, Change, lock, lock_families, record_changes
 from workers.errors import PermanentError
 
 
@@ -83,7 +84,7 @@ def moved(ticket: Ticket, old: Status, new: Status, now: datetime, reason: str =
     return Change(ticket, {"status": new}, kind=EventKind.MOVED, reason=reason, silent=silent)
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def move_tickets(
     *,
     ids: Sequence[int],
@@ -94,11 +95,14 @@ def move_tickets(
     reason: str = "",
 ) -> list[Ticket]:
     """Move tickets to `status`: all of them or, if one may not go there, none. Those already there stay.
+    Joins a transaction that is open already.
+
+    Those that are attached to them follow.
 
     :raises IllegalMove: naming the first ticket that cannot move and where it could go.
     :raises TicketChanged: `version` is given and is no longer the ticket's.
     """
-    tickets = lock_at(ids, version)
+    tickets = at_version(lock_families(ids), version)
     changes = []
     for ticket in tickets:
         old = Status(ticket.status)
@@ -175,9 +179,18 @@ def release_locks(*, ids: Sequence[int], actor: str, now: datetime) -> list[Tick
 
 
 @transaction.atomic
-def delete_tickets(*, ids: Sequence[int]) -> int:
-    """Remove tickets with everything that belongs to them. Returns how many there were."""
-    lock(ids)  # whoever works on one of them ends first, and what they write goes, too
+def delete_tickets(*, ids: Sequence[int], actor: str, now: datetime) -> int:
+    """Remove tickets with everything that belongs to them. Those attached to them go on alone.
+
+    Returns how many there were.
+    """
+    lock_families(ids)  # whoever works on one of them ends first, and what they write goes, too
+    children = Ticket.objects.filter(parent__in=ids).exclude(pk__in=ids)
+    left = [
+        detached(child, f"Ticket {child.parent_id} was deleted.")
+        for child in lock(children.values_list("pk", flat=True))
+    ]
+    record_changes(left, actor=actor, now=now)
     _, rows = Ticket.objects.filter(pk__in=ids).delete()
     return rows.get(Ticket._meta.label, 0)
 
@@ -187,7 +200,14 @@ def lock_at(ids: Sequence[int], version: int | None) -> list[Ticket]:
 
     :raises TicketChanged: `version` is given and is no longer theirs.
     """
-    tickets = lock(ids)
+    return at_version(lock(ids), version)
+
+
+def at_version(tickets: list[Ticket], version: int | None) -> list[Ticket]:
+    """Return `tickets`, which the caller has locked.
+
+    :raises TicketChanged: `version` is given and is no longer theirs.
+    """
     for ticket in tickets:
         if version is not None and ticket.version != version:
             raise TicketChanged(

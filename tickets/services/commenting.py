@@ -1,17 +1,20 @@
 """Comments. A public one by an agent is the first response; one by the requester ends a wait for him."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from tickets.files import NewFile
 from tickets.lifecycle import Status
 from tickets.models import Comment, EventKind, Ticket
 from tickets.services.changing import TicketMerged, moved
-from tickets.services.recording import Change, lock, record_changes
+from tickets.services.filing import check_sizes, insert_files, names_of
+from tickets.services.recording import Change, lock_families, record_changes
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def comment_on(
     *,
     ticket: Ticket,
@@ -20,14 +23,20 @@ def comment_on(
     actor: str,
     now: datetime,
     from_requester: bool = False,
+    files: Sequence[NewFile] = (),
 ) -> Comment:
     """Add a comment, its event and its words to the search, and note the first response.
 
+    An agent's public one is an answer on the tickets attached to this one, too.
+
     What the requester says is public. It reopens a ticket that was on hold or resolved: somebody must look at it.
+    Joins a transaction that is open already.
 
     :raises TicketMerged: nobody looks at this one any more.
+    :raises UnknownNames: one of `files` is too large.
     """
-    [ticket] = lock([ticket.pk])
+    check_sizes(files)
+    [ticket] = lock_families([ticket.pk])
     if ticket.merged_into_id is not None:
         raise TicketMerged(ticket)
     public = public or from_requester
@@ -43,6 +52,9 @@ def comment_on(
     said: dict[str, list[Any]] = {"comment": [None, comment.pk], "public": [None, public]}
     if from_requester:
         said["from_requester"] = [None, True]
+    if files:
+        made = insert_files(files, ticket, comment, actor, now)
+        said["attachments"] = [None, names_of(made)]
     first = {"first_response_at": now} if answers else {}
     changes = [Change(ticket, {}, kind=EventKind.COMMENTED, silent=first, beside=said)]
     status = Status(ticket.status)

@@ -16,10 +16,10 @@ from tickets.services.changing import IllegalMove, check_move, moved
 from tickets.services.recording import (
     LOCKABLE,
     Change,
-    insert_opened,
     lock,
     record_changes,
 )
+from tickets.services.storing import insert_opened
 from tickets.signals import tickets_opened, tickets_opening
 from workers.context import current_request_id
 

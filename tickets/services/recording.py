@@ -1,17 +1,36 @@
-"""The one way in which a ticket's row changes: columns, event, search entry and announcement together."""
+"""The one way in which a ticket's row changes: columns, event, search entry and announcement together.
+
+What happens to a ticket happens to those that are attached to it, too: `families` says what.
+"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from django.db import connection, models
+from django.db import models
 
-from tickets.models import SEARCH_CONFIG, Comment, EventKind, Ticket, TicketEvent, TicketSearch
+from tickets.models import EventKind, Ticket, TicketEvent
+from tickets.services.families import consequences
+from tickets.services.rows import Change, lock, lock_columns, lock_families, lock_free
+from tickets.services.storing import index_for_search
 from tickets.signals import tickets_changed
 from workers.context import current_request_id
-from workers.sql import as_json, insert_rows, quick_cursor, update_rows
+from workers.sql import insert_rows, update_rows
+
+__all__ = [
+    "KEPT_BY_SLA",
+    "LOCKABLE",
+    "Change",
+    "NewEvent",
+    "keep_sla",
+    "lock",
+    "lock_columns",
+    "lock_families",
+    "lock_free",
+    "readable",
+    "record_changes",
+]
 
 _SEARCHED: Final = {"title", "description", "comment"}
 LOCKABLE: Final = ("category", "impact", "urgency", "priority", "department", "group")
@@ -38,26 +57,11 @@ _WRITTEN: Final = (
         "first_response_at",
     ),
     *("resolved_at", "closed_at", "updated_at", "source_updated_at", "version"),
-    *("due_at", "warn_at", "sla_breached", "escalation_level", "merged_into_id"),
+    *("due_at", "warn_at", "sla_breached", "escalation_level", "merged_into_id", "parent_id"),
 )
 #: Columns that receivers of `tickets_changed` may set.
 KEPT_BY_SLA: Final = ("due_at", "warn_at", "sla_breached", "escalation_level")
 _kept = attrgetter(*KEPT_BY_SLA)
-
-
-@dataclass
-class Change:
-    """New values for one ticket, whose row the caller has locked, and what its history shall say."""
-
-    ticket: Ticket
-    values: dict[str, Any]
-    kind: EventKind = EventKind.UPDATED
-    reason: str = ""
-    #: Columns that follow from the values and need no line in the history.
-    silent: dict[str, Any] = field(default_factory=dict)
-    #: What happened beside the columns, as the history shows it: a comment.
-    beside: dict[str, list[Any]] = field(default_factory=dict)
-    request_id: str = ""
 
 
 class NewEvent(NamedTuple):
@@ -76,8 +80,9 @@ def record_changes(changes: Sequence[Change], *, actor: str, now: datetime) -> l
     """Write `changes` in the caller's transaction: one UPDATE, one INSERT of events, one announcement.
 
     Values equal to the present ones are dropped; a ticket without any difference gets no event. Two changes of one
-    ticket are two events in their order.
+    ticket are two events in their order. What follows for the families of their tickets is written with them.
     """
+    changes = [*changes, *consequences(changes, now)]
     touched: dict[int, Ticket] = {}
     columns: set[str] = {"updated_at", "version"}
     events: list[NewEvent] = []
@@ -166,90 +171,3 @@ def insert_events(events: Iterable[NewEvent]) -> None:
     columns = ("ticket_id", *NewEvent._fields[1:])
     rows = [dict(zip(columns, (e.ticket.id, *e[1:]), strict=True)) for e in events]
     insert_rows(TicketEvent, rows)
-
-
-def lock(ids: Iterable[int]) -> list[Ticket]:
-    """Read and lock tickets in the order of their ids, so that two callers never wait for each other."""
-    tickets = Ticket.objects.filter(pk__in=ids).with_names()
-    return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
-
-
-def lock_free(ids: Iterable[int]) -> list[Ticket]:
-    """Like `lock`, but leave out tickets that somebody else holds: never wait."""
-    tickets = Ticket.objects.filter(pk__in=ids).with_names()
-    return list(
-        tickets.order_by("pk").select_for_update(of=("self",), no_key=True, skip_locked=True)
-    )
-
-
-def lock_columns(ids: Sequence[int], columns: Sequence[str]) -> list[Ticket]:
-    """Like `lock`, for those who need a few columns of many tickets: half the work."""
-    names = ("id", *columns)
-    with quick_cursor() as cursor:
-        cursor.execute(
-            f"""SELECT {", ".join(names)} FROM {Ticket._meta.db_table}
-                 WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE""",
-            [list(ids)],
-        )
-        database = connection.alias
-        return [Ticket.from_db(database, names, row) for row in cursor.fetchall()]
-
-
-_WEIGHED: Final = "setweight(to_tsvector(%(config)s, {}), '{}')".format
-
-
-def insert_opened(
-    rows: Sequence[dict[str, Any]], *, actor: str, request_id: str, now: datetime
-) -> list[int]:
-    """Insert new tickets with the first line of their histories and their search entries, in one statement.
-
-    `rows` name all columns but the id. Returns the new ids in order.
-    """
-    table, columns = Ticket._meta.db_table, ", ".join(f'"{name}"' for name in rows[0])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH opened AS (
-                INSERT INTO {table} ({columns})
-                SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)
-                RETURNING id, title, description, status
-            ), told AS (
-                INSERT INTO {TicketEvent._meta.db_table} (ticket_id, kind, changes, actor, reason, request_id, at)
-                SELECT id, '{EventKind.OPENED}', jsonb_build_object('status', jsonb_build_array(NULL, status)),
-                       %(actor)s, '', %(request_id)s, %(now)s FROM opened
-            ), found AS (
-                INSERT INTO {TicketSearch._meta.db_table} (ticket_id, vector)
-                SELECT id, {_WEIGHED("title", "A")} || {_WEIGHED("description", "B")} FROM opened
-            )
-            SELECT id FROM opened
-            """,
-            {
-                "rows": as_json(rows),
-                "config": SEARCH_CONFIG,
-                "actor": actor,
-                "request_id": request_id,
-                "now": now,
-            },
-        )
-        return [pk for (pk,) in cursor.fetchall()]
-
-
-def index_for_search(ids: Sequence[int]) -> None:
-    """Write the search entries of these tickets from their title, description and comments."""
-    if not ids:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            INSERT INTO {TicketSearch._meta.db_table} (ticket_id, vector)
-            SELECT t.id, {_WEIGHED("t.title", "A")} || {_WEIGHED("t.description", "B")}
-                         || {_WEIGHED("coalesce(c.bodies, '')", "C")}
-              FROM {Ticket._meta.db_table} t
-              LEFT JOIN LATERAL (SELECT string_agg(left(body, 20000), ' ') AS bodies
-                                   FROM (SELECT body FROM {Comment._meta.db_table}
-                                          WHERE ticket_id = t.id ORDER BY id DESC LIMIT 20) newest) c ON true
-             WHERE t.id = ANY(%(ids)s)
-            ON CONFLICT (ticket_id) DO UPDATE SET vector = excluded.vector
-            """,
-            {"config": SEARCH_CONFIG, "ids": list(ids)},
-        )

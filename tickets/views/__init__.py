@@ -1,8 +1,10 @@
+from tickets.views.attachments import AttachmentView, TicketAttachmentsView
 from tickets.views.directory import CategoryViewSet, DepartmentViewSet, GroupViewSet, StatusViewSet
 from tickets.views.routing import RouteView, RoutingHistoryView, RoutingStatisticsView
 from tickets.views.tickets import TicketViewSet
 
 __all__ = [
+    "AttachmentView",
     "CategoryViewSet",
     "DepartmentViewSet",
     "GroupViewSet",
@@ -10,5 +12,6 @@ __all__ = [
     "RoutingHistoryView",
     "RoutingStatisticsView",
     "StatusViewSet",
+    "TicketAttachmentsView",
     "TicketViewSet",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import exceptions, mixins, viewsets
+from rest_framework import exceptions, mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,13 +25,13 @@ from tickets.schema import (
 from tickets.serializers import (
     CommentSerializer,
     EventSerializer,
-    MergeSerializer,
     MoveSerializer,
     TicketSerializer,
     show,
 )
 from tickets.services.idempotency import Answer
 from tickets.services.opening import Outcome, Result
+from tickets.views.families import FamilyActions
 from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
 
 IF_MATCH = OpenApiParameter(
@@ -42,9 +42,7 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-class TicketViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Ticket]
-):
+class TicketViewSet(FamilyActions, mixins.ListModelMixin, mixins.RetrieveModelMixin):
     queryset = Ticket.objects.none()
     serializer_class = TicketSerializer
     pagination_class = TicketCursor
@@ -59,7 +57,7 @@ class TicketViewSet(
         "comments": "tickets.view_comment",
         "add_comment": "tickets.add_comment",
         "events": "tickets.view_ticketevent",
-        "merge": "tickets.change_ticket",
+        **dict.fromkeys(("merge", "attach", "detach", "attach_all"), "tickets.change_ticket"),
     }
 
     def get_queryset(self) -> Any:
@@ -134,7 +132,9 @@ class TicketViewSet(
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove a ticket with its history."""
         ticket = self.get_object()
-        services.delete_tickets(ids=[ticket.pk])
+        services.delete_tickets(
+            ids=[ticket.pk], actor=request.user.get_username(), now=timezone.now()
+        )
         return Response({"message": f"Ticket {ticket.pk} deleted successfully"})
 
     @extend_schema(request=MoveSerializer, responses=TicketSerializer, parameters=[IF_MATCH])
@@ -152,28 +152,6 @@ class TicketViewSet(
             version=_if_match(request),
         )
         return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
-
-    @extend_schema(request=MergeSerializer, responses=TicketSerializer)
-    @action(detail=True, methods=["POST"], url_path="merge", filterset_class=None)
-    def merge(self, request: Request, pk: str) -> Response:
-        """Let another ticket go on for this one, and answer with that. The same call again changes nothing.
-
-        Comments move there; this ticket points there (`merged_into`) and is cancelled, unless it had ended.
-        """
-        ticket = self.get_object()
-        wish = MergeSerializer(data=request.data)
-        wish.is_valid(raise_exception=True)
-        into = wish.validated_data["into"]
-        if not self.get_queryset().filter(pk=into).exists():
-            raise exceptions.ValidationError({"into": [f"There is no ticket {into}."]})
-        _, target = services.merge_tickets(
-            source=ticket.pk,
-            into=into,
-            reason=wish.validated_data["reason"],
-            actor=request.user.get_username(),
-            now=timezone.now(),
-        )
-        return self._one(target)
 
     @extend_schema(responses=CommentSerializer(many=True))
     @action(detail=True, url_path="comments", pagination_class=HistoryCursor, filterset_class=None)
@@ -203,13 +181,6 @@ class TicketViewSet(
         ticket = self.get_object()
         visible = Ticket.objects.visible_to(request.user)
         return self._page(TicketEvent.objects.of(ticket, visible), EventSerializer)
-
-    def _page(self, rows: Any, serializer: Any) -> Response:
-        page = self.paginate_queryset(rows)
-        return self.get_paginated_response(serializer(page, many=True).data)
-
-    def _one(self, ticket: Ticket, status: int = 200) -> Response:
-        return Response(show(ticket), status=status, headers={"ETag": f'"{ticket.version}"'})
 
     def _answer(self, request: Request, data: Any, work: Any) -> Response:
         answer = done_once(request, data, lambda: work(request, data))
