@@ -61,7 +61,7 @@ def _names(parent: Path, models: dict[str, type[BaseModel]]) -> Iterable[str]:
         model = Targets
     elif isinstance(parent[-1], int) and len(parent) > 1:
         model = ({**_ITEMS, **models}).get(str(parent[-2]))
-    return list(model.model_fields) if model else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
 def show_path(path: Sequence[str | int]) -> str:

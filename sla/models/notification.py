@@ -27,13 +27,14 @@ class MessageKind(models.TextChoices):
     TICKET_RESOLVED = "ticket.resolved", "Ticket resolved"
     BATCH_FINISHED = "batch.finished", "Triage batch finished"
     DRIFT_FOUND = "drift.found", "Drift found"
+    STORM_STARTED = "storm.started", "Storm started"
     SLA_WARNING = "sla.warning", "SLA warning"
     SLA_BREACHED = "sla.breached", "SLA breached"
     TEST = "test", "Test"
 
 
 #: They leave alone: a digest is of alerts.
-LONERS: Final = (MessageKind.TEST, MessageKind.DRIFT_FOUND)
+LONERS: Final = (MessageKind.TEST, MessageKind.DRIFT_FOUND, MessageKind.STORM_STARTED)
 #: What an owner's callback can ask for.
 EVENTS: Final = tuple(kind for kind in MessageKind if kind is not MessageKind.TEST)
 

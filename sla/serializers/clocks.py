@@ -84,6 +84,10 @@ class TicketSlaSerializer(serializers.Serializer[Any]):
     sla_state = serializers.CharField()
     due_at = serializers.DateTimeField(allow_null=True)
     escalation_level = serializers.IntegerField()
+    follows = serializers.IntegerField(
+        allow_null=True,
+        help_text="The ticket it is attached to: the clocks count, and that one's warn and escalate",
+    )
     clocks = ClockSerializer(many=True)
     alerts = AlertSerializer(many=True)
 
@@ -173,8 +177,8 @@ def show_clock(reading: ClockReading) -> dict[str, Any]:
 
 def _next_level(reading: ClockReading) -> dict[str, Any] | None:
     above = clockwork.levels_above(reading.clock, reading.promise)
-    if not (reading.running and above):
-        return None
+    if not (reading.running and above) or reading.clock.next_check_at is None:
+        return None  # nothing is left, or it follows another ticket
     number, level = above[0]
     at = clockwork.reached_at(reading.clock, reading.promise, level)
     if reading.clock.acknowledged_until is not None:

@@ -1,6 +1,10 @@
 """Writes of the watch. One public function is one transaction, unless it says that it joins the caller's."""
 
-from sla.services.acknowledging import NothingToAcknowledge, acknowledge
+from sla.services.acknowledging import (
+    NothingToAcknowledge,
+    acknowledge,
+    follow_acknowledgements,
+)
 from sla.services.auditing import audit, findings
 from sla.services.channels import forget_old_notifications, notification_findings
 from sla.services.checking import check_clocks
@@ -10,6 +14,7 @@ from sla.services.outbox import (
     announce_changes,
     announce_drift,
     announce_opened,
+    announce_storm,
 )
 
 __all__ = [
@@ -19,10 +24,12 @@ __all__ = [
     "announce_changes",
     "announce_drift",
     "announce_opened",
+    "announce_storm",
     "audit",
     "check_clocks",
     "findings",
     "follow",
+    "follow_acknowledgements",
     "forget_old_notifications",
     "notification_findings",
     "set_deadlines",

@@ -7,10 +7,10 @@ import httpx
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from sla.models import SlaClock
 from workers import services as work
+from workers.clock import present, sql_present
 from workers.models import Heartbeat
 
 log = structlog.get_logger("sla.audit")
@@ -35,12 +35,12 @@ class Audit(NamedTuple):
 
 def look() -> Audit:
     """Two reads of small indexes, whatever number of clocks runs."""
-    table = SlaClock._meta.db_table
+    table, now = SlaClock._meta.db_table, sql_present()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT greatest(now() - min(next_check_at), interval '0'),
-                       count(*) FILTER (WHERE next_check_at < now() - make_interval(secs => %s))
-                  FROM (SELECT next_check_at FROM {table} WHERE next_check_at <= now()
+            f"""SELECT greatest({now} - min(next_check_at), interval '0'),
+                       count(*) FILTER (WHERE next_check_at < {now} - make_interval(secs => %s))
+                  FROM (SELECT next_check_at FROM {table} WHERE next_check_at <= {now}
                          ORDER BY next_check_at LIMIT 10000) due""",
             [limit_of_lateness().total_seconds()],
         )
@@ -69,7 +69,7 @@ def audit() -> float:
 
 def findings(now: datetime | None = None) -> list[str]:
     """What breaks the promise that nothing is missed, as sentences: `/health` fails with any of them."""
-    found, now = look(), now or timezone.now()
+    found, now = look(), now or present()
     sentences = []
     if found.missed:
         sentences.append(

@@ -9,8 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
 
-from sla import outgoing, subscriptions
-from sla.encryption import Unreadable, decrypt, encrypt
+from sla import subscriptions
 from sla.messages import message
 from sla.models import (
     Channel,
@@ -24,7 +23,10 @@ from sla.models import (
 from sla.retrying import GIVE_UP_HOURS
 from sla.services.outbox import insert
 from sla.signing import new_secret
+from workers import outgoing
+from workers.addresses import Refused
 from workers.dispatch import enqueue_each
+from workers.encryption import Unreadable, decrypt, encrypt
 from workers.errors import PermanentError
 from workers.names import TaskName
 
@@ -58,7 +60,7 @@ def problems(values: dict[str, Any], *, channel: Channel | None = None) -> dict[
     elif address:
         try:
             outgoing.check_address(address)
-        except outgoing.Refused as error:
+        except Refused as error:
             errors["address"] = [str(error)]
     elif channel is None:
         errors["address"] = ["Give the address that messages are sent to."]

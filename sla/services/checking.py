@@ -23,6 +23,8 @@ from sla.services.feed import nudge_feed
 from sla.services.writing import Entered, read_due, write_clocks
 from tickets.models import Ticket
 from tickets.services.recording import lock_free
+from workers.clock import sql_present
+from workers.sql import throw_out_when_frozen
 
 log = structlog.get_logger("sla.check")
 
@@ -80,7 +82,7 @@ def _cut_off(error: Exception) -> bool:
 @transaction.atomic(durable=True)
 def check_chunk(*, limit: int, only: Sequence[int] | None = None) -> Checked:
     """Look at up to `limit` clocks that are due and that nobody else holds (of `only`, when given)."""
-    _throw_out_when_frozen()
+    throw_out_when_frozen(settings.SLA_LEASE_SECONDS)
     now, clocks = read_due(limit, only)
     tickets = {ticket.pk: ticket for ticket in lock_free({c.ticket_id for c in clocks})}
     mine = [clock for clock in clocks if clock.ticket_id in tickets]
@@ -145,19 +147,10 @@ def look_at(clock: SlaClock, ticket: Ticket, now: datetime) -> Look:
     return Look(reached, breached_now)
 
 
-def _throw_out_when_frozen() -> None:
-    """End this transaction from the server's side when its worker stands still for too long."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('idle_in_transaction_session_timeout', %s, true)",
-            [f"{settings.SLA_LEASE_SECONDS}s"],
-        )
-
-
 def _due_ids(limit: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT id FROM {SlaClock._meta.db_table} WHERE next_check_at <= now()
+            f"""SELECT id FROM {SlaClock._meta.db_table} WHERE next_check_at <= {sql_present()}
                  ORDER BY next_check_at LIMIT %s""",
             [limit],
         )
@@ -177,7 +170,7 @@ def _postpone(broken: Sequence[tuple[int, str]]) -> None:
             cursor.execute(
                 f"""UPDATE {SlaClock._meta.db_table}
                        SET failures = least(failures + 1, 1000), error = %s,
-                           next_check_at = now() + least(power(2, least(failures, 6) + 1), 60)
+                           next_check_at = {sql_present()} + least(power(2, least(failures, 6) + 1), 60)
                                                    * interval '1 minute'
                      WHERE id = %s AND next_check_at IS NOT NULL""",
                 [error[:2000], pk],

@@ -25,7 +25,7 @@ from tickets.lifecycle import CATEGORY, Category, Status
 from tickets.models import EventKind, Ticket
 from tickets.services.recording import NewEvent
 
-_FOLLOWED: Final = MEASURES | {"status"}
+_FOLLOWED: Final = MEASURES | {"status", "parent", "taken_up_on", "answered_on"}
 #: Where a ticket carries its plan while it is inserted.
 _PLANNED: Final = "_planned_clocks"
 

@@ -58,6 +58,7 @@ def _deliver(pk: int, end: float) -> int:
             if not batch:
                 break
             tried = True
+            # Real time, whatever a game day plays: receivers check when a message was signed.
             started, now = time.perf_counter(), timezone.now()
             result = sending.send(channel, batch, now=now)
             milliseconds = (time.perf_counter() - started) * 1000
@@ -187,16 +188,20 @@ def _due(channel: Channel) -> list[int]:
 
 
 def _retire_obsolete(pk: int) -> None:
-    """End alerts for people whose clock has stopped or was acknowledged: nobody wants to hear of them now."""
+    """End alerts for people whose clock has stopped or was acknowledged, or whose ticket follows another one:
+    nobody wants to hear of them now."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {_TABLE} n SET state = 'dead', outcome = 'obsolete', ended_at = statement_timestamp(),
                        error = CASE WHEN c.stopped_at IS NOT NULL
                                     THEN 'No longer true: the clock stopped before it was sent.'
+                                    WHEN t.parent_id IS NOT NULL
+                                    THEN 'No longer needed: told with ticket ' || t.parent_id || '.'
                                     ELSE 'No longer needed: somebody acknowledged it before it was sent.' END
                   FROM sla_escalation e JOIN sla_slaclock c ON c.id = e.clock_id
+                                        JOIN tickets_ticket t ON t.id = e.ticket_id
                  WHERE n.channel_id = %s AND n.{_DUE} AND NOT n.forced AND e.id = n.escalation_id
-                   AND (c.stopped_at IS NOT NULL OR e.acknowledged_at IS NOT NULL
+                   AND (c.stopped_at IS NOT NULL OR t.parent_id IS NOT NULL OR e.acknowledged_at IS NOT NULL
                         OR EXISTS (SELECT FROM sla_clockevent a
                                     WHERE a.clock_id = c.id AND a.kind = 'acknowledge'
                                       AND a.at >= e.detected_at))""",

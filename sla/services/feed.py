@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger("sla.feed")
 #: The channel on which every web process listens while somebody follows its feed.
-CHANNEL: Final = "smartops:alerts"
+CHANNEL: Final = f"{settings.REDIS_PREFIX}alerts"
 #: Seconds for an answer, and for which a server that gave none is not asked again.
 PATIENCE: Final = 0.5
 REST: Final = 3.0

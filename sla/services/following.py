@@ -67,8 +67,17 @@ class Follower:
             old, new = event.changes["status"]
             self._moved(Status(old), Status(new), event)
         said = event.changes
+        if "parent" in said:
+            self._look_again()
+        if "taken_up_on" in said:
+            for clock in self._live(Metric.FIRST_RESPONSE):
+                self._stop(
+                    clock, event.at, event.actor, f"taken up on ticket {said['taken_up_on'][1]}"
+                )
+        if "answered_on" in said:
+            self._answered(event, f"public comment on ticket {said['answered_on'][1]}")
         if event.kind == EventKind.COMMENTED and said["public"][1] and "from_requester" not in said:
-            self._answered(event)
+            self._answered(event, "public comment")
 
     def retarget(self, at: datetime, actor: str, why: str, *, ranked: bool = False) -> None:
         """Measure what lives by what is promised to such a ticket now, keeping what was counted and all pauses.
@@ -139,17 +148,30 @@ class Follower:
         if held is not None and held[1].resolution is not None:
             self._start(Metric.RESOLUTION, held[0], held[1].resolution, event.at)
 
-    def _answered(self, event: NewEvent) -> None:
+    def _look_again(self) -> None:
+        """It was attached or detached. What fell due meanwhile is due now."""
+        for clock in self._live():
+            if clock.state == ClockState.RUNNING:
+                clock.next_check_at = clockwork.next_check(clock, promise_of(clock.version_id))
+                self.changed.append(clock)
+
+    def _answered(self, event: NewEvent, why: str) -> None:
         """An agent spoke to the requester: the answer was given, and the wait for the next one begins."""
         for clock in (*self._live(Metric.FIRST_RESPONSE), *self._live(Metric.NEXT_UPDATE)):
-            self._stop(clock, event.at, event.actor, "public comment")
+            self._stop(clock, event.at, event.actor, why)
         held = self._held()
         open_ = CATEGORY[self._status()] is not Category.RESOLVED
         if open_ and held is not None and held[1].next_update is not None:
             self._start(Metric.NEXT_UPDATE, held[0], held[1].next_update, event.at)
 
     def summarise(self) -> None:
-        """Set what the ticket keeps of its clocks: those of the time since it was (re)opened."""
+        """Set what the ticket keeps of its clocks: those of the time since it was (re)opened.
+
+        While it is attached to another ticket nobody looks at its clocks: that one's are looked at.
+        """
+        if self.ticket.parent_id is not None:
+            for clock in self.changed:
+                clock.next_check_at = None
         since = self._round_began()
         now = [clock for clock in self.clocks if clock.started_at >= since or clock.state in LIVE]
         running = [clock for clock in now if clock.state == ClockState.RUNNING]

@@ -25,10 +25,13 @@ from workers.sql import as_json
 #: Fields whose values callbacks tell. Descriptions and internal comments stay here.
 TOLD: Final = (
     *("title", "status", "impact", "urgency", "priority", "category", "department", "group"),
-    *("assignee", "customer_tier", "tags", "merged_into"),
+    *("assignee", "customer_tier", "tags", "merged_into", "parent"),
 )
 _COLUMNS: Final = frozenset(
-    {"title", "status", "priority", "customer_tier", "external_id", "source", "owner_id"}
+    {
+        *("title", "status", "priority", "customer_tier", "external_id", "source", "owner_id"),
+        "parent_id",
+    }
 )
 _RELATIONS: Final[dict[str, Any]] = {
     name: Ticket._meta.get_field(name) for name in ("category", "department", "group", "assignee")
@@ -86,7 +89,8 @@ def announce_opened(*, tickets: Sequence[Ticket]) -> None:
 def announce_changes(*, events: Sequence[NewEvent]) -> None:
     """Tell owners' callbacks what happened to tickets, in the caller's transaction.
 
-    Nothing is told of an internal comment, nor of a change that shows in no field that callbacks tell.
+    Nothing is told of an internal comment, nor of a change that shows in no field that callbacks tell. Of a ticket
+    that is attached to another one only its own owner's callbacks hear.
     """
     if not subscriptions.current():
         return
@@ -142,6 +146,28 @@ def announce_drift(
     )
 
 
+def announce_storm(*, ticket: Ticket, storm: dict[str, Any], at: datetime) -> None:
+    """Tell of a storm, once: the channels to which routes lead from its ticket, and callbacks for all owners. The
+    caller's transaction."""
+    [ticket] = _read([ticket]).values()
+    recipients = Recipients.load([(ticket, Level(at=100))])
+    hearing = {(pk, conceal) for pk, _, conceal in recipients.routed(ticket)}
+    hearing |= {
+        (channel, False)
+        for channel, owner, events in subscriptions.current()
+        if MessageKind.STORM_STARTED in events and owner is None and may_hear(None, ticket)
+    }
+    rows = []
+    for channel, conceal in sorted(hearing):
+        told = facts_of(ticket).data(conceal=conceal)
+        text = f"Ticket #{ticket.pk}: {told['title'] if conceal else storm['why']}"
+        data = {"message": text, "ticket": told, **({} if conceal else {"storm": storm})}
+        payload = message(MessageKind.STORM_STARTED, at, data)
+        key = f"storm:{storm['id']}:{channel}"
+        rows.append(_row(channel, MessageKind.STORM_STARTED, payload, key, ticket=ticket.pk))
+    _write(rows)
+
+
 def _kind_of(event: NewEvent) -> MessageKind:
     if event.kind == EventKind.TRIAGED:
         return MessageKind.TICKET_TRIAGED
@@ -173,7 +199,7 @@ def _queue(facts: Sequence[_Fact]) -> None:
         ticket, once = tickets[fact.ticket.pk], uuid4()
         payload = message(fact.kind, fact.at, {"ticket": facts_of(ticket).data(), **fact.extra})
         for channel, owner in wanted[fact.kind]:
-            if may_hear(owner, ticket):
+            if may_hear(owner, ticket) and (owner is not None or ticket.parent_id is None):
                 key = f"{fact.kind}:{once}:{channel}"
                 rows.append(_row(channel, fact.kind, payload, key, ticket=ticket.pk))
     _write(rows)

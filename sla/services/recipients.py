@@ -61,6 +61,12 @@ class Recipients:
             insiders=_insiders(restricted),
         )
 
+    def routed(self, ticket: Ticket) -> list[Receiver]:
+        """The channels to which routes lead from `ticket` at the first level."""
+        found = Found()
+        self._routed(found, ticket, 1)
+        return found.receivers
+
     def of(self, ticket: Ticket, level: Level, *, reached: int, breach: bool) -> Found:
         """Choose for one alert. `reached` is the number of its level, 1 for the first."""
         found = Found()

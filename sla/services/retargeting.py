@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.utils import timezone
-
 from sla.promises import Policies
 from sla.services import clockwork
 from sla.services.following import Follower
@@ -13,6 +11,7 @@ from sla.services.writing import read_clocks, read_pauses, write_clocks
 from tickets.lifecycle import CATEGORY, Category
 from tickets.models import Ticket
 from tickets.services.recording import keep_sla, lock
+from workers.clock import present
 
 _CHUNK: Final = 500
 _OPEN: Final = [
@@ -31,7 +30,7 @@ class Move(NamedTuple):
 
 def preview_moves(*, policies: Policies) -> Iterator[Move]:
     """Which deadlines of open tickets would move under `policies`. Writes nothing."""
-    now = timezone.now()
+    now = present()
     for ids in _chunks():
         tickets = Ticket.objects.filter(pk__in=ids).select_related("department")
         followers = _followers(list(tickets.order_by("pk")), policies)

@@ -10,11 +10,14 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from sla import messages, outgoing
-from sla.encryption import Unreadable, decrypt
+from sla import messages
 from sla.models import Channel, ChannelKind, Notification
 from sla.retrying import Result, Verdict, judge, read_retry_after
 from sla.signing import signed_headers
+from tickets import references
+from workers import outgoing
+from workers.addresses import Refused, Unreachable
+from workers.encryption import Unreadable, decrypt
 
 #: Of what a receiver says in its answer, so much is kept.
 KEPT: Final = 300
@@ -26,9 +29,9 @@ def send(channel: Channel, batch: Sequence[Notification], *, now: datetime) -> R
         if channel.kind == ChannelKind.EMAIL:
             return _mail(channel, batch)
         return _post(channel, batch, now)
-    except outgoing.Refused as error:
+    except Refused as error:
         return Result(Verdict.GONE, None, str(error))
-    except outgoing.Unreachable as error:
+    except Unreachable as error:
         return Result(Verdict.PAUSE, None, str(error))
     except Unreadable as error:
         what = "Enter the channel's address again; a webhook needs a new secret too."
@@ -111,7 +114,11 @@ def _mail(channel: Channel, batch: Sequence[Notification]) -> Result:
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=receivers,
         headers={
-            "Message-ID": f"<{first.message_id}@{_domain()}>",
+            "Message-ID": references.message_id(
+                ticket=None if digest else first.ticket_id,
+                unique=first.message_id,
+                domain=_domain(),
+            ),
             "Auto-Submitted": "auto-generated",
         },
     )

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
 from sla.deadline import Entry, Kind
 from sla.models import ClockEvent, ClockKind, ClockState, SlaClock
+from workers.clock import present, sql_present
 from workers.sql import as_json, insert_rows, quick_cursor, update_rows
 
 #: What changes in the life of a clock.
@@ -20,10 +21,6 @@ _MOVING: Final = (
 _RETARGETED: Final = ("version_id", "target", "counted", "due_at", "breached_at", "next_check_at")
 _FIXED: Final = ("ticket_id", "metric", "cycle", "started_at")
 _READ: Final = ("id", *_FIXED, *_MOVING)
-#: A clock that changes such that something was due an hour ago is due now: nobody was late. The database's clock.
-_NOT_IN_THE_PAST: Final = (
-    "CASE WHEN {0}next_check_at IS NOT NULL THEN greatest({0}next_check_at, now()) END"
-)
 
 
 class Entered(NamedTuple):
@@ -34,6 +31,12 @@ class Entered(NamedTuple):
     at: datetime
     actor: str
     details: dict[str, Any]
+
+
+def _not_in_the_past(row: str = "") -> str:
+    """A clock that changes such that something was due an hour ago is due now: nobody was late."""
+    at = f"{row}next_check_at"
+    return f"CASE WHEN {at} IS NOT NULL THEN greatest({at}, {sql_present()}) END"
 
 
 def row_of(clock: SlaClock) -> dict[str, Any]:
@@ -59,16 +62,17 @@ def read_clocks(ticket_ids: Sequence[int]) -> dict[int, list[SlaClock]]:
 
 def read_due(limit: int, only: Sequence[int] | None) -> tuple[datetime, list[SlaClock]]:
     """Lock up to `limit` clocks that are due and that nobody holds, of `only` when given; return the time, too."""
+    now = sql_present()
     with quick_cursor() as cursor:
         cursor.execute(
-            f"""SELECT now(), {", ".join(_READ)} FROM {SlaClock._meta.db_table}
-                 WHERE next_check_at <= now() {"AND id = ANY(%(only)s)" if only else ""}
+            f"""SELECT {now}, {", ".join(_READ)} FROM {SlaClock._meta.db_table}
+                 WHERE next_check_at <= {now} {"AND id = ANY(%(only)s)" if only else ""}
                  ORDER BY next_check_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED""",
             {"limit": limit, "only": list(only or ())},
         )
         rows = cursor.fetchall()
     clocks = [SlaClock.from_db(connection.alias, _READ, row[1:]) for row in rows]
-    return (rows[0][0] if rows else datetime.now(UTC)), clocks
+    return (rows[0][0] if rows else present()), clocks
 
 
 def write_clocks(
@@ -88,7 +92,7 @@ def write_clocks(
         [{"id": clock.id, **{name: clock.__dict__[name] for name in names}} for clock in old],
         (*names, "failures", "error"),
         computed={
-            "next_check_at": _NOT_IN_THE_PAST.format("new."),
+            "next_check_at": _not_in_the_past("new."),
             "failures": "0",  # what could not be checked may be well again
             "error": "''",
         },
@@ -96,7 +100,7 @@ def write_clocks(
     ids = insert_rows(
         SlaClock,
         [row_of(clock) for clock in new],
-        computed={"next_check_at": _NOT_IN_THE_PAST.format("")},
+        computed={"next_check_at": _not_in_the_past()},
         returning=True,
     )
     for clock, pk in zip(new, ids, strict=True):
@@ -131,7 +135,7 @@ def insert_alike(alike: Sequence[tuple[Sequence[dict[str, Any]], Sequence[int]]]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO {table} (ticket_id, next_check_at, {", ".join(columns)})
-                SELECT of.ticket, {_NOT_IN_THE_PAST.format("clock.")}, {", ".join(columns)}
+                SELECT of.ticket, {_not_in_the_past("clock.")}, {", ".join(columns)}
                   FROM unnest(%s::bigint[], %s::int[]) AS of (ticket, number)
                   JOIN json_populate_recordset(NULL::{table}, %s::json) AS clock ON clock.id = of.number""",
             [tickets, numbers, as_json(rows)],

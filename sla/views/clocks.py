@@ -46,6 +46,7 @@ class TicketSlaView(APIView):
                 "sla_state": ticket.sla_state(now).value,
                 "due_at": ticket.due_at,
                 "escalation_level": ticket.escalation_level,
+                "follows": ticket.parent_id,
                 "clocks": [show_clock(clock) for clock in clocks],
                 "alerts": reading.alerts(clocks),
             }

@@ -11,7 +11,6 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from sla import subscriptions
-from sla.encryption import decrypt
 from sla.models import Channel, ChannelRoute, DeliveryAttempt, Notification
 from sla.services import forget_old_notifications
 from sla.services.channels import enable_channels, notification_findings
@@ -19,6 +18,7 @@ from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tests.sla.alerts import make_channel, tell
 from tickets.models import Department, SupportGroup
+from workers.encryption import decrypt
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "https://hooks.example/services/T0/B0/verysecret"

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from standardwebhooks import Webhook
 
-from sla import outgoing, subscriptions
+from sla import subscriptions
 from sla.models import Channel, ClockEvent, DeliveryAttempt, Escalation, Notification, SlaClock
 from sla.retrying import Result, Verdict
 from sla.services import delivery, sending, sweeping
@@ -28,6 +28,7 @@ from sla.services.sweeping import requeue_stale_notifications
 from tests.factories import make_ticket
 from tests.sla.alerts import due_now, make_channel, tell
 from tests.sla.receivers import garbage, hang, raw_server, receiver
+from workers import outgoing
 
 pytestmark = pytest.mark.django_db
 

@@ -57,7 +57,7 @@ def test_workers_that_race_for_a_channel_send_each_message_once() -> None:
 def test_pain_9_a_hanging_receiver_delays_no_other_channel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from sla import outgoing
+    from workers import outgoing
 
     post = outgoing.post
     monkeypatch.setattr(outgoing, "post", lambda *a, **k: post(*a, **k, seconds=2.0))
