@@ -1,0 +1,1 @@
+"""What each product's alerts look like, and how its words become ours. Pure: bodies in, alerts out."""

@@ -1,0 +1,65 @@
+"""Prometheus Alertmanager's webhook, version 4: a group of alerts that is told of again when something changes.
+
+One ticket for each group, as Alertmanager's own routing decided, with its alerts listed.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from servers.sources.raw import (
+    Found,
+    Raw,
+    Templates,
+    labels_of,
+    mapping,
+    mappings,
+    server_of,
+    time_of,
+    word,
+)
+
+TEMPLATES: Final = Templates(
+    group_key="{{ payload.groupKey }}",
+    title=(
+        "{{ payload.commonAnnotations.summary or payload.commonLabels.alertname"
+        " or payload.alerts[0].annotations.summary or payload.alerts[0].labels.alertname"
+        " or 'An alert of ' ~ payload.receiver }}"
+    ),
+    body="""\
+{% for alert in payload.alerts %}
+{{ alert.status | upper }}: {{ alert.annotations.summary or alert.labels.alertname or 'alert' }}
+{% if alert.annotations.description %}
+{{ alert.annotations.description }}
+{% endif %}
+{{ alert.labels | tojson }}
+since {{ alert.startsAt }}{% if alert.status == 'resolved' %} until {{ alert.endsAt }}{% endif %}
+
+{{ alert.generatorURL | default('') }}
+
+{% endfor %}
+{% if payload.truncatedAlerts %}
+{{ payload.truncatedAlerts }} more alerts were left out by the sender.
+{% endif %}
+{{ payload.externalURL | default('') }}""",
+    severity="{{ labels.severity | default(payload.alerts[0].labels.severity) | default('') }}",
+    resolve_condition="{{ payload.status == 'resolved' }}",
+)
+
+
+def read(body: Any) -> list[Found]:
+    """:raises BadBody: it is no group of alerts."""
+    group = mapping(body, "body")
+    word(group, "status", "firing", "resolved")
+    alerts = mappings(group.get("alerts"), "alerts")
+    labels = labels_of(group.get("groupLabels"), group.get("commonLabels"))
+    first = labels_of(alerts[0].get("labels")) if alerts else {}
+    times = [time for alert in alerts if (time := _changed_at(alert))]
+    at = max(times, default=None)
+    return [
+        Raw(group, labels, at, server_of(labels) or (server_of(first) if len(alerts) == 1 else ""))
+    ]
+
+
+def _changed_at(alert: Any) -> datetime | None:
+    """When it ended, or began. (The end of an alert that fires is only a guess of the sender.)"""
+    return time_of(alert.get("endsAt" if alert.get("status") == "resolved" else "startsAt"))
