@@ -1,4 +1,7 @@
-"""The web application: Django's synchronous handler in a pool of threads (docs/adr/0006), and the live feed."""
+"""The web application: Django's synchronous handler in a pool of threads (docs/adr/0006), and what is beside it.
+
+The live feed (docs/adr/0012) and the intake of alerts (docs/adr/0021) need no thread for each request.
+"""
 
 import os
 from typing import Any
@@ -9,16 +12,23 @@ from django.core.wsgi import get_wsgi_application
 
 wsgi: Any = get_wsgi_application()
 
-from sla.feed import Feed  # it needs Django's models
+from servers.gateway import Intake  # they need Django's models
+from sla.feed import Feed
 from smartops.bridge import Bridge
 from workers.memory import settle
 
 bridge = Bridge(wsgi, threads=int(os.environ.get("WEB_THREADS", "8")))
 feed = Feed()
+intake = Intake()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    await (feed if scope["type"] == "websocket" else bridge)(scope, receive, send)
+    if scope["type"] == "websocket":
+        await feed(scope, receive, send)
+    elif scope["type"] == "http" and intake.takes(scope):
+        await intake(scope, receive, send)
+    else:
+        await bridge(scope, receive, send)
 
 
 settle()

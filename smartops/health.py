@@ -11,6 +11,10 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from servers import services as servers
+from servers.services import deliveries
+from servers.services.checking import check_findings
+from servers.services.mailboxes import mailbox_findings
 from sla import services as sla
 from sla.services.config import config_findings
 from smartops.throttles import counters
@@ -49,7 +53,7 @@ def health(request: HttpRequest) -> JsonResponse:
     failing = False
     checks = (
         *(_cache, _broker, _database, _work, _notifications, config_findings),
-        *(_drift, llm_findings),
+        *(_drift, llm_findings, _server_events, _intake, _mail, _checks),
     )
     try:
         for check in checks:
@@ -67,8 +71,24 @@ def _notifications() -> list[str]:
     return sla.notification_findings(timezone.now())
 
 
+def _intake() -> list[str]:
+    return deliveries.intake_findings(timezone.now())
+
+
+def _mail() -> list[str]:
+    return mailbox_findings(timezone.now())
+
+
+def _checks() -> list[str]:
+    return check_findings(timezone.now())
+
+
 def _drift() -> list[str]:
     return triage.drift_findings(timezone.now())
+
+
+def _server_events() -> list[str]:
+    return servers.event_findings(timezone.now())
 
 
 def _database() -> list[str]:

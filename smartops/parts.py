@@ -11,7 +11,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from workers.queues import WORKERS
+
 BASE: Final = Path(__file__).resolve().parent.parent
+PYTHON: Final = sys.executable
+CELERY: Final = (PYTHON, "-m", "celery", "-q", "-A", "smartops")
+
+
+def worker_command(name: str) -> list[str]:
+    """The command of a worker of `workers.queues.WORKERS`."""
+    spec = WORKERS[name]
+    return [
+        *CELERY,
+        "worker",
+        *("-n", f"{name}@%h"),
+        *("-Q", ",".join(spec.queues)),
+        *("-P", spec.pool),
+        *("-c", str(spec.concurrency)),
+        "--without-gossip",
+        "--without-mingle",
+        *("-l", "WARNING"),
+    ]
 
 
 @dataclass

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from servers.schema import add_intake
+
 PROBLEMS = {
     "400": "A field or the body is wrong.",
     "401": "No valid login or token.",
@@ -47,6 +49,7 @@ _SCHEMA = {
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A drf-spectacular hook: add the problem shape, the failures that every operation shares, and as a summary
     the first sentence of the description."""
+    add_intake(result)
     result["components"]["schemas"]["Problem"] = _SCHEMA
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in result["paths"].values():

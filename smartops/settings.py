@@ -19,6 +19,7 @@ from smartops.env import (
     without,
 )
 from smartops.log import LOGGING as LOGGING
+from smartops.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from smartops.unfold import UNFOLD as UNFOLD
 from workers import queues
 from workers.schedule import schedule
@@ -46,6 +47,8 @@ REOPEN_DAYS = env.int("REOPEN_DAYS", 14, validate=positive(3650))  # a closed ti
 IDEMPOTENCY_KEY_HOURS = env.int("IDEMPOTENCY_KEY_HOURS", 24, validate=positive(720))
 MAX_BATCH_ITEMS = env.int("MAX_BATCH_ITEMS", 5000, validate=positive(50_000))
 DESCRIPTION_MAX_BYTES = 64 * 1024
+ATTACHMENT_MAX_MB = env.int("ATTACHMENT_MAX_MB", 10, validate=positive(100))  # one file
+MESSAGE_MAX_MB = env.int("MESSAGE_MAX_MB", 25, validate=positive(250))  # a mail, files sent at once
 TRIAGE_LEASE_SECONDS = env.int("TRIAGE_LEASE_SECONDS", 90, validate=positive(3600))
 TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600))
 TRAINING_LEASE_SECONDS = env.int("TRAINING_LEASE_SECONDS", 60, validate=positive(3600))
@@ -54,15 +57,22 @@ SLA_LEASE_SECONDS = env.int("SLA_LEASE_SECONDS", 15, validate=positive(600))  # 
 SLA_HEARTBEAT_URL = env.str(
     "SLA_HEARTBEAT_URL", ""
 )  # asked every two minutes while no deadline is missed
+STORM_MIN = env.int("STORM_MIN", 10, validate=positive(1_000_000))  # incidents that make a storm,
+STORM_MINUTES = env.int("STORM_MINUTES", 5, validate=positive(60))  # when they come in this time
+STORM_CALM_MINUTES = env.int("STORM_CALM_MINUTES", 15, validate=positive(1440))
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
 # Calendars and policies that a repository keeps; read again when it changes.
 SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
+# --- Servers and alerts -------------------------------------------------------------------------
+FLEET_TICK_SECONDS = env.int("FLEET_TICK_SECONDS", 5, validate=positive(600))
+
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
 OUTGOING_ALLOW: list[str] = env.list("OUTGOING_ALLOW", [])  # hosts, networks that are not public
+CHECKS_ALLOW: list[str] = env.list("CHECKS_ALLOW", [])  # the same for checks of servers
 NOTIFY_SWEEP_SECONDS = env.int("NOTIFY_SWEEP_SECONDS", 15, validate=positive(600))
 NOTIFICATION_DAYS = env.int("NOTIFICATION_DAYS", 90, validate=positive(3650))  # then they go
 EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
@@ -75,7 +85,25 @@ EMAIL_USE_SSL = env.bool(  # TLS from the start, mostly on port 465
 )
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SmartOps <smartops@localhost>")
+MAIL_DAYS = env.int("MAIL_DAYS", 90, validate=positive(3650))  # mails as they came are kept so long
 FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600))
+
+# --- Servers and alerts -------------------------------------------------------------------------
+RECOVERY_GRACE_SECONDS = env.int(  # so long a server must be well before its ticket is resolved
+    "RECOVERY_GRACE_SECONDS", 120, validate=validate.Range(min=0, max=86_400)
+)
+REOPEN_WINDOW = env.int(  # hours after that in which the same problem reopens it
+    "REOPEN_WINDOW", 4, validate=validate.Range(min=0, max=720)
+)
+FLAPPING_CHANGES = env.int("FLAPPING_CHANGES", 4, validate=positive(100))  # more than so many …
+FLAPPING_MINUTES = env.int("FLAPPING_MINUTES", 30, validate=positive(1440))  # … within so long
+INTAKE_WAIT_SECONDS = env.float(  # for what became of an alert, before it is only "accepted"
+    "INTAKE_WAIT_SECONDS", 1.0, validate=validate.Range(min=0, max=30)
+)
+INTAKE_LEASE_SECONDS = env.int("INTAKE_LEASE_SECONDS", 30, validate=positive(3600))
+INTAKE_SWEEP_SECONDS = env.int("INTAKE_SWEEP_SECONDS", 15, validate=positive(600))
+INTAKE_DAYS = env.int("INTAKE_DAYS", 7, validate=positive(3650))  # then bodies go
+INTAKE_FAILED_DAYS = env.int("INTAKE_FAILED_DAYS", 30, validate=positive(3650))  # unread ones
 
 # --- The language model -------------------------------------------------------------------------
 LLM = llm_endpoint()  # None: no model is asked
@@ -110,6 +138,7 @@ INSTALLED_APPS = [
     "workers",
     "tickets",
     "sla",
+    "servers",
     "triage",
     "smartops.apps.SmartOpsConfig",
 ]
@@ -160,6 +189,7 @@ DATABASES = {
     }
 }
 REDIS_URL = service_url("REDIS_URL", ("redis", "rediss"))
+REDIS_PREFIX = env.str("REDIS_PREFIX", "smartops:")  # of every key and channel that we use there
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -207,32 +237,6 @@ REST_KNOX = {
     "AUTO_REFRESH": False,
     "AUTH_HEADER_PREFIX": "Token",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "SmartOps API",
-    "DESCRIPTION": "Triage and SLA watching for incidents and support tickets.",
-    "VERSION": "1",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "TierEnum": "tickets.models.Tier",
-        "LevelEnum": "tickets.models.Level",
-        "StatusEnum": "tickets.lifecycle.Status",
-        "TriageStatusEnum": "tickets.models.TriageStatus",
-        "PriorityEnum": "tickets.models.Priority",
-        "NotificationStateEnum": "sla.models.NotificationState",
-        "ChannelKindEnum": "sla.models.ChannelKind",
-        "MessageKindEnum": "sla.models.MessageKind",
-        "JobStateEnum": "workers.leases.State",
-    },
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "smartops.schema.complete",
-    ],
-}
 
 # --- Celery -----------------------------------------------------------------------------------
 # The committed row is the work; a message is only a nudge. These settings keep one lost or doubled
@@ -255,7 +259,7 @@ else:
         "socket_keepalive": True,
         "priority_steps": [0],  # one list a queue
         "queue_order_strategy": "priority",  # read queues in the order given to the worker
-        "global_keyprefix": "smartops:",
+        "global_keyprefix": REDIS_PREFIX,
     }
 CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
@@ -293,6 +297,8 @@ CELERY_BEAT_SCHEDULE = schedule(
     check_seconds=SLA_CHECK_SECONDS or 15,
     notify_sweep_seconds=NOTIFY_SWEEP_SECONDS or 15,
     llm_sweep_seconds=LLM_SWEEP_SECONDS or 15,
+    fleet_tick_seconds=FLEET_TICK_SECONDS or 5,
+    intake_sweep_seconds=INTAKE_SWEEP_SECONDS or 15,
 )
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`

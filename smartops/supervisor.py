@@ -20,10 +20,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from smartops import embedded  # env: `.env` belongs to the environment, too
-from smartops.parts import BASE, Part
+from smartops.parts import BASE, CELERY, PYTHON, Part, worker_command
 from workers.queues import WORKERS
 
-PYTHON: Final = sys.executable
 BACKOFF_MOST: Final = 30.0  # seconds between restarts of something that keeps dying
 STOP_SECONDS: Final = 10.0
 READY_SECONDS: Final = 60.0
@@ -146,7 +145,6 @@ class Stack:
         raise Refused("Stopped before everything was up.")
 
     def _start_parts(self) -> None:
-        celery = [PYTHON, "-m", "celery", "-q", "-A", "smartops"]
         commands = {
             "web": [
                 PYTHON,
@@ -170,26 +168,11 @@ class Stack:
                 "false",
             ],
         }
-        for name, spec in WORKERS.items():
+        for name in WORKERS:
             if name == "llm" and self.environment.get("LLM_PROVIDER", "none") == "none":
                 continue  # a tenth of the stack's memory, to wait for nothing
-            commands[name] = [
-                *celery,
-                "worker",
-                "-n",
-                f"{name}@%h",
-                "-Q",
-                ",".join(spec.queues),
-                "-P",
-                spec.pool,
-                "-c",
-                str(spec.concurrency),
-                "--without-gossip",
-                "--without-mingle",
-                "-l",
-                "WARNING",
-            ]
-        commands["beat"] = [*celery, "beat", "-l", "WARNING", "--pidfile="]
+            commands[name] = worker_command(name)
+        commands["beat"] = [*CELERY, "beat", "-l", "WARNING", "--pidfile="]
         commands["flower"] = [
             *(PYTHON, "-m", "celery", "-q", "-A", "smartops.flower"),
             "flower",

@@ -47,7 +47,7 @@ class PerClientThrottle(SimpleRateThrottle):
             if request.user and request.user.is_authenticated
             else self.get_ident(request)
         )
-        return f"smartops:throttle:{self.scope}:{who}"
+        return f"{settings.REDIS_PREFIX}throttle:{self.scope}:{who}"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         if time.monotonic() < PerClientThrottle._resting_until:

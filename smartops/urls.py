@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from servers.views.fleet_page import fleet
 from smartops import health
 from triage.views.review_page import review
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
+    path("fleet/", fleet, name="fleet-page"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("smartops.routes")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

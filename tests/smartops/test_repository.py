@@ -57,10 +57,16 @@ def test_lock_files_name_no_registry() -> None:
 
 
 def test_no_module_grows_beyond_what_one_reads_at_once() -> None:
-    for package in ("smartops", "sla", "tickets", "triage", "workers"):
+    for package in ("smartops", "servers", "sla", "tickets", "triage", "workers"):
         for path in (BASE / package).rglob("*.py"):
             if "migrations" not in path.parts:
                 assert len(path.read_text().splitlines()) <= 330, path
+
+
+def test_what_workers_run_asks_the_clock_that_a_game_day_moves() -> None:
+    real = {BASE / "sla/services/delivery.py"}  # receivers check when a message was signed
+    for path in {*BASE.glob("*/tasks.py"), *BASE.glob("*/services/*.py")} - real:
+        assert "timezone.now()" not in path.read_text(), f"{path}: use workers.clock.present()"
 
 
 def test_the_example_environment_names_every_setting() -> None:

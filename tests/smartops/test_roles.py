@@ -6,10 +6,19 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from servers.models import Integration, Mailbox, Server, Storm
+from servers.services.checks import create_check
+from servers.services.heartbeats import give_key
+from servers.services.mails import take_mail
 from sla.models import BusinessCalendar, Channel, ChannelRoute, Notification, SlaPolicy
 from smartops import routes
 from tests.conftest import client_for
-from tests.factories import make_escalation, make_ticket, make_user
+from tests.factories import NOON, make_escalation, make_ticket, make_user
+from tests.servers.alerts import make_incident, make_window
+from tests.servers.fleet import make_server
+from tests.servers.intake import make_sender, receive
+from tickets.files import NewFile
+from tickets.services import attach_files
 from triage.models import AskPolicy, ClassifierModel, Prompt, TriageBatch, TriageJob
 from triage.services import request_training
 
@@ -32,6 +41,14 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-comments", "post"): WORKERS,
     ("ticket-events", "get"): EVERYONE,
     ("ticket-merge", "post"): WORKERS,
+    ("ticket-attach", "post"): WORKERS,
+    ("ticket-detach", "post"): WORKERS,
+    ("ticket-children", "get"): EVERYONE,
+    ("ticket-children", "post"): WORKERS,
+    ("ticket-attachments", "get"): EVERYONE,
+    ("ticket-attachments", "post"): WORKERS,
+    ("attachment", "get"): EVERYONE,
+    ("attachment", "delete"): ADMINS,
     ("ticket-decisions", "get"): EVERYONE,
     ("ticket-similar", "get"): EVERYONE,
     ("ticket-sla", "get"): EVERYONE,
@@ -119,8 +136,70 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("slacalendar-detail", "delete"): ADMINS,
     ("slacalendar-import", "post"): ADMINS,
     ("sla-plan", "post"): ADMINS,
+    ("server-list", "get"): EVERYONE,
+    ("server-list", "post"): ADMINS,
+    ("server-detail", "get"): EVERYONE,
+    ("server-detail", "patch"): ADMINS,
+    ("server-detail", "delete"): ADMINS,
+    ("server-events", "get"): EVERYONE,
+    ("server-start", "post"): WORKERS,
+    ("server-stop", "post"): WORKERS,
+    ("server-fail", "post"): WORKERS,
+    ("server-recover", "post"): WORKERS,
+    ("server-summary", "get"): EVERYONE,
+    ("simulation", "get"): EVERYONE,
+    ("simulation", "patch"): ADMINS,
+    ("mailbox-list", "get"): ADMINS,
+    ("mailbox-list", "post"): ADMINS,
+    ("mailbox-detail", "get"): ADMINS,
+    ("mailbox-detail", "patch"): ADMINS,
+    ("mailbox-detail", "delete"): ADMINS,
+    ("mailbox-read", "post"): ADMINS,
+    ("mail-list", "get"): WORKERS,
+    ("mail-detail", "get"): WORKERS,
+    ("mail-original", "get"): WORKERS,
+    ("mail-retry", "post"): ADMINS,
     ("escalation-list", "get"): EVERYONE,
     ("escalation-detail", "get"): EVERYONE,
+    ("storm-list", "get"): EVERYONE,
+    ("storm-detail", "get"): EVERYONE,
+    ("storm-dissolve", "post"): WORKERS,
+    ("incident-list", "get"): EVERYONE,
+    ("incident-detail", "get"): EVERYONE,
+    ("maintenancewindow-list", "get"): EVERYONE,
+    ("maintenancewindow-list", "post"): WORKERS,
+    ("maintenancewindow-detail", "get"): EVERYONE,
+    ("maintenancewindow-detail", "patch"): WORKERS,
+    ("maintenancewindow-detail", "delete"): WORKERS,
+    ("maintenancewindow-preview", "post"): WORKERS,
+    ("integration-list", "get"): EVERYONE,
+    ("integration-list", "post"): ADMINS,
+    ("integration-detail", "get"): EVERYONE,
+    ("integration-detail", "patch"): ADMINS,
+    ("integration-detail", "delete"): ADMINS,
+    ("integration-rotate", "post"): ADMINS,
+    ("integration-revoke", "post"): ADMINS,
+    ("integration-try", "post"): ADMINS,
+    ("delivery-list", "get"): ADMINS,
+    ("delivery-detail", "get"): ADMINS,
+    ("delivery-retry", "post"): ADMINS,
+    ("server-heartbeat-key", "get"): EVERYONE,
+    ("server-heartbeat-key", "post"): ADMINS,
+    ("server-heartbeat-key", "patch"): ADMINS,
+    ("server-heartbeat-key", "delete"): ADMINS,
+    ("check-list", "get"): EVERYONE,
+    ("check-list", "post"): ADMINS,
+    ("check-detail", "get"): EVERYONE,
+    ("check-detail", "patch"): ADMINS,
+    ("check-detail", "delete"): ADMINS,
+    ("check-results", "get"): EVERYONE,
+    ("check-run", "post"): WORKERS,
+}
+#: Where a key of its own is asked for and no login: programs speak here, whatever people may.
+KEYED = {
+    (name, method)
+    for name in ("server-heartbeat", "server-heartbeat-keyed")
+    for method in ("get", "post")
 }
 
 
@@ -149,15 +228,45 @@ def address(name: str) -> str:
         "ticket-comments",
         "ticket-events",
         "ticket-merge",
+        *("ticket-attach", "ticket-detach", "ticket-children"),
     ):
         return reverse(name, kwargs={"pk": make_ticket().pk})
     if name in (
-        *("ticket-decisions", "ticket-similar", "ticket-sla", "ticket-acknowledge"),
+        *(
+            "ticket-attachments",
+            "ticket-decisions",
+            "ticket-similar",
+            "ticket-sla",
+            "ticket-acknowledge",
+        ),
         *("reroute", "routing-history", "review-ticket"),
     ):
         return reverse(name, kwargs={"ticket_id": make_ticket().pk})
+    if name in ("storm-detail", "storm-dissolve"):
+        storm = Storm.objects.create(
+            ticket=make_ticket(),
+            state="calm",
+            labels={"region": "eu-1"},
+            expected=1,
+            observed=10,
+            incidents_count=10,
+            started_at=NOON,
+            last_at=NOON,
+        )
+        return reverse(name, kwargs={"pk": storm.pk})
+    if name == "attachment":
+        [file] = attach_files(
+            ticket=make_ticket(), files=[NewFile("a.txt", "text/plain", b"a")], actor="x", now=NOON
+        )
+        return reverse(name, kwargs={"attachment_id": file.pk})
     if name in ("department-detail", "department-tickets"):
         return reverse(name, kwargs={"name": "Finance"})
+    if name.startswith("server-heartbeat"):
+        given = {"name": make_watched().name}
+        return reverse(name, kwargs=given | ({"key": "wrong"} if "keyed" in name else {}))
+    if name.startswith("server-") and name not in ("server-list", "server-summary"):
+        server, _ = Server.objects.get_or_create(name="web-1")
+        return reverse(name, kwargs={"name": server.name})
     if name == "escalation-detail":
         return reverse(name, kwargs={"pk": make_escalation().pk})
     if name in ("triagejob-detail", "triagejob-retry", "triagejob-logs"):
@@ -192,15 +301,48 @@ def address(name: str) -> str:
         row = rows[name.partition("-")[0]]
         row.save()
         return reverse(name, kwargs={"pk": row.pk})
+    if name.startswith(("integration-", "delivery-")) and not name.endswith("-list"):
+        sender, _ = make_sender(str(uuid.uuid4()))
+        pk = receive(sender, {})[0] if name.startswith("delivery") else sender.pk
+        return reverse(name, kwargs={"pk": pk})
+    if name.startswith("mail") and not name.endswith("-list"):
+        key = str(uuid.uuid4())
+        source = Integration.objects.create(name=key, source="email", key_hash=key)
+        if name.startswith("mailbox"):
+            box = Mailbox.objects.create(integration=source, host="imap.example", user="x")
+            return reverse(name, kwargs={"pk": box.pk})
+        mail = take_mail(integration=source, raw=b"Auto-Submitted: auto-replied\n\n", now=NOON)
+        return reverse(name, kwargs={"pk": mail.pk})
     if name in ("slapolicy-detail", "slapolicy-versions"):
         return reverse(name, kwargs={"pk": SlaPolicy.objects.get(is_default=True).pk})
     if name in ("slacalendar-detail", "slacalendar-import"):
         return reverse(name, kwargs={"pk": BusinessCalendar.objects.get(name="24x7").pk})
+    if name == "incident-detail":
+        return reverse(name, kwargs={"pk": make_incident().pk})
+    if name == "maintenancewindow-detail":
+        return reverse(name, kwargs={"pk": make_window().pk})
+    if name.startswith("check-") and name != "check-list":
+        values = {"server": make_server(uuid.uuid4().hex), "kind": "tcp", "target": "[::1]:1"}
+        return reverse(name, kwargs={"pk": create_check(values=values, now=NOON).pk})
     return reverse(name)
 
 
+def make_watched() -> Server:
+    server = make_server(uuid.uuid4().hex)
+    give_key(server=server, now=NOON)
+    return server
+
+
 def test_the_table_names_every_route_and_method() -> None:
-    assert all_routes() == set(ALLOWED)
+    assert all_routes() == set(ALLOWED) | KEYED
+
+
+@pytest.mark.parametrize(("name", "method"), sorted(KEYED))
+@pytest.mark.parametrize("role", [None, D])
+def test_where_a_key_is_asked_for_no_login_helps(name: str, method: str, role: str | None) -> None:
+    client = client_for(make_user("ada", role) if role else None)
+
+    assert getattr(client, method)(address(name)).status_code == 401
 
 
 @pytest.mark.parametrize(("name", "method"), sorted(ALLOWED))

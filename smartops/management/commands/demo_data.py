@@ -1,4 +1,4 @@
-"""manage.py demo_data: people and two weeks of tickets to look around with."""
+"""manage.py demo_data: people, servers and two weeks of tickets to look around with."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from smartops import demo, embedded
+from smartops import demo, demo_fleet, embedded
 from workers.context import request_id
 
 
 class Command(BaseCommand):
-    help = "Create the demo's people and tickets. Does nothing the second time. Only with SMARTOPS_DEMO=1."
+    help = "Create the demo's people, tickets and servers, once. Only with SMARTOPS_DEMO=1."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -21,4 +21,6 @@ class Command(BaseCommand):
         with request_id("demo-data"):
             demo.people(password=embedded.kept_secret(settings.VAR_DIR / "demo_password"))
             made = demo.tickets(now=timezone.now())
-        self.stdout.write(f"{made} demo tickets made." if made else "The demo data is there.")
+            servers = demo_fleet.servers(now=timezone.now())
+        there = "The demo data is there."
+        self.stdout.write(f"{made} tickets, {servers} servers made." if made or servers else there)

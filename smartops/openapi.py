@@ -1,0 +1,40 @@
+"""How the OpenAPI document is made. `schema.py` completes it."""
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SmartOps API",
+    "DESCRIPTION": "Triage and SLA watching for incidents and support tickets.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    # Drawn open, so many operations keep a browser busy for more than 20 seconds.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none", "filter": True},
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "TierEnum": "tickets.models.Tier",
+        "LevelEnum": "tickets.models.Level",
+        "StatusEnum": "tickets.lifecycle.Status",
+        "TriageStatusEnum": "tickets.models.TriageStatus",
+        "PriorityEnum": "tickets.models.Priority",
+        "NotificationStateEnum": "sla.models.NotificationState",
+        "ChannelKindEnum": "sla.models.ChannelKind",
+        "MessageKindEnum": "sla.models.MessageKind",
+        "JobStateEnum": "workers.leases.State",
+        "OutcomeEnum": "sla.models.Outcome",
+        "CheckOutcomeEnum": "servers.models.watch.Outcome",
+        "HeartbeatStatusEnum": "servers.models.Said",
+        "BeatStatusEnum": "servers.serializers.watch.SPOKEN",
+        "ServerStateEnum": "servers.models.server.STATES",
+        "ServerKindEnum": "servers.models.Kind",
+        "IncidentStateEnum": "servers.models.IncidentState",
+        "AlertSourceEnum": "servers.models.Source",
+        "AlertResultEnum": "servers.serializers.integrations.RESULTS",
+        "MailResultEnum": "servers.models.MailResult",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "smartops.schema.complete",
+    ],
+}
