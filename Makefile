@@ -1,7 +1,6 @@
 # Everything a newcomer needs. The two that matter: `make run` and `make test`.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-ARGS ?=
 VENV := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 
@@ -12,7 +11,12 @@ run: .venv/embedded ## Install what is missing and start everything (ARGS='--por
 	@exec $(VENV) manage.py up $(ARGS)
 
 test: check ## Run the checks and the whole suite against real servers (ARGS='tests/tickets')
+ifdef ARGS
 	$(VENV) -m pytest $(ARGS)
+else
+	$(VENV) -m pytest -n auto --maxprocesses 4 --ignore tests/live
+	$(VENV) -m pytest tests/live
+endif
 
 check: .venv/dev ## Lint, types, layers, migrations, OpenAPI; changes nothing
 	$(VENV) -m ruff check .

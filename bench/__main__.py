@@ -9,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import clocks, feed, intake, lists, similar, throughput
+from bench import (
+    alerts,
+    checks,
+    clocks,
+    feed,
+    fleet,
+    intake,
+    lists,
+    similar,
+    throughput,
+)
 from bench.results import Result, table, write
 from tests.live.desk import BASE, Desk
 
@@ -19,7 +29,10 @@ SECTIONS: Final[dict[str, Callable[[Desk, int], list[Result]]]] = {
     "lists": lists.measure,
     "similar": similar.measure,
     "clocks": clocks.measure,
+    "alerts": lambda desk, _: alerts.measure(desk),
     "feed": lambda desk, _: feed.measure(desk),
+    "checks": lambda desk, _: checks.measure(desk),
+    "fleet": lambda desk, _: fleet.measure(desk),
 }
 
 

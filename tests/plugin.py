@@ -1,4 +1,4 @@
-"""One real PostgreSQL and one real Valkey for the whole run, started before Django reads its settings."""
+"""One real PostgreSQL and one real Valkey for each process of a run, started before Django reads its settings."""
 
 import os
 import shutil
@@ -15,13 +15,16 @@ ROOT.chmod(0o755)
 
 os.environ["VAR_DIR"] = str(ROOT / "var")
 os.environ["SMARTOPS_DEMO"] = "1"
-for variable, start in (
-    ("DATABASE_URL", lambda: embedded.start_postgres(ROOT / "postgres", durable=False)),
-    ("REDIS_URL", lambda: embedded.start_valkey(ROOT / "valkey")),
-):
-    if not os.environ.get(variable):
-        SERVERS.append(start())
-        os.environ[variable] = SERVERS[-1].url
+START = {
+    "DATABASE_URL": lambda: embedded.start_postgres(ROOT / "postgres", durable=False),
+    "REDIS_URL": lambda: embedded.start_valkey(ROOT / "valkey"),
+}
+# What was not given is started. pytest-xdist's processes inherit the addresses of the first one's servers, so they
+# are told by name which of them are not theirs.
+missing = ",".join(variable for variable in START if not os.environ.get(variable))
+for variable in filter(None, os.environ.setdefault("TESTS_START", missing).split(",")):
+    SERVERS.append(START[variable]())
+    os.environ[variable] = SERVERS[-1].url
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,9 +2,9 @@ from datetime import timedelta
 from typing import Final
 
 from celery import shared_task
-from django.utils import timezone
 
 from triage import services
+from workers.clock import present
 from workers.names import TaskName
 
 #: A training may take an hour; a killed one is taken up again when its lease has run out.
@@ -13,7 +13,7 @@ TRAINING_SECONDS: Final = 3600
 
 @shared_task(name=TaskName.TRIAGE_RUN_JOBS)
 def run_jobs(*, ids: list[int]) -> int:
-    return services.run_jobs(ids=ids, now=timezone.now())
+    return services.run_jobs(ids=ids, now=present())
 
 
 @shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_JOBS)
@@ -23,7 +23,7 @@ def requeue_stale_jobs() -> int:
 
 @shared_task(name=TaskName.TRIAGE_RUN_BATCH_JOBS)
 def run_batch_jobs(*, ids: list[int]) -> int:
-    return services.run_jobs(ids=ids, now=timezone.now())
+    return services.run_jobs(ids=ids, now=present())
 
 
 @shared_task(name=TaskName.TRIAGE_RUN_BATCHES)
@@ -41,7 +41,7 @@ def requeue_stale_batches() -> int:
 )
 def train(*, ids: list[int]) -> int:
     """`ids` are training runs."""
-    return services.run_trainings(ids=ids, now=timezone.now())
+    return services.run_trainings(ids=ids, now=present())
 
 
 @shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_TRAININGS)
@@ -51,7 +51,7 @@ def requeue_stale_trainings() -> int:
 
 @shared_task(name=TaskName.TRIAGE_LEARN, time_limit=900, soft_time_limit=870)
 def learn() -> int:
-    return services.learn(now=timezone.now())
+    return services.learn(now=present())
 
 
 @shared_task(name=TaskName.TRIAGE_SHADOW)
@@ -61,14 +61,14 @@ def shadow() -> int:
 
 @shared_task(name=TaskName.TRIAGE_MEASURE_DRIFT, time_limit=600, soft_time_limit=570)
 def measure_drift() -> int:
-    now = timezone.now()
+    now = present()
     days = [(now - timedelta(days=back)).date() for back in (0, 1)]
     return services.measure_drift(days=days, now=now)
 
 
 @shared_task(name=TaskName.TRIAGE_INDEX_TICKETS)
 def index_tickets() -> int:
-    return services.index_tickets(now=timezone.now())
+    return services.index_tickets(now=present())
 
 
 @shared_task(name=TaskName.TRIAGE_ASK_LLM)
@@ -76,7 +76,7 @@ def ask_llm(*, ids: list[int]) -> int:
     # Here, for it loads HTTP, templates and JSON Schema, which the other workers can do without.
     from triage.services import answering
 
-    return answering.ask_llm(ids=ids, now=timezone.now())
+    return answering.ask_llm(ids=ids, now=present())
 
 
 @shared_task(name=TaskName.TRIAGE_REQUEUE_STALE_QUESTIONS)

@@ -105,6 +105,7 @@ def test_the_api_documentation_works_without_the_internet(page: Page, desk: str)
     sign_in(page, desk)
     page.goto(f"{desk}/api/docs/")
 
+    page.locator("#operations-tag-tickets").click(timeout=20_000)
     expect(page.get_by_text("/api/v1/tickets/batch/").first).to_be_visible(timeout=20_000)
 
 
@@ -133,3 +134,19 @@ def test_an_agent_sees_a_deadline_count_down_learns_why_and_acknowledges_it(
     expect(page.get_by_text("Acknowledged until").first).to_be_visible()
     assert before is not None
     assert before.startswith("due in")
+
+
+def test_an_agent_attaches_a_file_and_fetches_it(page: Page, desk: str) -> None:
+    sign_in(page, desk)
+    ticket = Ticket.objects.get(title="Printer jammed")
+    page.goto(f"{desk}/admin/tickets/ticket/{ticket.pk}/change/")
+
+    page.set_input_files(
+        "input[name=uploads]", {"name": "jam.txt", "mimeType": "text/plain", "buffer": b"paper"}
+    )
+    page.get_by_role("button", name="Add comment").click()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="jam.txt").click()
+    assert download.value.path().read_bytes() == b"paper"
+    expect(page.get_by_role("button", name="Remove jam.txt")).to_have_count(0)

@@ -265,3 +265,15 @@ def test_text_is_given_back_as_it_came(api: APIClient) -> None:
     title = "<script>alert('x')</script> naïve 日本 🚒"
 
     assert api.post(TICKETS, {"title": title}, format="json").data["title"] == title
+
+
+@pytest.mark.parametrize(
+    "filters", ["tickets/?status=%25", "tickets/?department=%25s", "incidents/?state=%25"]
+)
+def test_a_filter_that_quotes_a_percent_sign_is_refused_in_words(
+    api: APIClient, filters: str
+) -> None:
+    answer = api.get(f"/api/v1/{filters}")
+    assert answer.status_code == 400
+    [[message]] = answer.json()["errors"].values()
+    assert "'%" in message

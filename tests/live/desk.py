@@ -38,6 +38,9 @@ class Desk:
             "SLA_CHECK_SECONDS": "1",
             "SLA_LEASE_SECONDS": str(LEASE_SECONDS),
             "FEED_RECHECK_SECONDS": "2",
+            "FLEET_TICK_SECONDS": "1",
+            "INTAKE_LEASE_SECONDS": str(LEASE_SECONDS),
+            "INTAKE_SWEEP_SECONDS": "1",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
@@ -81,7 +84,8 @@ class Desk:
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         return self.spawn(
-            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-Q", "sla,default,triage,bulk", "-c", "2",
+            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-c", "2",
+            "-Q", "sla,default,alerts,triage,bulk",
             "--without-gossip", "--without-mingle", "-l", "WARNING", "-n", f"w{len(self.processes)}@%h",
             **environment,
         )  # fmt: skip
@@ -218,7 +222,9 @@ class Desk:
                 server.restart()
         self.sql(
             """TRUNCATE tickets_ticket, tickets_ticketevent, tickets_ticketsearch, sla_clockevent,
-                        triage_triagedecision, triage_triagebatch, workers_deadletter CASCADE"""
+                        triage_triagedecision, triage_triagebatch, workers_deadletter,
+                        servers_server, servers_serverevent, servers_simulation, servers_delivery,
+                        servers_incident CASCADE"""
         )
         self.run_redis("FLUSHALL")
 

@@ -2,6 +2,7 @@
 
 POISON kills the worker that triages it, SLOW takes its time. FREEZE stops the process that checks its clocks, DIE
 kills it: once, in the middle of the transaction. With SKEW_SECONDS the whole worker believes in another time.
+With TICK_DIES the first tick of the simulation kills its process when all is written and nothing committed.
 """
 
 import os
@@ -46,6 +47,7 @@ def _hurt_oneself(title: str) -> None:
 
 @app.on_after_finalize.connect
 def misbehave(**_: Any) -> None:
+    from servers.services import simulation
     from sla.services import checking
     from triage.services import running
 
@@ -62,3 +64,12 @@ def misbehave(**_: Any) -> None:
         return done
 
     checking.escalate = escalate_or_suffer
+    write = simulation.write_events
+
+    def write_and_die(rows: Any) -> Any:
+        written = write(rows)
+        if os.environ.get("TICK_DIES") and _once("TICK"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return written
+
+    simulation.write_events = write_and_die

@@ -252,6 +252,6 @@ def test_deleting_a_ticket_takes_its_shadows_with_it(
     services.run_shadow()
     gone = ShadowPrediction.objects.latest("pk").ticket_id
 
-    delete_tickets(ids=[gone])
+    delete_tickets(ids=[gone], actor="ana", now=NOON)
 
     assert not ShadowPrediction.objects.filter(ticket_id=gone).exists()

@@ -12,7 +12,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.conftest import client_for
-from tests.factories import make_ticket, make_user
+from tests.factories import NOON, make_ticket, make_user
 from tickets import services as tickets
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
@@ -167,7 +167,7 @@ def reword(ticket: Ticket, title: str) -> None:
 def test_a_deleted_ticket_leaves_the_index() -> None:
     ticket = opened(MAIL)
     index()
-    tickets.delete_tickets(ids=[ticket.pk])
+    tickets.delete_tickets(ids=[ticket.pk], actor="ana", now=NOON)
 
     assert not TicketTerms.objects.exists()
     assert found(opened(AGAIN)) == []

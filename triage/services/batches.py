@@ -12,7 +12,6 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from sla import services as sla
 from tickets.filters import WrongFilters, choose
@@ -23,6 +22,7 @@ from triage.progress import Progress
 from triage.services.jobs import request_triage
 from workers import leases
 from workers import services as work
+from workers.clock import present
 from workers.context import current_request_id
 from workers.dispatch import enqueue
 from workers.errors import PermanentError
@@ -102,7 +102,7 @@ def batch_jobs(
     free = mine.filter(state=State.PENDING, batch__isnull=True).order_by("pk")
     # Those in other hands are left out: a worker has them, or somebody else's batch that is just being made.
     waiting = list(free.select_for_update(skip_locked=True).values_list("pk", flat=True))
-    revived = work.retry_rows(model=TriageJob, ids=failed, actor=requested_by, now=timezone.now())
+    revived = work.retry_rows(model=TriageJob, ids=failed, actor=requested_by, now=present())
     ids = sorted({*revived, *waiting})
     if not ids:
         return None

@@ -13,7 +13,7 @@ from workers.sql import insert_rows
 #: What histories call us.
 ACTOR: Final = "triage"
 #: Parts of the system that change tickets on their own account; everybody else is a person or a sender.
-MACHINES: Final = frozenset({ACTOR, "sla"})
+MACHINES: Final = frozenset({ACTOR, "sla", "servers", "storms"})
 #: Reviews write their corrections themselves: they also know what was confirmed without a change.
 REVIEWS: Final = frozenset({EventKind.CONFIRMED, EventKind.REVIEWED})
 _LABELLED: Final = frozenset(LOCKABLE)

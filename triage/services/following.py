@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils import timezone
-
 from tickets.models import EventKind, Priority, Ticket, TriageStatus
 from tickets.services import Change, record_changes
 from tickets.services.recording import NewEvent
@@ -13,6 +11,7 @@ from triage.knowledge import Loaded
 from triage.matrix import priority
 from triage.routing import Facts, route
 from triage.services.correcting import ACTOR, REVIEWS, decided_by_people
+from workers.clock import present
 
 
 def follow_people(events: Sequence[NewEvent]) -> None:
@@ -49,7 +48,7 @@ def follow_people(events: Sequence[NewEvent]) -> None:
             changes.append(Change(ticket, {"priority": rank}, reason="impact × urgency"))
         if ticket.pk in sorted_again:
             changes.append(_rerouted(ticket, rank, loaded))
-    record_changes(changes, actor=ACTOR, now=timezone.now())
+    record_changes(changes, actor=ACTOR, now=present())
 
 
 def _rerouted(ticket: Ticket, rank: int | None, loaded: Loaded) -> Change:

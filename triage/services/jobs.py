@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
@@ -20,6 +19,7 @@ from triage.services.correcting import ACTOR
 from triage.services.following import follow_people
 from workers import leases
 from workers import services as work
+from workers.clock import present
 from workers.context import current_request_id
 from workers.dispatch import enqueue, enqueue_each
 from workers.names import TaskName
@@ -114,7 +114,7 @@ def bury_failed(ids: Sequence[int]) -> None:
         for job in jobs
         if job.ticket_id in tickets and job in newest
     ]
-    record_changes(changes, actor=ACTOR, now=timezone.now())
+    record_changes(changes, actor=ACTOR, now=present())
 
 
 def analyze(

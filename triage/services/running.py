@@ -121,7 +121,7 @@ def _decide_all(
 _LOCKED: Final = (
     *(*FIXABLE, "tags", "locked_fields", "triage_status", "confidence", "version"),
     *(*KEPT_BY_SLA, "status", "customer_tier", "opened_at", "first_response_at"),
-    "merged_into_id",
+    *("merged_into_id", "parent_id"),
 )
 
 

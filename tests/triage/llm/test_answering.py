@@ -346,7 +346,7 @@ def test_a_ticket_that_is_deleted_while_the_model_thinks_leaves_no_trace_but_the
     model()
     ticket = make_ticket(**VAGUE)
     triage_all()
-    while_it_thinks(lambda: tickets.delete_tickets(ids=[ticket.pk]))
+    while_it_thinks(lambda: tickets.delete_tickets(ids=[ticket.pk], actor="ana", now=NOON))
     gate.seconds_shut(endpoint=settings.LLM)
     LlmGate.objects.update(failures=BREAK_AFTER)
 

@@ -1,0 +1,93 @@
+"""The fleet page: what is there, what changes, what one server is."""
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from servers.lifecycle import Action, State
+from servers.models import Server
+from servers.services.fleet import act_on, create_servers
+from tests.browser.test_agent import desk, sign_in  # noqa: F401  a fixture
+
+
+def make_fleet(size: int, racks: int) -> None:
+    create_servers(
+        values=[
+            {
+                "name": f"s{n:04}",
+                "role": "web",
+                "region": f"eu-{n % 2}",
+                "host_group": f"rack-{n % racks}",
+                "state": State.RUNNING,
+                "depends_on": ["s0000"] if n == 2 else [],
+            }
+            for n in range(size)
+        ]
+    )
+
+
+def act(name: str, action: Action) -> None:
+    with transaction.atomic():
+        server = Server.objects.get(name=name)
+        act_on(ids=[server.pk], action=action, actor="ana", now=timezone.now())
+
+
+@pytest.fixture
+def opened(page: Page, desk: str) -> Page:  # noqa: F811
+    """The page of a fleet of forty servers, signed in."""
+    make_fleet(40, 4)
+    sign_in(page, desk)
+    page.goto(f"{desk}/fleet/")
+    expect(page.locator(".fleet-tile")).to_have_count(40)
+    return page
+
+
+def test_a_failure_appears_by_itself_with_a_sign_and_a_count(opened: Page) -> None:
+    tile = opened.get_by_role("button", name="s0003")
+    expect(tile).to_have_text("✓")
+
+    act("s0003", Action.FAIL)
+
+    expect(tile).to_have_text("✕", timeout=10_000)
+    expect(tile).to_have_attribute("aria-label", "s0003: failed, fail by ana")
+    expect(opened.locator(".fleet-counts [data-state=failed] strong")).to_have_text("1")
+    expect(opened.locator("[data-region=eu-1] header")).to_contain_text("1 failed, 19 running")
+
+
+def test_a_server_is_looked_at_and_left_with_the_keyboard(opened: Page) -> None:
+    opened.get_by_role("button", name="s0002").focus()
+    opened.keyboard.press("Enter")
+
+    detail = opened.get_by_label("Chosen server")
+    expect(detail.get_by_role("heading")).to_have_text("s0002")
+    detail.get_by_role("link", name="s0000").click()
+    expect(detail.get_by_role("heading")).to_have_text("s0000")
+    expect(detail).to_contain_text("Needed by")
+    expect(detail.get_by_role("link", name="s0002")).to_be_visible()
+
+    opened.keyboard.press("Escape")
+    expect(detail).to_be_hidden()
+    expect(opened.get_by_role("button", name="s0000")).to_be_focused()
+
+
+def test_a_large_fleet_is_shown_by_host_group(page: Page, desk: str) -> None:  # noqa: F811
+    make_fleet(1200, 30)
+    act("s0007", Action.FAIL)
+    sign_in(page, desk)
+    page.goto(f"{desk}/fleet/")
+
+    expect(page.locator(".fleet-rack")).to_have_count(30)
+    rack = page.get_by_role("button", name="rack-7:")
+    expect(rack).to_contain_text("✕ 1")
+    rack.click()
+    expect(page.get_by_label("Chosen server").locator("li").first).to_contain_text("failed s0007")
+
+
+def test_on_a_phone_nothing_is_cut_off(opened: Page) -> None:
+    opened.set_viewport_size({"width": 390, "height": 800})
+
+    opened.get_by_role("button", name="s0002").click()
+
+    expect(opened.get_by_label("Chosen server")).to_be_in_viewport()
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
