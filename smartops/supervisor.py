@@ -120,7 +120,7 @@ class Stack:
 
     def _manage(self, *arguments: str) -> str:
         """Run one command of manage.py to its end. It is not interrupted by the terminal's Ctrl-C."""
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [PYTHON, "manage.py", *arguments],
             cwd=BASE,
             env=self.environment,
@@ -129,19 +129,18 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-        )
-        while process.poll() is None and not self.stopping.is_set():
-            try:
-                output, errors = process.communicate(timeout=0.2)
-            except subprocess.TimeoutExpired:
-                continue
-            if process.returncode:
-                raise Refused(
-                    f"manage.py {arguments[0]} failed:\n{errors.strip().splitlines()[-1]}"
-                )
-            return output
-        process.terminate()
-        process.wait()
+        ) as process:
+            while not self.stopping.is_set():
+                try:
+                    output, errors = process.communicate(timeout=0.2)
+                except subprocess.TimeoutExpired:
+                    continue
+                if process.returncode:
+                    raise Refused(
+                        f"manage.py {arguments[0]} failed:\n{errors.strip().splitlines()[-1]}"
+                    )
+                return output
+            process.terminate()
         raise Refused("Stopped before everything was up.")
 
     def _start_parts(self) -> None:

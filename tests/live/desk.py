@@ -46,6 +46,7 @@ class Desk:
         self.web: subprocess.Popen[bytes] | None = None
         self.port = embedded._kept_port(root / "web-port")
         self.manage("migrate", "--verbosity=0")
+        [(self.default_policy,)] = self.sql("SELECT id FROM sla_slapolicy WHERE enabled")
         self.token = self.manage("create_token", "live", "--create", "Agent").strip()
 
     def manage(self, *arguments: str) -> str:
@@ -195,7 +196,7 @@ class Desk:
         )
         assert len(rows) == len(ids)
         wrong = [row for row in rows if row[2:] != (True, 1, ["opened", "triaged"], ["done"])]
-        assert wrong == []
+        assert not wrong, wrong[:3]
 
     def kill_tree(self, process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -215,7 +216,7 @@ class Desk:
         self.postgres.stop()
 
     def reset(self) -> None:
-        """Empty tickets and broker, servers up, processes gone."""
+        """Empty tickets and broker, the shipped promises, servers up, processes gone."""
         self.stop_processes()
         for server in (self.postgres, self.valkey):
             if not server.alive():
@@ -225,6 +226,11 @@ class Desk:
                         triage_triagedecision, triage_triagebatch, workers_deadletter,
                         servers_server, servers_serverevent, servers_simulation, servers_delivery,
                         servers_incident CASCADE"""
+        )
+        self.sql("UPDATE sla_slapolicy SET enabled = false, is_default = false")
+        self.sql(
+            "UPDATE sla_slapolicy SET enabled = true, is_default = true WHERE id = %s",
+            self.default_policy,
         )
         self.run_redis("FLUSHALL")
 

@@ -54,10 +54,9 @@ publish(name="Hard to keep", document=document, actor="live", now=datetime.now(U
 """
 NOT_OWN = """
 from servers.models import Integration
-from sla.models import Channel, SlaPolicy
+from sla.models import Channel
 Integration.objects.filter(name="Watchtower").delete()
 Channel.objects.filter(name="Night shift").delete()
-SlaPolicy.objects.filter(name="Hard to keep").update(enabled=False)
 """
 
 

@@ -1,0 +1,49 @@
+"""What starts everything waits for its own commands, whatever the moment of their end."""
+
+import argparse
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smartops import supervisor
+from smartops.supervisor import Refused, Stack
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack(argparse.Namespace(no_demo=False), tmp_path)
+
+
+class EndsWhileNobodyWaits(subprocess.Popen[str]):
+    """It ends just when waiting for it was given up for a moment."""
+
+    waited = False
+
+    def communicate(self, *arguments: Any, **options: Any) -> tuple[str, str]:
+        if not self.waited:
+            self.waited = True
+            self.wait()
+            raise subprocess.TimeoutExpired("manage.py", 0.2)
+        return super().communicate(*arguments, **options)
+
+
+def test_a_command_that_ends_between_two_looks_at_it_has_ended_well(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor.subprocess, "Popen", EndsWhileNobodyWaits)
+
+    assert "usage" in stack._manage("help", "check").lower()
+
+
+def test_a_command_that_fails_is_named_with_the_last_of_what_it_said(stack: Stack) -> None:
+    with pytest.raises(Refused, match="manage.py no_such failed:\nType 'manage.py help'"):
+        stack._manage("no_such")
+
+
+def test_who_stops_it_does_not_wait_for_a_command(stack: Stack) -> None:
+    stack.stopping.set()
+
+    with pytest.raises(Refused, match="Stopped before everything was up"):
+        stack._manage("help")
