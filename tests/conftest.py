@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
@@ -17,6 +18,9 @@ from triage.services import run_jobs
 # The machine that runs this may be slow; what is checked is not how fast examples are made.
 settings.register_profile("smartops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("smartops")
+
+# A password is slow to check on purpose; a user is made by nearly every test.
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 
