@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from servers.models import Mailbox, MailMessage, MailResult
 from servers.services import mailboxes
-from servers.services.imap import Folder
+from servers.services.imap import Folder, MailboxFailed
 from servers.services.mailboxes import mailbox_findings, problems, read_mailboxes, save_mailbox
 from tests.certificates import self_signed
 from tests.conftest import NOON
@@ -19,7 +19,7 @@ from tests.servers.imapserver import PASSWORD, USER, Server, imap_server
 from tests.servers.test_mail_parsing import sample
 from tests.servers.test_mails import letter, make_integration
 from tickets.models import Comment, Ticket
-from workers import outgoing
+from workers import tls
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(certificate: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     settings.OUTGOING_ALLOW = ["127.0.0.0/8", "::1"]
     with imap_server(certificate) as running:
-        monkeypatch.setattr(outgoing, "tls", lambda: running.trusted)
+        monkeypatch.setattr(tls, "context", lambda: running.trusted)
         yield running
 
 
@@ -57,7 +57,7 @@ def make_mailbox(server: Server, **values: Any) -> Mailbox:
 def read(mailbox: Mailbox) -> int:
     """Read it now, however short ago it was read."""
     mailboxes.read_soon(ids=[mailbox.pk])
-    taken = read_mailboxes(now=NOON)
+    taken = read_mailboxes(clock=lambda: NOON)
     mailbox.refresh_from_db()
     return taken
 
@@ -176,7 +176,7 @@ def test_a_mail_that_kills_its_worker_is_passed_over(
 
     assert read(mailbox) == 2
     assert titles() == ["VPN is down"]
-    assert "died 3 times" in MailMessage.objects.get(result=MailResult.FAILED).detail
+    assert "begun 3 times" in MailMessage.objects.get(result=MailResult.FAILED).detail
     assert "wait for a decision" in mailbox_findings(NOON)[0]
 
 
@@ -206,6 +206,45 @@ def test_new_uids_of_the_same_mails_change_nothing(server: Server, mailbox: Mail
     assert read(mailbox) == 1
     assert len(titles()) == 1
     assert server.seen() == [True]
+
+
+def test_two_copies_of_a_mail_are_both_marked(server: Server, mailbox: Mailbox) -> None:
+    server.put(sample("plain"), sample("plain").replace(b"mx.example.com", b"mx2.example.com"))
+
+    assert read(mailbox) == 2
+    assert len(titles()) == 1
+    assert server.seen() == [True, True]
+
+
+def test_a_mail_that_the_server_fails_to_hand_out_keeps_no_other_from_its_turn(
+    server: Server, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put(sample("plain"), sample("alternative"))
+    fetch = Folder.fetch
+
+    def broken(folder: Folder, uid: int) -> bytes | None:
+        if b"Drucker" in (raw := fetch(folder, uid) or b""):
+            raise MailboxFailed("The mail server failed: SERVERBUG")
+        return raw
+
+    monkeypatch.setattr(Folder, "fetch", broken)
+    for _ in range(mailboxes.MOST_TRIES):
+        assert read(mailbox) == 0
+    assert mailbox.failures == 1  # each reading was asked for
+
+    assert read(mailbox) == 2
+    assert titles() == ["VPN is down"]
+
+
+def test_a_mail_that_is_listed_and_not_handed_out_is_noted(
+    server: Server, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put(sample("plain"))
+    monkeypatch.setattr(Folder, "fetch", lambda *_: None)
+
+    assert read(mailbox) == 1
+
+    assert "does not hand it out" in MailMessage.objects.get().detail
 
 
 def test_a_mail_that_is_too_large_is_noted_and_not_fetched(
@@ -245,8 +284,8 @@ def test_a_mailbox_that_fails_says_why_and_waits_longer_each_time(
 
     for _ in range(3):
         Mailbox.objects.update(next_at=timezone.now())
-        assert read_mailboxes(now=NOON) == 0
-    assert read_mailboxes(now=NOON) == 0
+        assert read_mailboxes(clock=lambda: NOON) == 0
+    assert read_mailboxes(clock=lambda: NOON) == 0
 
     mailbox.refresh_from_db()
     assert mailbox.failures == 3
@@ -283,6 +322,26 @@ def test_a_mailbox_that_is_switched_off_is_not_read(server: Server, mailbox: Mai
     save_mailbox(mailbox=mailbox, values={"enabled": False})
 
     assert read(mailbox) == 0
+
+
+def test_a_new_host_gets_no_password_that_was_given_for_another(mailbox: Mailbox) -> None:
+    assert "password" in problems({"host": "127.0.0.1"}, mailbox=mailbox)
+    assert problems({"host": "127.0.0.1", "password": "new"}, mailbox=mailbox) == {}
+    assert problems({"host": "LOCALHOST", "folder": "Queue"}, mailbox=mailbox) == {}
+
+
+@pytest.mark.parametrize("values", [{"move_to": "inbox"}, {"folder": "Done", "move_to": "Done"}])
+def test_mails_are_not_moved_to_where_they_are_read(
+    mailbox: Mailbox, values: dict[str, Any]
+) -> None:
+    assert "move_to" in problems(values, mailbox=mailbox)
+
+
+@pytest.mark.parametrize("host", ["imap.example.com:993", "imap.example.com/x", "a@b", "::1"])
+def test_a_host_is_a_name_alone(mailbox: Mailbox, host: str) -> None:
+    assert problems({"host": host, "password": "x"}, mailbox=mailbox)["host"] == [
+        "Give the name of the mail server alone, such as imap.example.com."
+    ]
 
 
 def test_another_folder_is_read_from_its_beginning(server: Server, mailbox: Mailbox) -> None:
