@@ -129,8 +129,11 @@ def _whole(raw: bytes) -> EmailMessage:
         count()
         return EmailMessage(policy)
 
-    policy = _Policy(count=count, message_factory=part, refold_source="none")
-    return BytesParser(policy=policy).parsebytes(raw)  # type: ignore[return-value]
+    bounds: dict[str, Any] = {"count": count, "message_factory": part}
+    # Untouched: a mail that is handed on is the one that came.
+    parser = BytesParser(policy=_Policy(refold_source="none", **bounds))
+    whole: EmailMessage = parser.parsebytes(raw)
+    return whole
 
 
 def _head(raw: bytes) -> EmailMessage:

@@ -39,6 +39,8 @@ PAUSE: Final = timedelta(seconds=25)  # a little less than beat's interval
 LONGEST_PAUSE: Final = timedelta(hours=1)
 #: So many failures in a row are worth a look.
 LOOK_AFTER: Final = 3
+#: A mailbox that waited so long is not read at all.
+LATE: Final = timedelta(minutes=5)
 _TABLE: Final = Mailbox._meta.db_table
 _HOST: Final = re.compile(r"[^\s/?#@:\[\]\\]+")
 #: Where reading begins: at the first mail of its time.
@@ -124,10 +126,19 @@ def read_mailboxes(*, clock: Callable[[], datetime], ids: Sequence[int] | None =
 
 
 def mailbox_findings(now: datetime) -> list[str]:
-    """What a person should look at, as sentences."""
+    """What a person should look at, as sentences. Anybody may read them: they name neither accounts nor what
+    mail servers say."""
+    boxes = Mailbox.objects.filter(enabled=True, integration__enabled=True).order_by("pk")
+    names = boxes.values_list("integration__name", flat=True)
     found = [
-        f"Mailbox {box} cannot be read: {box.last_error}"
-        for box in Mailbox.objects.filter(enabled=True, failures__gte=LOOK_AFTER).order_by("pk")
+        f"The mailbox of {name} cannot be read: the admin tells why (Mailboxes)."
+        for name in names.filter(failures__gte=LOOK_AFTER)
+    ]
+    waiting_long = names.filter(next_at__lt=now - LATE).exclude(lease_until__gt=now)
+    found += [
+        f"The mailbox of {name} waits to be read for more than {LATE.seconds // 60} minutes: "
+        "does a worker read the queue watch?"
+        for name in waiting_long
     ]
     waiting = MailMessage.objects.filter(
         result__in=[MailResult.FAILED, MailResult.HELD],

@@ -34,6 +34,8 @@ def _known(reference: str) -> int | None:
 
 
 def _ticket(pk: int | None) -> Ticket | None:
+    if pk is None:
+        return None
     return Ticket.objects.select_related("assignee", "merged_into").filter(pk=pk).first()
 
 

@@ -293,7 +293,17 @@ def test_a_mailbox_that_fails_says_why_and_waits_longer_each_time(
     assert "wrong-secret" not in mailbox.last_error
     assert mailbox.next_at > timezone.now() + timedelta(seconds=90)
     [finding] = mailbox_findings(NOON)
-    assert finding.startswith(f"Mailbox {mailbox} cannot be read")
+    assert finding == "The mailbox of Support cannot be read: the admin tells why (Mailboxes)."
+
+
+def test_a_mailbox_that_no_worker_reads_is_a_finding(mailbox: Mailbox) -> None:
+    now = timezone.now() + timedelta(minutes=6)
+
+    [finding] = mailbox_findings(now)
+    assert "does a worker read the queue watch?" in finding
+
+    Mailbox.objects.update(lease_until=now + timedelta(minutes=1))
+    assert mailbox_findings(now) == []
 
 
 def test_a_certificate_of_nobody_is_refused(
