@@ -98,12 +98,17 @@ HEARD: Final = (MailResult.OPENED, MailResult.COMMENTED, MailResult.REOPENED)
 
 class MailMessageQuerySet(models.QuerySet["MailMessage"]):
     def visible_to(self, user: Any) -> Self:
-        """Mails without those to restricted departments, and about their tickets, that `user` is no member of."""
+        """Mails without those to restricted departments, and about their tickets, that `user` is no member of.
+
+        Nor those about deleted tickets: nobody knows any more whose these were.
+        """
         hidden = hidden_department_ids(user)
         if not hidden:
             return self
         return self.exclude(
-            Q(ticket__department__in=hidden) | Q(integration__department__in=hidden)
+            Q(ticket__department__in=hidden)
+            | Q(integration__department__in=hidden)
+            | Q(ticket__isnull=True, result__in=(*HEARD, MailResult.NOTED))
         )
 
 

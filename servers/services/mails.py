@@ -123,7 +123,8 @@ def _work(
     except (OperationalError, InterfaceError):
         raise  # the database is away: it will be read again
     except Exception as error:  # one bad mail must not stop those behind it
-        became = _Became(MailResult.FAILED, f"{type(error).__name__}: {error}"[:500])
+        told = f"{type(error).__name__}: {error}"[:500]
+        became = _Became(MailResult.FAILED, told, ticket_of(mail)[0])
     return {
         "result": became.result,
         "detail": became.detail,
@@ -145,6 +146,7 @@ def _become(
         return _Became(
             MailResult.HELD,
             f"More than {MOST_FROM_ONE} mails of this sender within {WITHIN.seconds // 60} minutes.",
+            ticket,
         )
     if ticket is None:
         return _open(mail, integration, now)
