@@ -131,7 +131,7 @@ def _whole(raw: bytes) -> EmailMessage:
 
     bounds: dict[str, Any] = {"count": count, "message_factory": part}
     # Untouched: a mail that is handed on is the one that came.
-    parser = BytesParser(policy=_Policy(refold_source="none", **bounds))
+    parser: Any = BytesParser(policy=_Policy(refold_source="none", **bounds))
     whole: EmailMessage = parser.parsebytes(raw)
     return whole
 

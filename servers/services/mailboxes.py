@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -25,6 +25,7 @@ from workers import outgoing
 from workers.addresses import Refused
 from workers.dispatch import enqueue_each
 from workers.encryption import encrypt
+from workers.errors import PermanentError
 from workers.names import TaskName
 
 log = structlog.get_logger("servers.mail")
@@ -87,12 +88,19 @@ def _same(one: str, other: str) -> bool:
 @transaction.atomic
 def save_mailbox(*, mailbox: Mailbox | None, values: dict[str, Any]) -> Mailbox:
     """Make or change a mailbox by values without `problems`. It gets a fresh start; another place is read from
-    its beginning."""
+    its beginning.
+
+    :raises PermanentError: the integration got one in the same moment.
+    """
     columns = dict(values)
     if password := columns.pop("password", ""):
         columns["encrypted_password"] = encrypt(password)
     if mailbox is None:
-        return Mailbox.objects.create(**columns)
+        try:
+            with transaction.atomic():
+                return Mailbox.objects.create(**columns)
+        except IntegrityError:
+            raise PermanentError("The integration has a mailbox already.") from None
     if any(columns.get(name, old) != old for name, old in _place(mailbox).items()):
         columns |= {"uidvalidity": None, **_BEGINNING}
     columns |= {"failures": 0, "last_error": "", "next_at": Now()}

@@ -20,6 +20,7 @@ from tests.servers.test_mail_parsing import sample
 from tests.servers.test_mails import letter, make_integration
 from tickets.models import Comment, Ticket
 from workers import tls
+from workers.errors import PermanentError
 
 pytestmark = pytest.mark.django_db
 
@@ -44,13 +45,13 @@ def mailbox(server: Server) -> Mailbox:
 
 def make_mailbox(server: Server, **values: Any) -> Mailbox:
     given = {
-        "integration": make_integration(),
         "host": "localhost",
         "port": server.port,
         "user": USER,
         "password": PASSWORD,
         **values,
     }
+    given["integration"] = values.get("integration") or make_integration()
     return save_mailbox(mailbox=None, values=given)
 
 
@@ -79,6 +80,13 @@ def test_new_mails_become_tickets_and_are_marked_as_seen(server: Server, mailbox
     assert read(mailbox) == 1
     assert read(mailbox) == 0
     assert titles()[2:] == ["Later"]
+
+
+def test_an_integration_has_one_mailbox_also_when_two_people_make_it_at_once(
+    server: Server, mailbox: Mailbox
+) -> None:
+    with pytest.raises(PermanentError, match="has a mailbox already"):
+        make_mailbox(server, integration=mailbox.integration)
 
 
 def test_starttls_works_as_well(server: Server) -> None:
