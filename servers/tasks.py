@@ -40,7 +40,7 @@ def requeue_stale_deliveries() -> int:
 @shared_task(name=TaskName.SERVERS_READ_MAIL)
 def read_mail(*, ids: list[int] | None = None) -> int:
     """`ids` are mailboxes; all that are due when not given."""
-    return mailboxes.read_mailboxes(now=present(), ids=ids)
+    return mailboxes.read_mailboxes(clock=present, ids=ids)
 
 
 @shared_task(name=TaskName.SERVERS_WATCH_HEARTBEATS)

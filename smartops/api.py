@@ -13,7 +13,7 @@ from rest_framework.views import set_rollback
 
 from tickets.services import IllegalMove, TicketChanged, UnknownNames
 from workers.context import current_request_id
-from workers.errors import PermanentError, TransientError
+from workers.errors import Gone, PermanentError, TransientError
 
 log = structlog.get_logger("smartops.api")
 PROBLEM: Final = "application/problem+json"
@@ -40,6 +40,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """Turn what a view raised into a problem. None: a defect of ours, answered by `server_error`."""
     if isinstance(error, Http404):
         error = exceptions.NotFound()
+    elif isinstance(error, Gone):
+        error = exceptions.NotFound(str(error))
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     set_rollback()

@@ -1,5 +1,6 @@
 """Files on their way in from a form and out to a browser, for API and admin."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -8,6 +9,7 @@ from rest_framework.renderers import JSONRenderer
 
 from tickets.files import UNKNOWN, NewFile, shown_type
 from tickets.models import Attachment, read_content
+from tickets.services.filing import check_sizes
 
 
 class AnyRenderer(JSONRenderer):
@@ -16,9 +18,15 @@ class AnyRenderer(JSONRenderer):
     media_type = "*/*"
 
 
-def as_file(upload: Any) -> NewFile:
-    """A file of a form."""
-    return NewFile(upload.name or "", upload.content_type or "", upload.read())
+def as_files(uploads: Sequence[Any]) -> list[NewFile]:
+    """The files of a form.
+
+    :raises UnknownNames: they are too large. Then none of them is read into memory.
+    """
+    check_sizes([(upload.name or "", upload.size) for upload in uploads])
+    return [
+        NewFile(upload.name or "", upload.content_type or "", upload.read()) for upload in uploads
+    ]
 
 
 def download(attachment: Attachment) -> StreamingHttpResponse:

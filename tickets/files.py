@@ -53,14 +53,14 @@ def shown_type(content_type: str) -> str:
     return content_type if content_type in HARMLESS else UNKNOWN
 
 
-def problems(files: Sequence[NewFile], *, most_mb: int, together_mb: int) -> list[str]:
-    """What is wrong with the sizes of `files`, as sentences."""
+def problems(sizes: Sequence[tuple[str, int]], *, most_mb: int, together_mb: int) -> list[str]:
+    """What is wrong with files of these names and bytes, as sentences."""
     found = [
-        f"{clean_name(file.name)} has {len(file.data) / _MB:.1f} MB; at most {most_mb} MB are allowed."
-        for file in files
-        if len(file.data) > most_mb * _MB
+        f"{clean_name(name)} has {size / _MB:.1f} MB; at most {most_mb} MB are allowed."
+        for name, size in sizes
+        if size > most_mb * _MB
     ]
-    total = sum(len(file.data) for file in files)
+    total = sum(size for _, size in sizes)
     if total > together_mb * _MB:
         found.append(
             f"The files have {total / _MB:.1f} MB together; at most {together_mb} MB are allowed."

@@ -16,7 +16,9 @@ from django.utils import timezone
 VARIABLE: Final = "GAMEDAY_CLOCK"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LAYOUT: Final = struct.Struct("<q")  # microseconds since 1970
+_LAYOUT: Final = struct.Struct(
+    "q"
+)  # microseconds since 1970; as the machine has it, so written at once
 
 
 class SharedClock:

@@ -8,5 +8,9 @@ class PermanentError(Exception):
     details: dict[str, object] = {}
 
 
+class Gone(PermanentError):
+    """What the call is about was removed meanwhile. The API answers 404."""
+
+
 class TransientError(Exception):
     """The same call may succeed later. Tasks retry it; the API answers 503."""

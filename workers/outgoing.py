@@ -10,13 +10,12 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-import certifi
 import httpcore
 
+from workers import tls
 from workers.addresses import Refused, Resolve, Unreachable, allowed, guard, resolve_within
 
 #: For one request, from the look-up of the name to the end of the answer.
@@ -118,7 +117,7 @@ def post(
     try:
         with (
             httpcore.ConnectionPool(
-                ssl_context=tls(), max_connections=1, network_backend=backend
+                ssl_context=tls.context("http/1.1"), max_connections=1, network_backend=backend
             ) as pool,
             pool.stream(
                 "POST",
@@ -226,15 +225,3 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise httpcore.ReadTimeout("The time is over.")
     return left
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    return tls_context()
-
-
-def tls_context() -> ssl.SSLContext:
-    """The system's authorities, for those who run one of their own, and the public ones."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context

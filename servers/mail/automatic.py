@@ -40,7 +40,9 @@ def automatic(
     submitted = header("Auto-Submitted").partition(";")[0].strip().lower()
     precedence = header("Precedence").strip().lower()
     answered = submitted == "auto-replied" or precedence == "auto_reply" or nobody
-    if answered or any(map(header, _ANSWERERS)) or _SUBJECT.match(subject):
+    # A title alone says nothing: "Automatic reply does not work" is a request like any other.
+    titled = _SUBJECT.match(subject) and (header("In-Reply-To") or header("References"))
+    if answered or titled or any(map(header, _ANSWERERS)):
         return Automatic.REPLY
     # Not "list": a group that hands a person's mail on to the desk says that, too.
     if submitted not in ("", "no") or precedence in ("bulk", "junk"):

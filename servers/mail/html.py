@@ -9,7 +9,8 @@ from html import unescape
 from typing import Final
 
 MOST: Final = 2 * 1024 * 1024  # characters; the rest is not read
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>|<[!?/][^<>]*>")
+# What was matched is not given back (*+): a tag without its end costs one look at each of its characters.
+_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>|<[!?/][^<>]*+>")
 _HREF: Final = re.compile(
     r"""\bhref\s{0,9}=\s{0,9}["']?(https?://[^"'\s<>]{1,2000})""", re.IGNORECASE
 )

@@ -1,19 +1,20 @@
 """A mail as it came, taken apart. Whatever the bytes are, something to read comes out and nothing is raised.
 
 The standard library's parser raises all kinds of errors on headers that no standard allows; each is caught where
-that costs least.
+that costs least. It knows no end either: of long headers it takes quadratic time, of a few bytes a part it makes
+objects of a thousand.
 """
 
 import email.policy
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import getaddresses
+from functools import partial
 from typing import Any, Final
 
 from servers.mail.automatic import Automatic, automatic
@@ -24,6 +25,11 @@ from tickets.files import NewFile
 DEEPEST: Final = 20  # levels of parts in parts
 MOST_FILES: Final = 100
 MOST_REFERENCES: Final = 50
+#: Headers and parts together; a mail of more is not taken apart.
+MOST_PIECES: Final = 20_000
+LONGEST_HEADER: Final = 8_000  # characters; the rest is not read
+_HEAD: Final = 100_000  # bytes in which the headers are looked for, where the whole is too much
+LONGEST_REPLY: Final = 1_000_000  # characters of a text in which quotes are looked for
 SUBJECT_MAX: Final = 500
 #: Wrappings and signatures that say nothing to a reader.
 _IGNORED: Final = frozenset(
@@ -35,6 +41,8 @@ _IGNORED: Final = frozenset(
 #: Codecs that are no character sets: slow, or not of text.
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
 _MESSAGE_ID: Final = re.compile(r"<([!-;=?-~]{1,900})>")
+#: What the database or a reader cannot use: control characters, but for tabs and the ends of lines.
+_CONTROL: Final = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 _ADDRESS: Final = re.compile(r"[^@\s<>\",;]{1,64}@[^@\s<>\",;]{1,189}")
 
 
@@ -59,7 +67,7 @@ class Mail:
     @property
     def said(self) -> str:
         """The text without the quoted mail below it."""
-        return new_text(self.text)
+        return new_text(self.text) if len(self.text) <= LONGEST_REPLY else self.text
 
     @property
     def ticket_number(self) -> int | None:
@@ -68,14 +76,17 @@ class Mail:
 
 def parse(raw: bytes) -> Mail:
     """Read a mail in the format of RFC 5322, or whatever `raw` is instead."""
-    message, header = _open(raw)
-    content_type = _safely(message.get_content_type, "text/plain")
+    message = _safely(lambda: _whole(raw), None)
+    head = _head(raw) if message is None else message
+    header = _headers(head)
     name, sender = _sender(header)
     subject = _one_line(header("Subject"))[:SUBJECT_MAX]
     message_id = next(iter(_ids(header("Message-ID"))), "")
-    content = _content(message, 0)
+    kind = automatic(header, content_type=_kind(head), sender=sender, subject=subject)
+    content = _content(message, 0) if message is not None else _as_it_came(raw)
     references = [*_ids(header("In-Reply-To")), *reversed(_ids(header("References")))]
-    references += content.returned
+    if kind is not Automatic.NO:  # a person who hands a mail on does not answer it
+        references += content.returned
     return Mail(
         digest=_digest(raw, message_id, header),
         message_id=message_id,
@@ -85,23 +96,66 @@ def parse(raw: bytes) -> Mail:
         subject=subject,
         text="\n\n".join(text.strip() for text in content.texts if text.strip()),
         files=tuple(content.files[:MOST_FILES]),
-        automatic=automatic(header, content_type=content_type, sender=sender, subject=subject),
+        automatic=kind,
     )
 
 
-def _open(raw: bytes) -> tuple[EmailMessage, Callable[[str], str]]:
-    parser = BytesParser(policy=email.policy.default)
-    message: Any = _safely(lambda: parser.parsebytes(raw), None)
-    if message is None:  # parts in parts in parts, thousands deep
-        message = _safely(lambda: parser.parsebytes(raw, headersonly=True), EmailMessage())
+class _TooMuch(Exception):
+    """More pieces than a mail may have."""
 
+
+class _Policy(email.policy.EmailPolicy):
+    """The library's way to read mails, with an end. `count` hears of each header."""
+
+    count: Callable[[], None] = staticmethod(lambda: None)
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        self.count()
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_HEADER]
+
+
+def _whole(raw: bytes) -> EmailMessage:
+    """:raises Exception: it cannot be taken apart."""
+    left = MOST_PIECES
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _TooMuch
+
+    def part(policy: Any = None) -> EmailMessage:
+        count()
+        return EmailMessage(policy)
+
+    bounds: dict[str, Any] = {"count": count, "message_factory": part}
+    # Untouched: a mail that is handed on is the one that came.
+    parser: Any = BytesParser(policy=_Policy(refold_source="none", **bounds))
+    whole: EmailMessage = parser.parsebytes(raw)
+    return whole
+
+
+def _head(raw: bytes) -> EmailMessage:
+    parser = BytesParser(policy=_Policy())
+    head: EmailMessage = _safely(
+        lambda: parser.parsebytes(raw[:_HEAD], headersonly=True), EmailMessage()
+    )
+    return head
+
+
+def _headers(message: EmailMessage) -> Callable[[str], str]:
     def header(name: str) -> str:
         found = _safely(lambda: str(message[name]) if name in message else "", None)
         if found is None:
             found = _raw_header(message, name)
         return _storable(found)
 
-    return message, header
+    return header
+
+
+def _kind(part: Any) -> str:
+    return str(_safely(lambda: part.get_content_type(), "text/plain"))
 
 
 def _raw_header(message: Any, name: str) -> str:
@@ -114,7 +168,7 @@ def _raw_header(message: Any, name: str) -> str:
 def _sender(header: Callable[[str], str]) -> tuple[str, str]:
     """The name and the address of who wrote it, as far as it says."""
     for source in ("From", "Sender", "Return-Path"):
-        for name, address in getaddresses([header(source)]):
+        for name, address in _safely(partial(getaddresses, [header(source)]), []):
             if _ADDRESS.fullmatch(address):
                 return _one_line(name)[:150], address.lower()
     return _one_line(header("From"))[:150], ""
@@ -137,8 +191,12 @@ class _Content:
     returned: list[str]
 
 
+def _as_it_came(raw: bytes) -> _Content:
+    return _Content([], [NewFile("message.eml", "message/rfc822", raw)], [])
+
+
 def _content(part: Any, depth: int) -> _Content:
-    kind = _safely(part.get_content_type, "text/plain")
+    kind = _kind(part)
     if kind.startswith("multipart/") and _safely(part.is_multipart, False):
         if depth >= DEEPEST:
             return _Content([], [], [])
@@ -163,15 +221,14 @@ def _content(part: Any, depth: int) -> _Content:
     returned = []
     if kind in ("message/rfc822", "text/rfc822-headers"):
         name = name or "message.eml"
-        _, header = _open(data)
-        returned = _ids(header("Message-ID"))
+        returned = _ids(_headers(_head(data))("Message-ID"))
     return _Content([], [NewFile(name or kind.replace("/", "."), kind, data)], returned)
 
 
 def _best(children: list[tuple[Any, _Content]]) -> list[str]:
     """Of several ways to say the same: plain text, or the last, which is the richest."""
     said = [(child, content.texts) for child, content in children if "".join(content.texts).strip()]
-    plain = [texts for child, texts in said if _safely(child.get_content_type, "") == "text/plain"]
+    plain = [texts for child, texts in said if _kind(child) == "text/plain"]
     return plain[0] if plain else said[-1][1] if said else []
 
 
@@ -206,7 +263,7 @@ def _one_line(text: str) -> str:
 def _storable(text: str) -> str:
     """What the database can keep: no NUL and no half of a surrogate pair. Lines end in one way."""
     plain = text.encode("utf-8", "replace").decode().replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in plain if c in "\n\t" or unicodedata.category(c) != "Cc")
+    return plain.translate(_CONTROL)
 
 
 def _safely(work: Callable[[], Any], instead: Any) -> Any:

@@ -58,9 +58,10 @@ class Mailbox(models.Model):
         "Automatic replies never do.",
     )
 
-    #: How far it was read: UIDs grow for as long as UIDVALIDITY stays the same.
+    #: How far it was read, and marked as read over there: UIDs grow for as long as UIDVALIDITY stays the same.
     uidvalidity = models.BigIntegerField(null=True, editable=False)
     last_uid = models.BigIntegerField(default=0, editable=False)
+    marked_uid = models.BigIntegerField(default=0, editable=False)
     #: The mail that is being read, and how often that was begun: one that kills its worker is passed over.
     trying_uid = models.BigIntegerField(null=True, editable=False)
     tries = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -97,12 +98,17 @@ HEARD: Final = (MailResult.OPENED, MailResult.COMMENTED, MailResult.REOPENED)
 
 class MailMessageQuerySet(models.QuerySet["MailMessage"]):
     def visible_to(self, user: Any) -> Self:
-        """Mails without those to restricted departments, and about their tickets, that `user` is no member of."""
+        """Mails without those to restricted departments, and about their tickets, that `user` is no member of.
+
+        Nor those about deleted tickets: nobody knows any more whose these were.
+        """
         hidden = hidden_department_ids(user)
         if not hidden:
             return self
         return self.exclude(
-            Q(ticket__department__in=hidden) | Q(integration__department__in=hidden)
+            Q(ticket__department__in=hidden)
+            | Q(integration__department__in=hidden)
+            | Q(ticket__isnull=True, result__in=(*HEARD, MailResult.NOTED))
         )
 
 
@@ -126,10 +132,6 @@ class MailMessage(models.Model):
     raw = models.ForeignKey(
         Content, models.PROTECT, null=True, related_name="mails", help_text="As it came"
     )
-    #: Where it lies in the mailbox, until it is marked as read there.
-    uidvalidity = models.BigIntegerField(null=True, editable=False)
-    uid = models.BigIntegerField(null=True, editable=False)
-    marked = models.BooleanField(default=True, editable=False)
 
     objects = MailMessageQuerySet.as_manager()
 
@@ -143,11 +145,6 @@ class MailMessage(models.Model):
             models.Index(fields=["received_at"], name="servers_mail_received"),
             models.Index(
                 fields=["ticket"], name="servers_mail_ticket", condition=Q(ticket__isnull=False)
-            ),
-            models.Index(
-                fields=["integration", "uid"],
-                name="servers_mail_unmarked",
-                condition=Q(marked=False),
             ),
         ]
 

@@ -6,24 +6,26 @@ A worker that dies anywhere between loses nothing: what was not committed is fet
 marked next time, and a mail that is known changes nothing.
 """
 
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from servers.models import Integration, Mailbox, MailMessage, MailResult, Source
 from servers.services.imap import Folder, MailboxFailed, opened
-from servers.services.mails import Place, note_unread, take_mail
+from servers.services.mails import note_unread, take_mail
 from workers import outgoing
 from workers.addresses import Refused
 from workers.dispatch import enqueue_each
 from workers.encryption import encrypt
+from workers.errors import PermanentError
 from workers.names import TaskName
 
 log = structlog.get_logger("servers.mail")
@@ -32,13 +34,18 @@ log = structlog.get_logger("servers.mail")
 LEASE_SECONDS: Final = 180
 #: Mails of one run; more are left for the next, which follows at once.
 MOST_IN_RUN: Final = 100
-#: So often a mail may be begun; then it is passed over, for it killed its worker each time.
+#: So often a mail may be begun; then it is passed over, for it killed its worker or its server each time.
 MOST_TRIES: Final = 3
 PAUSE: Final = timedelta(seconds=25)  # a little less than beat's interval
 LONGEST_PAUSE: Final = timedelta(hours=1)
 #: So many failures in a row are worth a look.
 LOOK_AFTER: Final = 3
+#: A mailbox that waited so long is not read at all.
+LATE: Final = timedelta(minutes=5)
 _TABLE: Final = Mailbox._meta.db_table
+_HOST: Final = re.compile(r"[^\s/?#@:\[\]\\]+")
+#: Where reading begins: at the first mail of its time.
+_BEGINNING: Final = {"last_uid": 0, "marked_uid": 0, "trying_uid": None, "tries": 0}
 
 
 class _Lost(Exception):
@@ -54,10 +61,18 @@ def problems(values: dict[str, Any], *, mailbox: Mailbox | None = None) -> dict[
     integration: Integration | None = values.get("integration")
     if integration is not None and integration.source != Source.EMAIL:
         errors["integration"] = ["Choose an integration whose source is email."]
-    if mailbox is None and not values.get("password"):
-        errors["password"] = ["Give the password of the mailbox."]
     host = values.get("host")
-    if host:
+    if not values.get("password"):
+        if mailbox is None:
+            errors["password"] = ["Give the password of the mailbox."]
+        elif host and host.lower() != mailbox.host.lower():
+            errors["password"] = ["Give the password again: it was given for another host."]
+    folder, move_to = (values.get(n, getattr(mailbox, n, "")) for n in ("folder", "move_to"))
+    if move_to and _same(move_to, folder or "INBOX"):
+        errors["move_to"] = ["Name another folder than the one that is read."]
+    if host and not _HOST.fullmatch(host):
+        errors["host"] = ["Give the name of the mail server alone, such as imap.example.com."]
+    elif host:
         try:
             outgoing.check_address(f"https://{host}/")
         except Refused as error:
@@ -65,17 +80,29 @@ def problems(values: dict[str, Any], *, mailbox: Mailbox | None = None) -> dict[
     return errors
 
 
+def _same(one: str, other: str) -> bool:
+    """Whether two names are one folder's: INBOX is the one that may be written in any way."""
+    return one == other or one.upper() == other.upper() == "INBOX"
+
+
 @transaction.atomic
 def save_mailbox(*, mailbox: Mailbox | None, values: dict[str, Any]) -> Mailbox:
     """Make or change a mailbox by values without `problems`. It gets a fresh start; another place is read from
-    its beginning."""
+    its beginning.
+
+    :raises PermanentError: the integration got one in the same moment.
+    """
     columns = dict(values)
     if password := columns.pop("password", ""):
         columns["encrypted_password"] = encrypt(password)
     if mailbox is None:
-        return Mailbox.objects.create(**columns)
+        try:
+            with transaction.atomic():
+                return Mailbox.objects.create(**columns)
+        except IntegrityError:
+            raise PermanentError("The integration has a mailbox already.") from None
     if any(columns.get(name, old) != old for name, old in _place(mailbox).items()):
-        columns |= {"uidvalidity": None, "last_uid": 0}
+        columns |= {"uidvalidity": None, **_BEGINNING}
     columns |= {"failures": 0, "last_error": "", "next_at": Now()}
     # Whoever reads it now does so with the old values, and shall not write how far.
     columns |= {"lease_token": None, "lease_until": None}
@@ -95,19 +122,31 @@ def read_soon(*, ids: Sequence[int]) -> None:
     enqueue_each(TaskName.SERVERS_READ_MAIL, ids)
 
 
-def read_mailboxes(*, now: datetime, ids: Sequence[int] | None = None) -> int:
-    """Read every mailbox that is due, one after another, or those of `ids`. Returns how many mails were taken."""
+def read_mailboxes(*, clock: Callable[[], datetime], ids: Sequence[int] | None = None) -> int:
+    """Read every mailbox that is due, one after another, or those of `ids`. Returns how many mails were taken.
+
+    `clock` tells when each mail came: a large mailbox takes hours.
+    """
     taken = 0
     while (mailbox := _claim(ids)) is not None:
-        taken += _read(mailbox, now)
+        taken += _read(mailbox, clock)
     return taken
 
 
 def mailbox_findings(now: datetime) -> list[str]:
-    """What a person should look at, as sentences."""
+    """What a person should look at, as sentences. Anybody may read them: they name neither accounts nor what
+    mail servers say."""
+    boxes = Mailbox.objects.filter(enabled=True, integration__enabled=True).order_by("pk")
+    names = boxes.values_list("integration__name", flat=True)
     found = [
-        f"Mailbox {box} cannot be read: {box.last_error}"
-        for box in Mailbox.objects.filter(enabled=True, failures__gte=LOOK_AFTER).order_by("pk")
+        f"The mailbox of {name} cannot be read: the admin tells why (Mailboxes)."
+        for name in names.filter(failures__gte=LOOK_AFTER)
+    ]
+    waiting_long = names.filter(next_at__lt=now - LATE).exclude(lease_until__gt=now)
+    found += [
+        f"The mailbox of {name} waits to be read for more than {LATE.seconds // 60} minutes: "
+        "does a worker read the queue watch?"
+        for name in waiting_long
     ]
     waiting = MailMessage.objects.filter(
         result__in=[MailResult.FAILED, MailResult.HELD],
@@ -141,7 +180,7 @@ def _claim(ids: Sequence[int] | None) -> Mailbox | None:
     return rows.get(pk=row[0]) if row else None
 
 
-def _read(mailbox: Mailbox, now: datetime) -> int:
+def _read(mailbox: Mailbox, clock: Callable[[], datetime]) -> int:
     taken, error, more = 0, "", False
     try:
         with opened(mailbox) as folder:
@@ -152,7 +191,7 @@ def _read(mailbox: Mailbox, now: datetime) -> int:
             )
             more = len(waiting) > MOST_IN_RUN
             for uid, size in waiting[:MOST_IN_RUN]:
-                _take(mailbox, folder, uid, size, now)
+                _take(mailbox, folder, uid, size, clock())
                 taken += 1
             _mark(mailbox, folder)
     except MailboxFailed as failure:
@@ -160,33 +199,34 @@ def _read(mailbox: Mailbox, now: datetime) -> int:
         log.warning("mailbox not read", mailbox=mailbox.pk, error=error)
     except _Lost:
         return taken
-    _release(mailbox, error, now, at_once=more)
+    _release(mailbox, error, clock(), at_once=more)
     return taken
 
 
 def _start(mailbox: Mailbox, folder: Folder) -> None:
     """Other UIDs than last time: begin again. What is known will change nothing."""
     if mailbox.uidvalidity != folder.uidvalidity:
-        mailbox.uidvalidity, mailbox.last_uid = folder.uidvalidity, 0
-        _keep(mailbox, uidvalidity=folder.uidvalidity, last_uid=0)
+        _keep(mailbox, uidvalidity=folder.uidvalidity, **_BEGINNING)
 
 
 def _take(mailbox: Mailbox, folder: Folder, uid: int, size: int, now: datetime) -> None:
-    place = Place(folder.uidvalidity, uid)
-    error = ""
+    raw, error = None, ""
     if size > settings.MESSAGE_MAX_MB * 1024 * 1024:
         megabytes = size / 1024 / 1024
         error = f"It has {megabytes:.1f} MB; at most {settings.MESSAGE_MAX_MB} MB are read."
     elif _begin(mailbox, uid) > MOST_TRIES:
-        error = f"A worker died {MOST_TRIES} times while it read this mail."
-    raw = None if error else folder.fetch(uid)
+        error = f"It was begun {MOST_TRIES} times and never read to its end."
+    else:
+        raw = folder.fetch(uid)
+        if raw is None and folder.has(uid):
+            error = "The mail server lists it and does not hand it out."
     with transaction.atomic(durable=True):
         _keep(mailbox, last_uid=uid, trying_uid=None, tries=0)
         if raw is not None:
-            take_mail(integration=mailbox.integration, raw=raw, now=now, place=place)
+            take_mail(integration=mailbox.integration, raw=raw, now=now)
         elif error:
+            place = f"{folder.uidvalidity}:{uid}"
             note_unread(integration=mailbox.integration, place=place, error=error, now=now)
-    mailbox.last_uid = uid
 
 
 def _begin(mailbox: Mailbox, uid: int) -> int:
@@ -205,17 +245,16 @@ def _keep(mailbox: Mailbox, **values: Any) -> None:
     until = Now() + timedelta(seconds=LEASE_SECONDS)
     if not ours.update(lease_until=until, **values):
         raise _Lost
+    for name, value in values.items():
+        setattr(mailbox, name, value)
 
 
 def _mark(mailbox: Mailbox, folder: Folder) -> None:
     """Mark over there what was taken here, now or before a worker died."""
-    unmarked = MailMessage.objects.filter(
-        integration=mailbox.integration, marked=False, uidvalidity=folder.uidvalidity
-    )
-    uids = [uid for uid in unmarked.order_by("uid").values_list("uid", flat=True) if uid]
-    if uids:
-        folder.mark(uids, move_to=mailbox.move_to)
-        unmarked.filter(uid__in=uids).update(marked=True)
+    first, last = mailbox.marked_uid, mailbox.last_uid
+    if first < last:
+        folder.mark(after=first, until=last, since=mailbox.since, move_to=mailbox.move_to)
+        _keep(mailbox, marked_uid=last)
 
 
 @transaction.atomic(durable=True)
@@ -227,8 +266,6 @@ def _release(mailbox: Mailbox, error: str, now: datetime, *, at_once: bool) -> N
     Mailbox.objects.filter(pk=mailbox.pk, lease_token=mailbox.lease_token).update(
         lease_token=None,
         lease_until=None,
-        trying_uid=None,
-        tries=0,
         next_at=Now() + pause,
         last_error=error[:500],
         failures=F("failures") + 1 if error else 0,

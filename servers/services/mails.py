@@ -1,5 +1,6 @@
 """Mails become tickets and comments: each once, in the transaction that also writes that it came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -26,16 +27,9 @@ from tickets.services.filing import keep_contents
 #: More mails than this from one sender within this time wait for a person: two programs answer each other.
 MOST_FROM_ONE: Final = 30
 WITHIN: Final = timedelta(minutes=10)
-COMMENT_MAX: Final = 20_000  # characters; the rest comes as a file
+COMMENT_MAX: Final = 20_000  # bytes; the rest comes as a file
 ACTOR: Final = "email"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a mail lies in its mailbox."""
-
-    uidvalidity: int
-    uid: int
+_MB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -46,9 +40,7 @@ class _Became:
 
 
 @transaction.atomic
-def take_mail(
-    *, integration: Integration, raw: bytes, now: datetime, place: Place | None = None
-) -> MailMessage:
+def take_mail(*, integration: Integration, raw: bytes, now: datetime) -> MailMessage:
     """Let a mail open a ticket, answer one, or be kept for what it is. A mail that is known changes nothing.
 
     One that cannot be worked on is kept with its error. Joins a transaction that is open already.
@@ -64,43 +56,40 @@ def take_mail(
             "received_at": now,
         },
     )
-    values: dict[str, Any] = {}
-    if place is not None:
-        values |= {"uidvalidity": place.uidvalidity, "uid": place.uid, "marked": False}
     if is_new:
-        values["raw_id"] = keep_contents([raw])[0]
-        values |= _work(mail, integration, row, now, by_hand=False)
-    _set(row, values)
+        values = _work(mail, integration, row, now, by_hand=False)
+        # Contents are locked after tickets, as everybody does who brings files.
+        _set(row, {**values, "raw_id": keep_contents([raw])[0]})
     return row
 
 
-def note_unread(
-    *, integration: Integration, place: Place, error: str, now: datetime
-) -> MailMessage:
-    """Keep that a mail came which was not read, and why. The caller's transaction."""
-    row, _ = MailMessage.objects.get_or_create(
+def note_unread(*, integration: Integration, place: str, error: str, now: datetime) -> None:
+    """Keep that a mail came which was not read, and why; `place` names it. The caller's transaction."""
+    MailMessage.objects.get_or_create(
         integration=integration,
-        digest=f"unread:{place.uidvalidity}:{place.uid}",
+        digest=f"unread:{place}",
         defaults={"received_at": now, "detail": error[:500], "subject": "(not read)"},
     )
-    _set(row, {"uidvalidity": place.uidvalidity, "uid": place.uid, "marked": False})
-    return row
 
 
-@transaction.atomic
 def retry_mails(*, ids: list[int], now: datetime) -> int:
     """Work again on mails that failed, were held or ignored: this time as if a person had written them.
 
-    Returns how many were there to work on.
+    Each in a transaction of its own. Returns how many were there to work on.
     """
+    return sum(_retry(pk, now) for pk in sorted(ids))
+
+
+@transaction.atomic
+def _retry(pk: int, now: datetime) -> bool:
     waiting = (MailResult.FAILED, MailResult.HELD, MailResult.IGNORED)
     rows = MailMessage.objects.select_for_update(of=("self",)).select_related("integration", "raw")
-    found = list(rows.filter(pk__in=ids, result__in=waiting, raw__isnull=False).order_by("pk"))
-    for row in found:
-        assert row.raw is not None
-        mail = parse(bytes(row.raw.data))
-        _set(row, _work(mail, row.integration, row, now, by_hand=True))
-    return len(found)
+    row = rows.filter(pk=pk, result__in=waiting).first()
+    if row is None or row.raw is None:
+        return False
+    mail = parse(bytes(row.raw.data))
+    _set(row, _work(mail, row.integration, row, now, by_hand=True))
+    return True
 
 
 @transaction.atomic(durable=True)
@@ -115,8 +104,7 @@ def forget_old_mails(now: datetime) -> int:
 def _set(row: MailMessage, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, value)
-    if values:
-        row.save(update_fields=list(values))
+    row.save(update_fields=list(values))
 
 
 def _work(
@@ -125,12 +113,18 @@ def _work(
     """What became of the mail, as columns of its row. Whatever goes wrong becomes its error."""
     Integration.objects.filter(pk=integration.pk).update(last_alert_at=now)
     try:
-        with transaction.atomic():
-            became = _become(mail, integration, row, now, by_hand=by_hand)
+        try:
+            with transaction.atomic():
+                became = _become(mail, integration, row, now, by_hand=by_hand)
+        except (services.TicketGone, services.TicketMerged):
+            # Just now: whoever looks again sees what goes on for it, if anything does.
+            with transaction.atomic():
+                became = _become(mail, integration, row, now, by_hand=by_hand)
     except (OperationalError, InterfaceError):
         raise  # the database is away: it will be read again
     except Exception as error:  # one bad mail must not stop those behind it
-        became = _Became(MailResult.FAILED, f"{type(error).__name__}: {error}"[:500])
+        told = f"{type(error).__name__}: {error}"[:500]
+        became = _Became(MailResult.FAILED, told, ticket_of(mail)[0])
     return {
         "result": became.result,
         "detail": became.detail,
@@ -144,19 +138,20 @@ def _become(
     if references.is_ours(mail.message_id) or mail.sender in _own_addresses(integration):
         return _Became(MailResult.IGNORED, "It came from this desk.")
     ticket, proven = ticket_of(mail)
-    if mail.automatic is not Automatic.NO and not by_hand:
-        welcome = mail.automatic is Automatic.GENERATED and _accepts_generated(integration)
-        if ticket is None and not welcome:
-            return _Became(MailResult.IGNORED, _AUTOMATIC[mail.automatic])
-        if ticket is not None:
-            return _note(mail, ticket, now)
+    by_program = mail.automatic is not Automatic.NO and not by_hand
+    welcome = mail.automatic is Automatic.GENERATED and _accepts_generated(integration)
+    if by_program and ticket is None and not welcome:
+        return _Became(MailResult.IGNORED, _AUTOMATIC[mail.automatic])
     if not by_hand and _too_many(mail, row, now):
         return _Became(
             MailResult.HELD,
             f"More than {MOST_FROM_ONE} mails of this sender within {WITHIN.seconds // 60} minutes.",
+            ticket,
         )
     if ticket is None:
         return _open(mail, integration, now)
+    if by_program:
+        return _note(mail, ticket, now)
     return _answer(mail, integration, ticket, proven, now)
 
 
@@ -182,8 +177,9 @@ def _accepts_generated(integration: Integration) -> bool:
 
 
 def _too_many(mail: Mail, row: MailMessage, now: datetime) -> bool:
+    counted = (*HEARD, MailResult.NOTED, MailResult.HELD)
     lately = MailMessage.objects.filter(
-        sender=mail.sender, received_at__gt=now - WITHIN, result__in=(*HEARD, MailResult.HELD)
+        sender=mail.sender, received_at__gt=now - WITHIN, result__in=counted
     )
     return lately.exclude(pk=row.pk).count() >= MOST_FROM_ONE
 
@@ -251,8 +247,11 @@ def _answer(
 
 def _note(mail: Mail, ticket: Ticket, now: datetime) -> _Became:
     """Keep a program's answer where agents see it. It moves nothing."""
-    said = _within(f"{mail.subject}\n\n{mail.said}".strip() or "(no text)", [], [], COMMENT_MAX)
-    services.comment_on(ticket=ticket, body=said, public=False, actor=_author(mail), now=now)
+    files: list[NewFile] = []
+    said = _within(f"{mail.subject}\n\n{mail.said}".strip() or "(no text)", [], files, COMMENT_MAX)
+    services.comment_on(
+        ticket=ticket, body=said, public=False, actor=_author(mail), now=now, files=files
+    )
     kind = (
         "A mail could not be delivered"
         if mail.automatic is Automatic.BOUNCE
@@ -263,17 +262,21 @@ def _note(mail: Mail, ticket: Ticket, now: datetime) -> _Became:
 
 def _files(mail: Mail) -> tuple[list[NewFile], list[str]]:
     """The mail's files that are small enough, and a line about each that is not."""
-    most = settings.ATTACHMENT_MAX_MB * 1024 * 1024
-    room = settings.MESSAGE_MAX_MB * 1024 * 1024
-    kept, notes = [], []
+    kept: list[NewFile] = []
+    notes = []
     for file in mail.files:
-        if len(file.data) <= min(most, room):
+        if len(file.data) <= _room_beside(kept):
             kept.append(file)
-            room -= len(file.data)
         else:
-            size = len(file.data) / 1024 / 1024
+            size = len(file.data) / _MB
             notes.append(f"{clean_name(file.name)} was left out: it has {size:.1f} MB.")
     return kept, notes
+
+
+def _room_beside(files: Sequence[NewFile]) -> int:
+    """How many bytes one more file may have."""
+    together = settings.MESSAGE_MAX_MB * _MB - sum(len(file.data) for file in files)
+    return min(settings.ATTACHMENT_MAX_MB * _MB, together)
 
 
 def _within(text: str, notes: list[str], files: list[NewFile], most: int) -> str:
@@ -282,9 +285,19 @@ def _within(text: str, notes: list[str], files: list[NewFile], most: int) -> str
     whole = (text + told).strip()
     if len(whole.encode()) <= most:
         return whole
-    files.append(NewFile("message.txt", "text/plain", text.encode()))
+    kept = _cut(text, _room_beside(files))
+    files.append(NewFile("message.txt", "text/plain", kept.encode()))
     told += "\n\n[The text goes on in message.txt.]"
-    return text.encode()[: most - len(told.encode())].decode("utf-8", "ignore") + told
+    if kept != text:
+        told += (
+            f"\n\n[It has {len(text.encode()) / _MB:.1f} MB, of which message.txt holds the first.]"
+        )
+    return _cut(text, most - len(told.encode())) + told
+
+
+def _cut(text: str, most: int) -> str:
+    """What of a text goes into so many bytes."""
+    return text.encode()[: max(most, 0)].decode("utf-8", "ignore")
 
 
 def _first_line(text: str) -> str:

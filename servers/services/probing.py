@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ import structlog
 
 from servers.checks.assessing import Seen
 from servers.models import CheckKind
-from workers import outgoing
+from workers import outgoing, tls
 from workers.addresses import Refused, Resolve, Unreachable, guard, resolve_within
 from workers.outgoing import Target
 
@@ -108,7 +107,7 @@ class _Look(httpcore.AnyIOBackend):
         host = f"[{target.host}]" if ":" in target.host else target.host
         async with (
             httpcore.AsyncConnectionPool(
-                ssl_context=_tls("http/1.1"), max_connections=1, network_backend=self
+                ssl_context=tls.context("http/1.1"), max_connections=1, network_backend=self
             ) as pool,
             pool.stream(
                 "GET",
@@ -125,7 +124,7 @@ class _Look(httpcore.AnyIOBackend):
         try:
             if self.probe.kind is CheckKind.TCP:
                 return Seen(self._milliseconds())
-            stream = await stream.start_tls(_tls(), target.host)
+            stream = await stream.start_tls(tls.context(), target.host)
             return Seen(
                 self._milliseconds(), tls_days=_days_left(stream.get_extra_info("ssl_object"))
             )
@@ -158,16 +157,8 @@ class _Look(httpcore.AnyIOBackend):
         return round((time.perf_counter() - self.started) * 1000)
 
 
-@cache
-def _tls(*protocols: str) -> ssl.SSLContext:
-    context = outgoing.tls_context()
-    if protocols:
-        context.set_alpn_protocols(list(protocols))
-    return context
-
-
-def _days_left(tls: ssl.SSLObject | None) -> int | None:
-    certificate = tls.getpeercert() if tls else None
+def _days_left(link: ssl.SSLObject | None) -> int | None:
+    certificate = link.getpeercert() if link else None
     if not certificate:
         return None
     ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))

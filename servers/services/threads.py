@@ -10,30 +10,37 @@ from tickets.models import Ticket
 
 
 def ticket_of(mail: Mail) -> tuple[Ticket | None, bool]:
-    """The ticket that a mail is about, and whether it answers a mail that only its readers know.
+    """The ticket that a mail is about, and whether it answers a mail of ours, which only its readers have.
 
     A number in the subject is known to everybody: it counts for those who take part in the ticket already.
     """
     for reference in mail.references:
-        pk = references.ticket_of(reference)
-        if pk is None:
-            known = MailMessage.objects.filter(message_id=reference, ticket__isnull=False)
-            pk = known.order_by("pk").values_list("ticket", flat=True).first()
-        ticket = _goes_on(pk)
-        if ticket is not None:
-            return ticket, True
-    ticket = _goes_on(mail.ticket_number)
-    if ticket is not None and mail.sender and _takes_part(mail.sender, ticket):
-        return ticket, False
+        ours = references.ticket_of(reference)
+        named = _ticket(ours or _known(reference))
+        if named is not None:
+            return _goes_on(named), ours is not None
+    named = _ticket(mail.ticket_number)
+    if named is not None and mail.sender:
+        goes_on = _goes_on(named)
+        if _takes_part(mail.sender, named) or _takes_part(mail.sender, goes_on):
+            return goes_on, False
     return None, False
 
 
-def _goes_on(pk: int | None) -> Ticket | None:
-    """The ticket, or the one that goes on for it."""
+def _known(reference: str) -> int | None:
+    """The ticket about which a mail with this Message-ID came to us."""
+    known = MailMessage.objects.filter(message_id=reference, ticket__isnull=False)
+    return known.order_by("pk").values_list("ticket", flat=True).first()
+
+
+def _ticket(pk: int | None) -> Ticket | None:
     if pk is None:
         return None
-    ticket = Ticket.objects.select_related("assignee", "merged_into").filter(pk=pk).first()
-    return ticket.merged_into if ticket is not None and ticket.merged_into_id else ticket
+    return Ticket.objects.select_related("assignee", "merged_into").filter(pk=pk).first()
+
+
+def _goes_on(ticket: Ticket) -> Ticket:
+    return ticket.merged_into or ticket
 
 
 def _takes_part(sender: str, ticket: Ticket) -> bool:

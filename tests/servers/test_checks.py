@@ -21,6 +21,7 @@ from tests.factories import make_user
 from tests.servers.fleet import NOON, make_server
 from tests.servers.targets import certificate_for, page, port, tls_port
 from tests.sla.receivers import drip, garbage, hang, huge, raw_server
+from workers import tls
 
 pytestmark = pytest.mark.django_db
 
@@ -153,10 +154,10 @@ def trust(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def add(path: Path) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        probing._tls.cache_clear()
+        tls.context.cache_clear()
 
     yield add
-    probing._tls.cache_clear()
+    tls.context.cache_clear()
 
 
 def at_home(*_: Any) -> list[str]:

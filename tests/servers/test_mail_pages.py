@@ -9,12 +9,15 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from servers.models import Integration, Mailbox, MailMessage, MailResult
+from servers.services import mails
 from servers.services.mails import take_mail
 from tests.conftest import NOON, client_for
-from tests.factories import make_user
+from tests.factories import make_ticket, make_user
 from tests.servers.test_mail_parsing import sample
-from tests.servers.test_mails import make_integration
+from tests.servers.test_mails import letter, make_integration
 from tickets.models import Department
+from tickets.references import message_id
+from tickets.services import delete_tickets
 from workers.encryption import decrypt
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +122,26 @@ def test_mails_to_a_restricted_department_are_its_members_only(
 
         assert api.get(reverse("mail-detail", args=[row.pk])).status_code == 404
     assert api.get(reverse("mail-list")).json()["results"] == []
+
+
+@pytest.mark.parametrize("became", ["held", "failed", "deleted"])
+def test_mails_about_a_restricted_ticket_are_its_members_only(
+    api: APIClient, integration: Integration, became: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = make_ticket(department="HR")
+    answer = letter(In_Reply_To=message_id(ticket=ticket.pk, unique="1", domain="desk.example"))
+    if became == "held":
+        monkeypatch.setattr(mails, "MOST_FROM_ONE", 0)
+    elif became == "failed":
+        monkeypatch.setattr(mails, "_answer", lambda *_: 1 / 0)
+    row = take_mail(integration=integration, raw=answer, now=NOON)
+    if became == "deleted":
+        delete_tickets(ids=[ticket.pk], actor="ada", now=NOON)
+
+    assert MailMessage.objects.filter(pk=row.pk, raw__isnull=False).exists()
+    assert api.get(reverse("mail-original", args=[row.pk])).status_code == 404
+    everybody = client_for(User.objects.create_superuser("root"))
+    assert everybody.get(reverse("mail-original", args=[row.pk])).status_code == 200
 
 
 def test_the_admin_makes_a_mailbox_and_keeps_its_password(integration: Integration) -> None:

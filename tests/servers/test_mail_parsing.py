@@ -90,12 +90,29 @@ def test_programs_are_told_from_people(name: str, kind: Automatic) -> None:
         "X-Autoreply: yes",
         "Precedence: auto_reply",
         "Return-Path: <>",
-        "Subject: Out of Office: back on Monday",
-        "Subject: Abwesenheit bis Montag",
+        "In-Reply-To: <a@b>\nSubject: Out of Office: back on Monday",
+        "References: <a@b>\nSubject: Abwesenheit bis Montag",
     ],
 )
 def test_each_sign_of_an_automatic_reply_is_known(header: str) -> None:
     assert parse(f"{header}\nFrom: a@b.example\n\nx".encode()).automatic is Automatic.REPLY
+
+
+@pytest.mark.parametrize(
+    "subject", ["Automatic reply does not work", "Abwesenheit am Freitag", "Out of office: where?"]
+)
+def test_a_person_may_ask_about_automatic_replies(subject: str) -> None:
+    mail = parse(f"Subject: {subject}\nFrom: a@b.example\n\nx".encode())
+
+    assert mail.automatic is Automatic.NO
+
+
+def test_who_hands_a_mail_on_does_not_answer_it() -> None:
+    kept = "--b\nContent-Type: message/rfc822\n\nMessage-ID: <old@example.com>\n\nx\n--b--"
+    mail = parse(f"Content-Type: multipart/mixed; boundary=b\n\n{kept}".encode())
+
+    assert [file.name for file in mail.files] == ["message.eml"]
+    assert mail.references == ()
 
 
 def test_a_broken_mail_is_read_as_far_as_it_goes() -> None:
@@ -168,6 +185,7 @@ def test_a_ticket_number_stands_in_brackets() -> None:
 def test_markup_that_was_made_to_cost_time_costs_little() -> None:
     for piece in ("<!--", "<", "<a ", "<!", "&", "</", '<div x="', "<blockquote>", "<td> "):
         html_to_text(piece * 40_000)  # the suite's time limit is the test
+    html_to_text("<" + "a" * 1_000_000)
 
 
 def test_parts_in_parts_without_end_are_read_too() -> None:
@@ -178,6 +196,32 @@ def test_parts_in_parts_without_end_are_read_too() -> None:
     )
 
     assert mail.subject == "deep"
+    assert [file.name for file in mail.files] == ["message.eml"]
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        ("Content-Type: multipart/mixed; boundary=b\n\n", "--b\n\n"),
+        ("Content-Type: message/delivery-status\n\n", "a: b\n\n"),
+        ("", "a:\n"),
+    ],
+)
+def test_mails_of_more_pieces_than_memory_could_hold_come_whole(head: str, piece: str) -> None:
+    raw = f"Subject: many\nFrom: a@b.example\n{head}{piece * 100_000}".encode()
+
+    mail = parse(raw)
+
+    assert (mail.subject, mail.sender) == ("many", "a@b.example")
+    assert [file.data for file in mail.files] == [raw]
+
+
+@pytest.mark.parametrize("name", ["From", "Subject", "Content-Type", "Message-ID", "References"])
+@pytest.mark.parametrize(
+    "piece", ["a", "(", '"', "a ", "=?utf-8?q?a?= ", ";a*1*=b", "<a@b>,", "\\"]
+)
+def test_headers_that_were_made_to_cost_time_cost_little(name: str, piece: str) -> None:
+    check(parse(f"{name}: {piece * 1_000_000}\n\nx".encode()))
 
 
 @given(st.binary(max_size=2000))

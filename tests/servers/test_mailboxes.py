@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from servers.models import Mailbox, MailMessage, MailResult
 from servers.services import mailboxes
-from servers.services.imap import Folder
+from servers.services.imap import Folder, MailboxFailed
 from servers.services.mailboxes import mailbox_findings, problems, read_mailboxes, save_mailbox
 from tests.certificates import self_signed
 from tests.conftest import NOON
@@ -19,7 +19,8 @@ from tests.servers.imapserver import PASSWORD, USER, Server, imap_server
 from tests.servers.test_mail_parsing import sample
 from tests.servers.test_mails import letter, make_integration
 from tickets.models import Comment, Ticket
-from workers import outgoing
+from workers import tls
+from workers.errors import PermanentError
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(certificate: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     settings.OUTGOING_ALLOW = ["127.0.0.0/8", "::1"]
     with imap_server(certificate) as running:
-        monkeypatch.setattr(outgoing, "tls", lambda: running.trusted)
+        monkeypatch.setattr(tls, "context", lambda: running.trusted)
         yield running
 
 
@@ -44,20 +45,20 @@ def mailbox(server: Server) -> Mailbox:
 
 def make_mailbox(server: Server, **values: Any) -> Mailbox:
     given = {
-        "integration": make_integration(),
         "host": "localhost",
         "port": server.port,
         "user": USER,
         "password": PASSWORD,
         **values,
     }
+    given["integration"] = values.get("integration") or make_integration()
     return save_mailbox(mailbox=None, values=given)
 
 
 def read(mailbox: Mailbox) -> int:
     """Read it now, however short ago it was read."""
     mailboxes.read_soon(ids=[mailbox.pk])
-    taken = read_mailboxes(now=NOON)
+    taken = read_mailboxes(clock=lambda: NOON)
     mailbox.refresh_from_db()
     return taken
 
@@ -79,6 +80,13 @@ def test_new_mails_become_tickets_and_are_marked_as_seen(server: Server, mailbox
     assert read(mailbox) == 1
     assert read(mailbox) == 0
     assert titles()[2:] == ["Later"]
+
+
+def test_an_integration_has_one_mailbox_also_when_two_people_make_it_at_once(
+    server: Server, mailbox: Mailbox
+) -> None:
+    with pytest.raises(PermanentError, match="has a mailbox already"):
+        make_mailbox(server, integration=mailbox.integration)
 
 
 def test_starttls_works_as_well(server: Server) -> None:
@@ -176,7 +184,7 @@ def test_a_mail_that_kills_its_worker_is_passed_over(
 
     assert read(mailbox) == 2
     assert titles() == ["VPN is down"]
-    assert "died 3 times" in MailMessage.objects.get(result=MailResult.FAILED).detail
+    assert "begun 3 times" in MailMessage.objects.get(result=MailResult.FAILED).detail
     assert "wait for a decision" in mailbox_findings(NOON)[0]
 
 
@@ -206,6 +214,45 @@ def test_new_uids_of_the_same_mails_change_nothing(server: Server, mailbox: Mail
     assert read(mailbox) == 1
     assert len(titles()) == 1
     assert server.seen() == [True]
+
+
+def test_two_copies_of_a_mail_are_both_marked(server: Server, mailbox: Mailbox) -> None:
+    server.put(sample("plain"), sample("plain").replace(b"mx.example.com", b"mx2.example.com"))
+
+    assert read(mailbox) == 2
+    assert len(titles()) == 1
+    assert server.seen() == [True, True]
+
+
+def test_a_mail_that_the_server_fails_to_hand_out_keeps_no_other_from_its_turn(
+    server: Server, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put(sample("plain"), sample("alternative"))
+    fetch = Folder.fetch
+
+    def broken(folder: Folder, uid: int) -> bytes | None:
+        if b"Drucker" in (raw := fetch(folder, uid) or b""):
+            raise MailboxFailed("The mail server failed: SERVERBUG")
+        return raw
+
+    monkeypatch.setattr(Folder, "fetch", broken)
+    for _ in range(mailboxes.MOST_TRIES):
+        assert read(mailbox) == 0
+    assert mailbox.failures == 1  # each reading was asked for
+
+    assert read(mailbox) == 2
+    assert titles() == ["VPN is down"]
+
+
+def test_a_mail_that_is_listed_and_not_handed_out_is_noted(
+    server: Server, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put(sample("plain"))
+    monkeypatch.setattr(Folder, "fetch", lambda *_: None)
+
+    assert read(mailbox) == 1
+
+    assert "does not hand it out" in MailMessage.objects.get().detail
 
 
 def test_a_mail_that_is_too_large_is_noted_and_not_fetched(
@@ -245,8 +292,8 @@ def test_a_mailbox_that_fails_says_why_and_waits_longer_each_time(
 
     for _ in range(3):
         Mailbox.objects.update(next_at=timezone.now())
-        assert read_mailboxes(now=NOON) == 0
-    assert read_mailboxes(now=NOON) == 0
+        assert read_mailboxes(clock=lambda: NOON) == 0
+    assert read_mailboxes(clock=lambda: NOON) == 0
 
     mailbox.refresh_from_db()
     assert mailbox.failures == 3
@@ -254,7 +301,17 @@ def test_a_mailbox_that_fails_says_why_and_waits_longer_each_time(
     assert "wrong-secret" not in mailbox.last_error
     assert mailbox.next_at > timezone.now() + timedelta(seconds=90)
     [finding] = mailbox_findings(NOON)
-    assert finding.startswith(f"Mailbox {mailbox} cannot be read")
+    assert finding == "The mailbox of Support cannot be read: the admin tells why (Mailboxes)."
+
+
+def test_a_mailbox_that_no_worker_reads_is_a_finding(mailbox: Mailbox) -> None:
+    now = timezone.now() + timedelta(minutes=6)
+
+    [finding] = mailbox_findings(now)
+    assert "does a worker read the queue watch?" in finding
+
+    Mailbox.objects.update(lease_until=now + timedelta(minutes=1))
+    assert mailbox_findings(now) == []
 
 
 def test_a_certificate_of_nobody_is_refused(
@@ -283,6 +340,26 @@ def test_a_mailbox_that_is_switched_off_is_not_read(server: Server, mailbox: Mai
     save_mailbox(mailbox=mailbox, values={"enabled": False})
 
     assert read(mailbox) == 0
+
+
+def test_a_new_host_gets_no_password_that_was_given_for_another(mailbox: Mailbox) -> None:
+    assert "password" in problems({"host": "127.0.0.1"}, mailbox=mailbox)
+    assert problems({"host": "127.0.0.1", "password": "new"}, mailbox=mailbox) == {}
+    assert problems({"host": "LOCALHOST", "folder": "Queue"}, mailbox=mailbox) == {}
+
+
+@pytest.mark.parametrize("values", [{"move_to": "inbox"}, {"folder": "Done", "move_to": "Done"}])
+def test_mails_are_not_moved_to_where_they_are_read(
+    mailbox: Mailbox, values: dict[str, Any]
+) -> None:
+    assert "move_to" in problems(values, mailbox=mailbox)
+
+
+@pytest.mark.parametrize("host", ["imap.example.com:993", "imap.example.com/x", "a@b", "::1"])
+def test_a_host_is_a_name_alone(mailbox: Mailbox, host: str) -> None:
+    assert problems({"host": host, "password": "x"}, mailbox=mailbox)["host"] == [
+        "Give the name of the mail server alone, such as imap.example.com."
+    ]
 
 
 def test_another_folder_is_read_from_its_beginning(server: Server, mailbox: Mailbox) -> None:

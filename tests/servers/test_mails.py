@@ -1,5 +1,6 @@
 """Mails become tickets and comments, each once."""
 
+from copy import copy
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -9,8 +10,10 @@ from django.contrib.auth.models import User
 from django.core import mail as outbox
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError
 from django.utils import timezone
 
+from servers.management.commands import read_mail
 from servers.models import Integration, Mailbox, MailMessage, MailResult
 from servers.services import mails
 from servers.services.mails import MOST_FROM_ONE, retry_mails, take_mail
@@ -138,6 +141,17 @@ def test_a_number_in_the_subject_counts_for_those_who_take_part(
     assert row.result == result
 
 
+def test_a_number_of_a_merged_ticket_counts_for_those_who_took_part_in_it(
+    integration: Integration,
+) -> None:
+    one, other = make_ticket(requester_email="bo@example.com"), make_ticket()
+    services.merge_tickets(source=one.pk, into=other.pk, actor="ana", now=NOON)
+
+    row = take(integration, letter(Subject=f"Re: [#{one.pk}] Screen"))
+
+    assert (row.result, row.ticket) == (MailResult.COMMENTED, other)
+
+
 def test_an_agent_answers_in_public_only_to_a_mail_of_ours(
     integration: Integration, agent: User
 ) -> None:
@@ -146,10 +160,17 @@ def test_an_agent_answers_in_public_only_to_a_mail_of_ours(
     number = f"[#{ticket.pk}]"
 
     take(integration, letter("Maybe me", sender="ana@desk.example", Subject=number))
+    theirs = take(integration, letter("More", In_Reply_To=our_id(ticket))).message_id
+    take(integration, letter("Me?", sender="ana@desk.example", In_Reply_To=f"<{theirs}>"))
     take(integration, letter("Me", sender="ana@desk.example", In_Reply_To=our_id(ticket)))
 
     said = Comment.objects.order_by("pk").values_list("author", "public", "from_requester")
-    assert list(said) == [("ana", False, False), ("ana", True, False)]
+    assert list(said) == [
+        ("ana", False, False),
+        ("bo@example.com", True, True),
+        ("ana", False, False),
+        ("ana", True, False),
+    ]
     ticket.refresh_from_db()
     assert ticket.first_response_at == NOON
 
@@ -252,6 +273,43 @@ def test_a_flood_from_one_sender_waits_for_a_person(integration: Integration) ->
     assert held.result == MailResult.OPENED
 
 
+def test_a_flood_of_automatic_replies_waits_too(integration: Integration) -> None:
+    ticket = make_ticket()
+    results = [
+        take(
+            integration,
+            letter(f"Loop {number}", In_Reply_To=our_id(ticket), Auto_Submitted="auto-replied"),
+        ).result
+        for number in range(MOST_FROM_ONE + 1)
+    ]
+
+    assert results == [MailResult.NOTED] * MOST_FROM_ONE + [MailResult.HELD]
+
+
+@pytest.mark.parametrize("ending", ["delete", "merge"])
+def test_a_ticket_that_ends_in_the_same_moment_loses_no_answer(
+    integration: Integration, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, other = make_ticket(requester_email="bo@example.com"), make_ticket()
+    if ending == "delete":
+        services.delete_tickets(ids=[ticket.pk], actor="ana", now=NOON)
+    else:
+        Ticket.objects.filter(pk=ticket.pk).update(merged_into=other)
+    find, seen_before = mails.ticket_of, [(copy(ticket), True)]
+    monkeypatch.setattr(
+        mails, "ticket_of", lambda mail: seen_before.pop() if seen_before else find(mail)
+    )
+
+    row = take(integration, letter(In_Reply_To=our_id(ticket)))
+
+    assert seen_before == []
+
+    if ending == "delete":
+        assert row.result == MailResult.OPENED
+    else:
+        assert (row.result, row.ticket) == (MailResult.COMMENTED, other)
+
+
 def test_a_mail_that_fails_is_kept_and_can_be_tried_again(
     integration: Integration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +350,26 @@ def test_what_is_too_large_is_named_and_the_rest_is_kept(
     kept = {file.name: file.size for file in Attachment.objects.all()}
     assert kept.keys() == {"small.zip", "message.txt"}
     assert kept["message.txt"] > 64 * 1024
+
+
+def test_a_text_larger_than_a_file_may_be_is_cut(integration: Integration, settings: Any) -> None:
+    settings.ATTACHMENT_MAX_MB = 1
+
+    row = take(integration, letter("Line of a log. " * 100_000))
+
+    assert row.result == MailResult.OPENED
+    assert Attachment.objects.get().size <= 1024 * 1024
+    assert row.ticket is not None
+    assert "of which message.txt holds the first" in row.ticket.description
+
+
+def test_a_long_automatic_reply_comes_whole_as_a_file(integration: Integration) -> None:
+    ticket = make_ticket()
+    long = letter("Away. " * 5_000, In_Reply_To=our_id(ticket), Auto_Submitted="auto-replied")
+
+    assert take(integration, long).result == MailResult.NOTED
+
+    assert Attachment.objects.get().comment == Comment.objects.get()
 
 
 def test_mails_as_they_came_are_kept_for_some_time(integration: Integration, settings: Any) -> None:
@@ -345,5 +423,29 @@ def test_a_mail_server_can_hand_mails_to_the_command(
 
     ticket = Ticket.objects.get()
     assert capsys.readouterr().out == f"opened: ticket {ticket.pk}\n"
-    with pytest.raises(CommandError, match="no email integration 'Sales'"):
+    with pytest.raises(CommandError, match="no email integration 'Sales'") as refused:
         call_command("read_mail", "Sales", str(SAMPLES / "plain.eml"))
+    assert refused.value.returncode == 75
+
+
+def test_the_mail_server_comes_back_while_the_database_is_away(
+    integration: Integration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: Any) -> None:
+        raise OperationalError("no route to host")
+
+    monkeypatch.setattr(read_mail, "take_mail", away)
+
+    with pytest.raises(CommandError) as refused:
+        call_command("read_mail", "Support", str(SAMPLES / "plain.eml"))
+    assert refused.value.returncode == 75
+
+
+def test_a_mail_that_is_kept_is_not_returned_to_its_sender(
+    integration: Integration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mails, "_open", lambda *_: 1 / 0)
+
+    call_command("read_mail", "Support", str(SAMPLES / "plain.eml"))
+
+    assert MailMessage.objects.get().result == MailResult.FAILED

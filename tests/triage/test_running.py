@@ -11,7 +11,7 @@ from tickets import services as tickets
 from tickets.models import EventKind, TicketEvent, TriageStatus
 from triage import services
 from triage.decide import decide
-from triage.models import TriageAttempt, TriageDecision, TriageJob
+from triage.models import LlmRequest, TriageAttempt, TriageDecision, TriageJob
 from triage.services import running
 from workers import leases
 from workers.models import DeadLetter
@@ -245,3 +245,20 @@ def test_a_worker_does_not_take_a_job_whose_ticket_is_just_getting_other_words()
 
     assert claimed == [(), (job.pk,)]
     assert TriageJob.objects.get(ticket=ticket).pk == job.pk  # it waits for the new words
+
+
+def test_what_was_opened_first_is_asked_about_first(settings: Any) -> None:
+    """Whatever PostgreSQL finds quickest to read: the order is the jobs', not that of the table."""
+    settings.LLM = object()
+    settings.LLM_ASK = "always"
+    tickets = [make_ticket(title="It does not work").pk for _ in range(3)]
+    first = TriageJob.objects.order_by("pk").first()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("UPDATE triage_triagejob SET nudges = 0 WHERE id = %s", [first and first.pk])
+
+    run()
+
+    asked = LlmRequest.objects.order_by("pk").values_list("ticket", flat=True)
+    assert list(asked) == tickets

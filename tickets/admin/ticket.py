@@ -26,7 +26,7 @@ from tickets.admin.lists import (
     row_number,
     search,
 )
-from tickets.downloads import as_file, download
+from tickets.downloads import as_files, download
 from tickets.intake import TicketIn
 from tickets.lifecycle import MOVES, Status, parse_status
 from tickets.models import Attachment, Comment, Ticket, TicketEvent
@@ -267,7 +267,10 @@ class TicketAdmin(TicketColumns, TicketActions, ModelAdmin):
 
     def _press_comment(self, request: HttpRequest, ticket: Ticket) -> str:
         form = CommentForm(request.POST)
-        files = [as_file(upload) for upload in request.FILES.getlist("uploads")]
+        needed = ["tickets.add_comment", *(["tickets.add_attachment"] if request.FILES else [])]
+        if not request.user.has_perms(needed):
+            raise PermissionDenied
+        files = as_files(request.FILES.getlist("uploads"))
         if not form.is_valid() or not (form.cleaned_data["body"] or files):
             raise ValueError("Write something before you send it.")
         services.comment_on(

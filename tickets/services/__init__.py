@@ -22,7 +22,7 @@ from tickets.services.commenting import comment_on
 from tickets.services.filing import attach_files, forget_unused_contents, remove_attachment
 from tickets.services.merging import MergeRefused, merge_tickets
 from tickets.services.opening import Outcome, open_tickets
-from tickets.services.recording import Change, record_changes
+from tickets.services.recording import Change, TicketGone, record_changes
 
 __all__ = [
     "AttachRefused",
@@ -31,6 +31,7 @@ __all__ = [
     "MergeRefused",
     "Outcome",
     "TicketChanged",
+    "TicketGone",
     "TicketMerged",
     "UnknownNames",
     "adopt_tickets",

@@ -11,7 +11,7 @@ from tickets.lifecycle import Status
 from tickets.models import Comment, EventKind, Ticket
 from tickets.services.changing import TicketMerged, moved
 from tickets.services.filing import check_sizes, insert_files, names_of
-from tickets.services.recording import Change, lock_families, record_changes
+from tickets.services.recording import Change, lock_family, record_changes
 
 
 @transaction.atomic
@@ -32,11 +32,12 @@ def comment_on(
     What the requester says is public. It reopens a ticket that was on hold or resolved: somebody must look at it.
     Joins a transaction that is open already.
 
+    :raises TicketGone: it was deleted.
     :raises TicketMerged: nobody looks at this one any more.
     :raises UnknownNames: one of `files` is too large.
     """
-    check_sizes(files)
-    [ticket] = lock_families([ticket.pk])
+    check_sizes([(file.name, len(file.data)) for file in files])
+    ticket = lock_family(ticket.pk)
     if ticket.merged_into_id is not None:
         raise TicketMerged(ticket)
     public = public or from_requester

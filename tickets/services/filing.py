@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from tickets.files import NewFile, clean_name, clean_type, problems
 from tickets.models import Attachment, Comment, Content, EventKind, Ticket
 from tickets.services.changing import TicketMerged, UnknownNames
-from tickets.services.recording import Change, lock, record_changes
+from tickets.services.recording import Change, lock_one, record_changes
 
 #: Content that nothing names any more is kept for so long.
 UNUSED: Final = timedelta(hours=1)
@@ -28,11 +28,12 @@ def attach_files(
 ) -> list[Attachment]:
     """Keep `files` with a ticket or one of its comments. Joins a transaction that is open already.
 
+    :raises TicketGone: it was deleted.
     :raises TicketMerged: nobody looks at this one any more.
     :raises UnknownNames: one of them is too large.
     """
-    check_sizes(files)
-    [ticket] = lock([ticket.pk])
+    check_sizes([(file.name, len(file.data)) for file in files])
+    ticket = lock_one(ticket.pk)
     if ticket.merged_into_id is not None:
         raise TicketMerged(ticket)
     made = insert_files(files, ticket, comment, actor, now)
@@ -45,17 +46,23 @@ def attach_files(
 
 @transaction.atomic
 def remove_attachment(*, attachment: Attachment, actor: str, now: datetime) -> None:
-    """Take a file away. Its history keeps the name."""
-    [ticket] = lock([attachment.ticket_id])
+    """Take a file away. Its history keeps the name.
+
+    :raises TicketGone: its ticket was deleted, and the file with it.
+    """
+    ticket = lock_one(attachment.ticket_id)
     if Attachment.objects.filter(pk=attachment.pk).delete()[0]:
         beside: dict[str, list[Any]] = {"attachments": [attachment.name, None]}
         change = Change(ticket, {}, kind=EventKind.FILE_REMOVED, beside=beside)
         record_changes([change], actor=actor, now=now)
 
 
-def check_sizes(files: Sequence[NewFile]) -> None:
-    """:raises UnknownNames: one of `files` is too large, or all together are."""
-    wrong = problems(files, most_mb=settings.ATTACHMENT_MAX_MB, together_mb=settings.MESSAGE_MAX_MB)
+def check_sizes(sizes: Sequence[tuple[str, int]]) -> None:
+    """Check files of these names and bytes.
+
+    :raises UnknownNames: one of them is too large, or all together are.
+    """
+    wrong = problems(sizes, most_mb=settings.ATTACHMENT_MAX_MB, together_mb=settings.MESSAGE_MAX_MB)
     if wrong:
         raise UnknownNames({"files": wrong})
 

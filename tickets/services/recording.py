@@ -12,7 +12,16 @@ from django.db import models
 
 from tickets.models import EventKind, Ticket, TicketEvent
 from tickets.services.families import consequences
-from tickets.services.rows import Change, lock, lock_columns, lock_families, lock_free
+from tickets.services.rows import (
+    Change,
+    TicketGone,
+    lock,
+    lock_columns,
+    lock_families,
+    lock_family,
+    lock_free,
+    lock_one,
+)
 from tickets.services.storing import index_for_search
 from tickets.signals import tickets_changed
 from workers.context import current_request_id
@@ -23,11 +32,14 @@ __all__ = [
     "LOCKABLE",
     "Change",
     "NewEvent",
+    "TicketGone",
     "keep_sla",
     "lock",
     "lock_columns",
     "lock_families",
+    "lock_family",
     "lock_free",
+    "lock_one",
     "readable",
     "record_changes",
 ]

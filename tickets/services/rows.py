@@ -7,7 +7,12 @@ from typing import Any
 from django.db import connection
 
 from tickets.models import EventKind, Ticket
+from workers.errors import Gone
 from workers.sql import quick_cursor
+
+
+class TicketGone(Gone):
+    """The ticket was deleted meanwhile."""
 
 
 @dataclass
@@ -29,6 +34,22 @@ def lock(ids: Iterable[int]) -> list[Ticket]:
     """Read and lock tickets in the order of their ids, so that two callers never wait for each other."""
     tickets = Ticket.objects.filter(pk__in=ids).with_names()
     return list(tickets.order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
+def lock_one(pk: int) -> Ticket:
+    """:raises TicketGone: somebody deleted it meanwhile."""
+    return _only(lock([pk]), pk)
+
+
+def lock_family(pk: int) -> Ticket:
+    """Like `lock_one`, with the tickets that are attached to it locked, too."""
+    return _only(lock_families([pk]), pk)
+
+
+def _only(found: Sequence[Ticket], pk: int) -> Ticket:
+    if not found:
+        raise TicketGone(f"Ticket {pk} was deleted.")
+    return found[0]
 
 
 def lock_families(ids: Sequence[int]) -> list[Ticket]:

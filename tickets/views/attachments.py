@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tickets import services
-from tickets.downloads import AnyRenderer, as_file, download
+from tickets.downloads import AnyRenderer, as_files, download
 from tickets.models import Attachment, Comment, Ticket
 from tickets.pagination import HistoryCursor
 from tickets.schema import DeletedSerializer
@@ -66,7 +66,7 @@ class TicketAttachmentsView(GenericAPIView[Attachment]):
         form.is_valid(raise_exception=True)
         made = services.attach_files(
             ticket=ticket,
-            files=[as_file(upload) for upload in form.validated_data["files"]],
+            files=as_files(form.validated_data["files"]),
             comment=form.validated_data["comment"],
             actor=request.user.get_username(),
             now=timezone.now(),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, viewsets
@@ -53,7 +54,7 @@ class FamilyActions(viewsets.GenericViewSet[Ticket]):
         services.attach_tickets(
             ids=[ticket.pk], **wish, actor=request.user.get_username(), now=timezone.now()
         )
-        return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
+        return self._changed(ticket)
 
     @extend_schema(request=DetachSerializer, responses=TicketSerializer)
     @action(detail=True, methods=["POST"], url_path="detach", filterset_class=None)
@@ -64,7 +65,7 @@ class FamilyActions(viewsets.GenericViewSet[Ticket]):
         services.detach_tickets(
             ids=[ticket.pk], **wish, actor=request.user.get_username(), now=timezone.now()
         )
-        return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
+        return self._changed(ticket)
 
     @extend_schema(responses=ChildSerializer(many=True))
     @action(detail=True, url_path="children", pagination_class=HistoryCursor, filterset_class=None)
@@ -82,7 +83,7 @@ class FamilyActions(viewsets.GenericViewSet[Ticket]):
         services.attach_tickets(
             **wish, to=ticket.pk, actor=request.user.get_username(), now=timezone.now()
         )
-        return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
+        return self._changed(ticket)
 
     def _checked(self, serializer: Any) -> Any:
         wish = serializer(data=self.request.data)
@@ -97,6 +98,10 @@ class FamilyActions(viewsets.GenericViewSet[Ticket]):
     def _page(self, rows: Any, serializer: Any) -> Response:
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer(page, many=True).data)
+
+    def _changed(self, ticket: Ticket) -> Response:
+        """The ticket as it is after a change, also when that took it out of the asker's sight."""
+        return self._one(get_object_or_404(Ticket.objects.with_names(), pk=ticket.pk))
 
     def _one(self, ticket: Ticket, status: int = 200) -> Response:
         return Response(show(ticket), status=status, headers={"ETag": f'"{ticket.version}"'})

@@ -51,7 +51,7 @@ class RouteView(APIView):
             actor=request.user.get_username(),
             now=timezone.now(),
         )
-        return Response(show(Ticket.objects.with_names().get(pk=ticket.pk)))
+        return Response(show(get_object_or_404(Ticket.objects.with_names(), pk=ticket.pk)))
 
 
 class RoutingHistoryView(APIView):

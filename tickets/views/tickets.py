@@ -121,7 +121,7 @@ class TicketViewSet(FamilyActions, mixins.ListModelMixin, mixins.RetrieveModelMi
             now=timezone.now(),
             version=version,
         )
-        return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
+        return self._changed(ticket)
 
     @extend_schema(request=TicketPatchSchema, responses=TicketSerializer, parameters=[IF_MATCH])
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -151,7 +151,7 @@ class TicketViewSet(FamilyActions, mixins.ListModelMixin, mixins.RetrieveModelMi
             now=timezone.now(),
             version=_if_match(request),
         )
-        return self._one(Ticket.objects.with_names().get(pk=ticket.pk))
+        return self._changed(ticket)
 
     @extend_schema(responses=CommentSerializer(many=True))
     @action(detail=True, url_path="comments", pagination_class=HistoryCursor, filterset_class=None)

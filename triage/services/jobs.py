@@ -10,7 +10,7 @@ from django.db import transaction
 
 from tickets.models import EventKind, Ticket, TriageStatus
 from tickets.services import Change, record_changes
-from tickets.services.recording import NewEvent, lock
+from tickets.services.recording import NewEvent, lock, lock_one
 from triage import knowledge
 from triage.decide import Decision, decide
 from triage.evidence import Given
@@ -73,8 +73,11 @@ def react_to_changes(*, events: Sequence[NewEvent]) -> None:
 
 @transaction.atomic(durable=True)
 def retriage_one(*, ticket: Ticket) -> TriageJob:
-    """Ask for triage of a ticket again. Values that people set stay."""
-    [pk] = request_triage(tickets=lock([ticket.pk]))
+    """Ask for triage of a ticket again. Values that people set stay.
+
+    :raises TicketGone: it was deleted.
+    """
+    [pk] = request_triage(tickets=[lock_one(ticket.pk)])
     return TriageJob.objects.get(pk=pk)
 
 

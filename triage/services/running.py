@@ -73,7 +73,7 @@ _READ: Final = f"""
     SELECT job.id, job.ticket_id, job.request_id, job.attempts, version,
            title, description, source, customer_tier, locked_fields, {", ".join(FIXABLE)}
       FROM {TriageJob._meta.db_table} job JOIN {Ticket._meta.db_table} ticket ON ticket.id = job.ticket_id
-     WHERE job.id = ANY(%s)"""
+     WHERE job.id = ANY(%s) ORDER BY job.id"""
 
 
 def _read(held: Claim, loaded: Loaded) -> list[Work]:

@@ -1,15 +1,21 @@
 """manage.py read_mail INTEGRATION [FILE]: take in a mail that a mail server hands over."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from servers.models import Integration, MailResult, Source
+from servers.models import Integration, MailMessage, Source
 from servers.services.mails import take_mail
+
+#: What a mail server understands (sysexits.h): it keeps the mail and comes back with it, or returns it.
+COME_BACK: Final = 75
+NEVER: Final = 65
 
 
 class Command(BaseCommand):
@@ -20,20 +26,35 @@ class Command(BaseCommand):
         parser.add_argument("file", nargs="?", default="-", help="- is standard input")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name, file = options["integration"], options["file"]
-        integration = Integration.objects.filter(
-            name=name, source=Source.EMAIL, enabled=True
-        ).first()
-        if integration is None:
-            raise CommandError(f"There is no email integration {name!r} that is enabled.")
+        raw = _read(options["file"])
         try:
-            raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        except OSError as error:
-            raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-        if len(raw) > settings.MESSAGE_MAX_MB * 1024 * 1024:
-            raise CommandError(f"The mail is larger than {settings.MESSAGE_MAX_MB} MB.")
-        row = take_mail(integration=integration, raw=raw, now=timezone.now())
+            row = self._take(options["integration"], raw)
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"The database is away: {error}", returncode=COME_BACK) from None
         about = f"ticket {row.ticket_id}" if row.ticket_id else row.detail
         self.stdout.write(f"{row.result}: {about}")
-        if row.result == MailResult.FAILED:
-            raise CommandError("It is kept (admin, Mails).")
+
+    def _take(self, name: str, raw: bytes) -> MailMessage:
+        found = Integration.objects.filter(name=name, source=Source.EMAIL, enabled=True)
+        integration = found.select_related("department", "group").first()
+        if integration is None:
+            raise CommandError(
+                f"There is no email integration {name!r} that is enabled.", returncode=COME_BACK
+            )
+        return take_mail(integration=integration, raw=raw, now=timezone.now())
+
+
+def _read(file: str) -> bytes:
+    most = settings.MESSAGE_MAX_MB * 1024 * 1024
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            raw = stream.read(most + 1)
+    except OSError as error:
+        raise CommandError(
+            f"{file} cannot be read: {error.strerror}.", returncode=COME_BACK
+        ) from None
+    if len(raw) > most:
+        raise CommandError(
+            f"The mail is larger than {settings.MESSAGE_MAX_MB} MB.", returncode=NEVER
+        )
+    return raw

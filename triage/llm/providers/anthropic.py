@@ -17,9 +17,9 @@ from triage.llm.providers.http import (
     HEADERS,
     bounded,
     retry_after,
-    tls,
     too_slow,
 )
+from workers import tls
 
 
 def post(endpoint: Endpoint, system: str, messages: list[dict[str, str]]) -> bytes:
@@ -42,7 +42,7 @@ def post(endpoint: Endpoint, system: str, messages: list[dict[str, str]]) -> byt
             max_retries=0,  # the row is tried again, not the call
             timeout=timeout,
             http_client=httpx2.Client(
-                timeout=timeout, verify=tls(), event_hooks=hooks, headers=HEADERS
+                timeout=timeout, verify=tls.context("http/1.1"), event_hooks=hooks, headers=HEADERS
             ),
         ) as client:
             answer: Any = client.messages.with_raw_response.create(

@@ -1,18 +1,16 @@
 """One bounded HTTP request: so many seconds, so many bytes, no redirects."""
 
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final
 
-import certifi
 import httpx
 
 from sla.retrying import read_retry_after
 from triage.llm.endpoint import Endpoint
 from triage.llm.providers.base import MOST_BYTES, Misconfigured, Transient, failure
+from workers import tls
 
 CONNECT_SECONDS: Final = 5.0
 HEADERS: Final = {"User-Agent": "SmartOps", "Accept-Encoding": "identity"}
@@ -27,7 +25,7 @@ def post(endpoint: Endpoint, path: str, body: Mapping[str, Any], headers: dict[s
     hooks = {"response": [bounded(httpx.ByteStream, time.monotonic() + endpoint.seconds)]}
     try:
         with httpx.Client(
-            timeout=timeout, verify=tls(), event_hooks=hooks, headers=HEADERS
+            timeout=timeout, verify=tls.context("http/1.1"), event_hooks=hooks, headers=HEADERS
         ) as client:
             answer = client.post(endpoint.url + path, json=body, headers=headers)
     except httpx.TimeoutException:
@@ -70,11 +68,3 @@ def too_slow(endpoint: Endpoint) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header."""
     return read_retry_after(headers.get("retry-after", ""), now=datetime.now(UTC))
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """The system's authorities, for those who run one of their own, and the public ones."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
