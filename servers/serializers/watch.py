@@ -7,6 +7,7 @@ from rest_framework import serializers
 from servers.models import Check, CheckResult, Heartbeat, Kind, Said, Server
 from servers.models.watch import Outcome
 from servers.services.checks import problems
+from tickets.serializers import NameField
 
 SPOKEN = [(word.value, word.label) for word in (Said.OK, Said.START, Said.FAIL)]
 
@@ -47,9 +48,7 @@ class NewHeartbeatSerializer(HeartbeatSerializer):
 
 
 class CheckSerializer(serializers.ModelSerializer[Check]):
-    server: Any = serializers.SlugRelatedField(
-        slug_field="name", queryset=Server.objects.filter(kind=Kind.MONITORED), help_text="Name"
-    )
+    server: Any = NameField(queryset=Server.objects.filter(kind=Kind.MONITORED), help_text="Name")
     last_result = serializers.DictField(
         read_only=True, help_text='{"milliseconds", "status", "tls_days"}'
     )

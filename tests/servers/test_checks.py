@@ -530,6 +530,7 @@ def test_admins_make_change_and_remove_checks() -> None:
     [
         ("server", "sim-1"),
         ("server", "nobody"),
+        ("server", "web\0"),
         ("target", "http://192.168.1.1/"),
         ("interval_seconds", 1),
         ("timeout_seconds", 31),
