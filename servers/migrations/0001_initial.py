@@ -412,7 +412,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='incident',
-            index=models.Index(condition=models.Q(('dismissed_at__isnull', False)), fields=['dismissed_at'], name='servers_incident_dismissed'),
+            index=models.Index(condition=models.Q(('dismissed_at__isnull', False), ('integration', None)), fields=['dismissed_at'], name='servers_incident_dismissed'),
         ),
         migrations.AddIndex(
             model_name='incident',

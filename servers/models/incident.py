@@ -55,7 +55,7 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def still_failed(self, dismissed_until: datetime, now: datetime) -> Self:
         """What a person ended until then, though the server has failed to this day and no window covers it."""
         windows = MaintenanceWindow.objects.at(now).filter(labels__contained_by=OuterRef("labels"))
-        rows = self.filter(dismissed_at__lte=dismissed_until, origin__startswith="server:")
+        rows = self.filter(dismissed_at__lte=dismissed_until, integration=None)
         failed = rows.filter(server__state=ServerState.FAILED, ticket__merged_into=None)
         ended = failed.filter(ticket__status__in=[Status.RESOLVED, Status.CLOSED])
         return ended.exclude(Exists(windows)).order_by("pk")
@@ -157,7 +157,7 @@ class Incident(models.Model):
             models.Index(
                 fields=["dismissed_at"],
                 name="servers_incident_dismissed",
-                condition=Q(dismissed_at__isnull=False),
+                condition=Q(dismissed_at__isnull=False, integration=None),
             ),
             models.Index(
                 fields=["id"], name="servers_incident_held", condition=Q(held__isnull=False)

@@ -15,7 +15,11 @@ def withdraw_created(*, events: Sequence[NewEvent]) -> None:
     them, once for many. The caller's transaction."""
     if not subscriptions.current():
         return
-    attached = {event.ticket.pk for event in events if event.kind == EventKind.ATTACHED}
+    attached = {
+        event.ticket.pk
+        for event in events
+        if event.kind == EventKind.ATTACHED and event.ticket.parent_id is not None
+    }
     if not attached:
         return
     Notification.objects.filter(
