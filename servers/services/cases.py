@@ -89,7 +89,7 @@ class Case:
     @property
     def still_fires(self) -> bool:
         """Whether it goes on as it was when a person ended its ticket."""
-        ended = self.was and self.was.dismissed_at
+        ended = self.was.dismissed_at if self.was else None
         return ended is not None and not self.is_over and self.problem.last_at <= ended
 
     def can_reopen(self, now: datetime) -> bool:
