@@ -29,6 +29,8 @@ class Alert:
     title: str
     #: When it happened, by the sender's clock; when it came, if the sender does not say.
     at: datetime
+    #: When it came to us, if that tells that it is still so: a repetition names the time at which it began.
+    received_at: datetime | None = None
     body: str = ""
     impact: int | None = None  # 1 to 3
     urgency: int | None = None  # 1 to 3

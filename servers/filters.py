@@ -28,4 +28,5 @@ class ServerFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def by_words(self, queryset: QuerySet[Server], name: str, value: str) -> Any:
-        return queryset.filter(**{f"{name}__in": [word.strip() for word in value.split(",")]})
+        words = {value, *(word.strip() for word in value.split(","))}  # a name may hold a comma
+        return queryset.filter(**{f"{name}__in": words})

@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from servers.alerts import Action
+
+#: Who said it is over may be believed for so long: what was under way already still comes, and a cure takes time.
+PATIENCE: Final = timedelta(minutes=15)
 
 
 class State(StrEnum):
@@ -25,7 +29,7 @@ class Step(StrEnum):
     OPEN = "open"  # a new one
     APPEND = "append"  # it fires already
     REFIRE = "refire"  # it fires again before it was over
-    REOPEN = "reopen"  # it fires again soon after it was over
+    REOPEN = "reopen"  # it fires again soon after it was over, or still, though a person ended it
     ACKNOWLEDGE = "acknowledge"
     RECOVER = "recover"  # well again, for now
     RESOLVE = "resolve"  # well again, and over
@@ -48,17 +52,28 @@ class Problem:
     last_at: datetime
     resolve_at: datetime | None = None
     resolved_at: datetime | None = None
+    #: When a person ended it while it fired; its sender has not said since that it is over.
+    dismissed_at: datetime | None = None
     flapping_since: datetime | None = None
     #: When it was well or ill again, oldest first; no more than the rule counts.
     changed_at: Sequence[datetime] = ()
 
 
 def heard(
-    known: Problem | None, action: Action, *, at: datetime, now: datetime, rules: Rules
+    known: Problem | None,
+    action: Action,
+    *,
+    at: datetime,
+    now: datetime,
+    rules: Rules,
+    received_at: datetime | None = None,
 ) -> tuple[Problem | None, Step]:
-    """What is known after a message that was sent `at` and read `now`, and what the message was to it."""
+    """What is known after a message that was sent `at` and read `now`, and what the message was to it.
+
+    `received_at`: when it came, if a message that only repeats shall tell that it still fires.
+    """
     if action is Action.TRIGGER:
-        return _triggered(known, at, now, rules)
+        return _triggered(known, at, now, rules, received_at or at)
     if action is Action.RESOLVE:
         return _recovered(known, at, now, rules)
     alive = known is not None and known.state is not State.RESOLVED
@@ -66,19 +81,28 @@ def heard(
 
 
 def _triggered(
-    known: Problem | None, at: datetime, now: datetime, rules: Rules
+    known: Problem | None, at: datetime, now: datetime, rules: Rules, received_at: datetime
 ) -> tuple[Problem, Step]:
     if known is None:
         return Problem(State.FIRING, at), Step.OPEN
     if known.state is State.FIRING:
         return replace(known, last_at=max(known.last_at, at)), Step.APPEND
-    if at <= known.last_at:
+    old_news = at <= max(known.last_at, known.dismissed_at or known.last_at)
+    if old_news and not _still_fires(known, at, received_at):
         return known, Step.IGNORE
     if known.resolved_at is not None and now >= known.resolved_at + rules.window:
         return Problem(State.FIRING, at), Step.OPEN
-    again = replace(known, state=State.FIRING, last_at=at, resolve_at=None, resolved_at=None)
+    again = replace(
+        known, state=State.FIRING, last_at=at, resolve_at=None, resolved_at=None, dismissed_at=None
+    )
     step = Step.REFIRE if known.state is State.RECOVERING else Step.REOPEN
     return _changed(again, now, rules), step
+
+
+def _still_fires(known: Problem, at: datetime, received_at: datetime) -> bool:
+    """Whether a message from before a person's word came too long after it to be a straggler."""
+    ended = known.dismissed_at
+    return ended is not None and at >= known.last_at and received_at >= ended + PATIENCE
 
 
 def _recovered(
@@ -88,7 +112,7 @@ def _recovered(
         return Problem(State.RESOLVED, at, resolved_at=now), Step.MARK
     if at < known.last_at:
         return known, Step.IGNORE
-    well = replace(known, last_at=at)
+    well = replace(known, last_at=at, dismissed_at=None)
     if known.state is not State.FIRING:
         return well, Step.IGNORE
     well = _changed(well, now, rules)
@@ -104,6 +128,11 @@ def _changed(problem: Problem, now: datetime, rules: Rules) -> Problem:
     often = len(changes) > rules.flapping_changes and changes[0] > now - rules.flapping_within
     since = problem.flapping_since or (now if often else None)
     return replace(problem, changed_at=changes, flapping_since=since)
+
+
+def goes_on(problem: Problem) -> Problem:
+    """The problem that a person ended, and that fires all the same."""
+    return replace(problem, state=State.FIRING, resolved_at=None, dismissed_at=None)
 
 
 def settled(problem: Problem, *, now: datetime, rules: Rules) -> Problem:

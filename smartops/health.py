@@ -17,12 +17,13 @@ from servers.services.checking import check_findings
 from servers.services.mailboxes import mailbox_findings
 from sla import services as sla
 from sla.services.config import config_findings
-from smartops.throttles import counters
 from triage import services as triage
 from triage.models import TriageJob
 from triage.services.gate import llm_findings
+from workers.counting import counters
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
+from workers.words import number_of
 
 BEAT_LATE: Final = timedelta(minutes=1)
 TRIAGE_LATE: Final = timedelta(minutes=5)
@@ -132,5 +133,6 @@ def _work() -> list[str]:
         findings.append(f"A ticket waits for triage since {oldest:%Y-%m-%d %H:%M:%S} UTC.")
     letters = DeadLetter.objects.filter(settled_at__isnull=True).count()
     if letters:
-        findings.append(f"{letters} dead letters wait for a decision (admin, Dead letters).")
+        waiting = number_of(letters, "dead letter waits", "dead letters wait")
+        findings.append(f"{waiting} for a decision (admin, Dead letters).")
     return findings

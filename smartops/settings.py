@@ -95,6 +95,7 @@ RECOVERY_GRACE_SECONDS = env.int(  # so long a server must be well before its ti
 REOPEN_WINDOW = env.int(  # hours after that in which the same problem reopens it
     "REOPEN_WINDOW", 4, validate=validate.Range(min=0, max=720)
 )
+SERVER_EVENT_DAYS = env.int("SERVER_EVENT_DAYS", 90, validate=positive(3650))  # of their history
 FLAPPING_CHANGES = env.int("FLAPPING_CHANGES", 4, validate=positive(100))  # more than so many …
 FLAPPING_MINUTES = env.int("FLAPPING_MINUTES", 30, validate=positive(1440))  # … within so long
 INTAKE_WAIT_SECONDS = env.float(  # for what became of an alert, before it is only "accepted"

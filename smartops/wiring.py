@@ -44,6 +44,7 @@ def changed(sender: Any, *, tickets: list[Ticket], events: list[NewEvent], **_: 
     servers.follow_tickets(events=events)
     sla.follow(events=events)
     sla.follow_acknowledgements(events=events)
+    sla.withdraw_created(events=events)
     sla.announce_changes(events=events)
 
 
@@ -84,6 +85,7 @@ def connect() -> None:
         forget_expired_tokens,
         forget_expired_sessions,
         sla.forget_old_notifications,
+        servers.forget_old_events,
         servers.forget_old_marks,
         forget_old_results,
         triage.forget_old_shadows,

@@ -19,7 +19,7 @@ from servers.admin.watch import CheckInline, HeartbeatInline
 from servers.lifecycle import Action, State
 from servers.models import Kind, Server, ServerEvent, Simulation
 from servers.serializers.fleet import LATEST_EVENTS
-from servers.services import fleet, simulation
+from servers.services import fleet, removing, simulation
 from tickets.admin.lists import BoundedPaginator
 from tickets.services import UnknownNames
 from workers.admin import FixedRows, ReadOnly
@@ -108,17 +108,19 @@ class ServerAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Server | None = None) -> Any:
         return ("name", "needs", *KNOWN) if obj else ()
 
-    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        self.asker = request.user
-        return super().get_form(request, *args, **kwargs)
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        server: Any = super().get_object(request, *args, **kwargs)
+        if server is not None:
+            server.asker = request.user  # not on this admin, which all requests share
+        return server
 
     @display(description="State", ordering="state", label=COLOURS)
     def state_badge(self, server: Server) -> str:
         return server.state
 
     @display(description="Ticket of its open incident")
-    def open_ticket(self, server: Server) -> Any:
-        number = server.open_ticket(self.asker)
+    def open_ticket(self, server: Any) -> Any:
+        number = server.open_ticket(server.asker)
         where = reverse("admin:tickets_ticket_change", args=[number]) if number else ""
         return format_html('<a href="{}">#{}</a>', where, number) if number else "-"
 
@@ -162,10 +164,11 @@ class ServerAdmin(ModelAdmin):
         return [str(obj) for obj in objs], {"servers": len(objs)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Server) -> None:
-        fleet.delete_servers(ids=[obj.pk])
+        self.delete_queryset(request, Server.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Server]) -> None:
-        fleet.delete_servers(ids=list(queryset.values_list("pk", flat=True)))
+        ids, actor = list(queryset.values_list("pk", flat=True)), request.user.get_username()
+        removing.delete_servers(ids=ids, actor=actor, now=timezone.now())
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("servers.operate_server")

@@ -75,7 +75,7 @@ class IncidentAdmin(ReadOnly, TicketNumberSearch, ModelAdmin):
 
     @display(description="Sender")
     def sender(self, incident: Incident) -> str:
-        return str(incident.server or incident.integration)
+        return incident.sender
 
 
 class MaintenanceWindowForm(forms.ModelForm):

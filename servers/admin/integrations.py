@@ -22,6 +22,7 @@ from servers.models import Delivery, Integration
 from servers.services import deliveries, integrations
 from servers.services.integrations import SIGNED, TEMPLATES, address_of, templates_in_use
 from servers.services.limits import EPISODE
+from servers.services.removing import delete_integration
 from servers.services.trying import Trial, try_body
 from servers.sources.reading import PRODUCTS, Unreadable, defaults
 from tickets.admin.lists import BoundedPaginator
@@ -118,7 +119,8 @@ class IntegrationAdmin(ModelAdmin):
         if not integration.key_hint:
             return "revoked; make a new one in the list"
         until = integration.previous_key_until
-        old = f"; the one before until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+        is_good = until is not None and until > timezone.now()
+        old = f"; the one before until {until:%Y-%m-%d %H:%M} UTC" if is_good else ""
         return f"{integration.key_hint}…{old}"
 
     def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
@@ -143,11 +145,12 @@ class IntegrationAdmin(ModelAdmin):
         return [str(obj) for obj in objs], {"integrations": len(objs)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Integration) -> None:
-        integrations.delete_integration(integration=obj)
+        actor = request.user.get_username()
+        delete_integration(integration=obj, actor=actor, now=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         for integration in queryset:
-            integrations.delete_integration(integration=integration)
+            self.delete_model(request, integration)
 
     @admin.action(description="Make a new key", permissions=["change"])
     def rotate_key(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
@@ -234,6 +237,9 @@ class DeliveryAdmin(FixedRows, ModelAdmin):
     )
     readonly_fields = fields
     actions = ("try_again",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("body")  # a list of them may be 100 MB
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # For the list's action. The page is to read.

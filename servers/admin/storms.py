@@ -69,6 +69,8 @@ class StormAdmin(ReadOnly, ModelAdmin):
 
 
 def storm_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
+    if not request.user.has_perm("servers.view_storm"):
+        return {}
     return {"storm": Storm.objects.filter(ticket=ticket).order_by("-pk").first()}
 
 

@@ -9,8 +9,9 @@ from typing import Final
 from django.db import close_old_connections
 from django.utils import timezone
 
+from servers.keys import digest
 from servers.models import Integration
-from servers.services.integrations import find_by_key, hash_of
+from servers.services.integrations import find_by_key
 from workers.encryption import decrypt
 
 #: A key that was revoked opens other web processes for so long.
@@ -48,7 +49,7 @@ class Keys:
         :raises DatabaseError: it could not be looked up.
         :raises Unreadable: see `Known.of`.
         """
-        hashed = hash_of(key)
+        hashed = digest(key)
         until, task = self._known.get(hashed, (0.0, None))
         if task is None or until < time.monotonic() or _failed(task):
             if len(self._known) >= _MOST:

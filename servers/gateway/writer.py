@@ -113,22 +113,23 @@ class Writer:
         try:
             close_old_connections()
             ids = iter(record(bodies=[one.body for one in kept], now=now) if kept else [])
-            self._tell_owners(
-                [one for one, may in zip(batch, allowed, strict=True) if not may], now
-            )
         except (DatabaseError, InterfaceError) as error:
             log.warning("bodies not kept", count=len(kept), error=type(error).__name__)
             return [Unavailable()] * len(batch)
         except Exception:
             log.exception("bodies not kept", count=len(kept))
             return [Unavailable()] * len(batch)
+        self._tell_owners([one for one, may in zip(batch, allowed, strict=True) if not may], now)
         return [next(ids) if may else Limited(seconds_left(now)) for may in allowed]
 
     def _tell_owners(self, limited: Sequence[_Waiting], now: datetime) -> None:
         for one in {one.known.id: one for one in limited}.values():
             if self._told.get(one.known.id, 0.0) < time.monotonic():
                 self._told[one.known.id] = time.monotonic() + TOLD_SECONDS
-                note_limited(integration=one.known.id, sender=one.sender, now=now)
+                try:
+                    note_limited(integration=one.known.id, sender=one.sender, now=now)
+                except Exception:  # the others of the batch are kept, and must be told so
+                    log.exception("an owner was not told", integration=one.known.id)
 
 
 def _tell(batch: Sequence[_Waiting], answers: Sequence[Any]) -> None:

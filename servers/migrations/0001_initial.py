@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('body', models.TextField(blank=True, help_text='Jinja')),
                 ('severity', models.TextField(blank=True, help_text='critical, error, warning or info, which give impact and urgency (Jinja)')),
                 ('resolve_condition', models.TextField(blank=True, help_text='True when the problem is over (Jinja)')),
-                ('rate_per_minute', models.PositiveIntegerField(default=6000, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)])),
+                ('rate_per_minute', models.PositiveIntegerField(default=6000, help_text='Requests, however many alerts are in each.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)])),
                 ('recovery_grace', models.DurationField(default=datetime.timedelta(0), help_text='So long a recovery must last before the ticket is resolved.')),
                 ('reopen_window', models.DurationField(default=datetime.timedelta(seconds=14400), help_text='So long after that the same problem reopens the ticket.')),
                 ('limited_at', models.DateTimeField(editable=False, null=True)),
@@ -223,12 +223,13 @@ class Migration(migrations.Migration):
                 ('resolved_at', models.DateTimeField(null=True)),
                 ('suppressed', models.BooleanField(default=False, help_text='Began in a maintenance window')),
                 ('held', models.JSONField(null=True)),
+                ('dismissed_at', models.DateTimeField(null=True)),
                 ('flapping_since', models.DateTimeField(null=True)),
                 ('changed_at', models.JSONField(default=list)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('ticket', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='tickets.ticket')),
                 ('integration', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='servers.integration')),
-                ('server', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='servers.server')),
+                ('server', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='incidents', to='servers.server')),
                 ('storm', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='incidents', to='servers.storm')),
             ],
         ),
@@ -349,6 +350,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='serverevent',
+            index=models.Index(fields=['at'], name='servers_event_age'),
+        ),
+        migrations.AddIndex(
+            model_name='serverevent',
             index=models.Index(condition=models.Q(('handled_at', None)), fields=['id'], name='servers_event_unhandled'),
         ),
         migrations.AddConstraint(
@@ -402,6 +407,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='incident',
             index=models.Index(condition=models.Q(('flapping_since__isnull', False)), fields=['id'], name='servers_incident_flapping'),
+        ),
+        migrations.AddIndex(
+            model_name='incident',
+            index=models.Index(condition=models.Q(('dismissed_at__isnull', False), ('integration', None)), fields=['dismissed_at'], name='servers_incident_dismissed'),
         ),
         migrations.AddIndex(
             model_name='incident',

@@ -9,9 +9,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Now
 
+from servers.lifecycle import State as ServerState
 from servers.models.integration import Integration
 from servers.models.server import Server
 from servers.models.storm import Storm
+from tickets.lifecycle import Status
 from tickets.models import Level, Ticket
 from tickets.querysets import hidden_department_ids
 
@@ -50,6 +52,14 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         firing = self.filter(state=IncidentState.FIRING, held__isnull=False)
         return firing.exclude(Exists(windows)).order_by("pk")
 
+    def still_failed(self, dismissed_until: datetime, now: datetime) -> Self:
+        """What a person ended until then, though the server has failed to this day and no window covers it."""
+        windows = MaintenanceWindow.objects.at(now).filter(labels__contained_by=OuterRef("labels"))
+        rows = self.filter(dismissed_at__lte=dismissed_until, integration=None)
+        failed = rows.filter(server__state=ServerState.FAILED, ticket__merged_into=None)
+        ended = failed.filter(ticket__status__in=[Status.RESOLVED, Status.CLOSED])
+        return ended.exclude(Exists(windows)).order_by("pk")
+
     def lock(self, ids: Iterable[int]) -> None:
         """In the order of their ids, so that two callers never wait for each other."""
         rows = self.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
@@ -74,8 +84,9 @@ class Incident(models.Model):
     #: "server:<id>" or "integration:<id>".
     origin = models.CharField(max_length=40)
     key = models.CharField(max_length=300, help_text="What its alerts have in common")
+    #: None, too, when it was removed.
     server = models.ForeignKey(
-        Server, models.CASCADE, null=True, related_name="incidents", db_constraint=False
+        Server, models.SET_NULL, null=True, related_name="incidents", db_constraint=False
     )
     integration = models.ForeignKey(
         Integration, models.CASCADE, null=True, related_name="incidents", db_constraint=False
@@ -99,6 +110,9 @@ class Incident(models.Model):
     suppressed = models.BooleanField(default=False, help_text="Began in a maintenance window")
     #: The ticket that it opens when the window has ended and it still fires.
     held = models.JSONField(null=True)
+    #: When a person ended its ticket while it fired. None again once its sender says that it is over, it fires on,
+    #: or another incident of its key begins.
+    dismissed_at = models.DateTimeField(null=True)
     flapping_since = models.DateTimeField(null=True)
     #: The storm that it joined, also when its ticket was detached since: it joins that one no more.
     storm = models.ForeignKey(
@@ -141,6 +155,11 @@ class Incident(models.Model):
                 condition=Q(flapping_since__isnull=False),
             ),
             models.Index(
+                fields=["dismissed_at"],
+                name="servers_incident_dismissed",
+                condition=Q(dismissed_at__isnull=False, integration=None),
+            ),
+            models.Index(
                 fields=["id"], name="servers_incident_held", condition=Q(held__isnull=False)
             ),
             models.Index(fields=["-first_at", "-id"], name="servers_incident_first"),
@@ -156,6 +175,10 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def sender(self) -> str:
+        return str(self.server or self.integration or self.labels.get("server", "removed"))
 
 
 class MaintenanceWindowQuerySet(models.QuerySet["MaintenanceWindow"]):

@@ -59,7 +59,9 @@ class Integration(models.Model):
         help_text="Gets a ticket when it sends too much.",
     )
     rate_per_minute = models.PositiveIntegerField(
-        default=6000, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
+        default=6000,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text="Requests, however many alerts are in each.",
     )
     recovery_grace = models.DurationField(
         default=timedelta(0),

@@ -186,6 +186,7 @@ class ServerEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["server", "id"], name="servers_event_history"),
+            models.Index(fields=["at"], name="servers_event_age"),
             models.Index(
                 fields=["id"], name="servers_event_unhandled", condition=Q(handled_at=None)
             ),

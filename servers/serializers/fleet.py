@@ -2,12 +2,15 @@
 
 from typing import Any, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from servers.models import Server, ServerEvent, Simulation
 from servers.models.server import check_name
 
 LATEST_EVENTS: Final = 20
+#: Everything may stand on a switch.
+MOST_DEPENDENTS: Final = 100
 
 
 class ServerSerializer(serializers.ModelSerializer[Server]):
@@ -36,15 +39,29 @@ class NeighbourSerializer(serializers.ModelSerializer[Server]):
 
 class ServerDetailSerializer(ServerSerializer):
     depends_on = NeighbourSerializer(many=True, read_only=True)
-    dependents = NeighbourSerializer(many=True, read_only=True)
+    dependents = serializers.SerializerMethodField(
+        help_text=f"The first {MOST_DEPENDENTS} of those that need it, by name"
+    )
+    dependents_count = serializers.SerializerMethodField(help_text="How many need it")
     events = serializers.SerializerMethodField(help_text=f"The latest {LATEST_EVENTS}")
     ticket = serializers.SerializerMethodField(
         help_text="The ticket of its open incident, if the asker may see it"
     )
 
     class Meta(ServerSerializer.Meta):
-        fields = (*ServerSerializer.Meta.fields, "ticket", "depends_on", "dependents", "events")
+        fields = (
+            *(*ServerSerializer.Meta.fields, "ticket", "depends_on", "dependents"),
+            *("dependents_count", "events"),
+        )
         read_only_fields = fields
+
+    @extend_schema_field(NeighbourSerializer(many=True))
+    def get_dependents(self, server: Server) -> Any:
+        first = server.dependents.order_by("name")[:MOST_DEPENDENTS]
+        return NeighbourSerializer(first, many=True).data
+
+    def get_dependents_count(self, server: Server) -> int:
+        return server.dependents.count()
 
     def get_events(self, server: Server) -> list[dict[str, Any]]:
         latest = server.events.order_by("-id")[:LATEST_EVENTS]

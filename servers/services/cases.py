@@ -26,8 +26,8 @@ _GROWING: Final = {
     "last_at": "greatest(old.last_at, new.last_at)",
 }
 _CHANGING: Final = (
-    *("state", "resolve_at", "resolved_at", "flapping_since", "changed_at", "ticket_id"),
-    *("impact", "urgency", "suppressed", "held"),
+    *("state", "resolve_at", "resolved_at", "dismissed_at", "flapping_since", "changed_at"),
+    *("ticket_id", "impact", "urgency", "suppressed", "held"),
 )
 _FIXED: Final = ("origin", "key", "server_id", "integration_id", "title", "labels", "first_at")
 
@@ -38,6 +38,7 @@ def problem_of(incident: Incident) -> Problem:
         incident.last_at,
         incident.resolve_at,
         incident.resolved_at,
+        incident.dismissed_at,
         incident.flapping_since,
         tuple(map(datetime.fromisoformat, incident.changed_at)),
     )
@@ -56,6 +57,8 @@ class Case:
         self.opening: TicketIn | None = None
         self.holds = False
         self.error = ""  # why it could not get a ticket
+        self.remark = ""  # what of it was left to triage
+        self.end_reason = f"{sender.name}: it is over."
 
     @classmethod
     def begin(cls, sender: Sender, alert: Alert, problem: Problem) -> "Case":
@@ -82,6 +85,12 @@ class Case:
     @property
     def is_over(self) -> bool:
         return self.problem.state is State.RESOLVED
+
+    @property
+    def still_fires(self) -> bool:
+        """Whether it goes on as it was when a person ended its ticket."""
+        ended = self.was.dismissed_at if self.was else None
+        return ended is not None and not self.is_over and self.problem.last_at <= ended
 
     def can_reopen(self, now: datetime) -> bool:
         if self.ticket is None:
@@ -119,7 +128,8 @@ class Case:
         ended = CATEGORY[status] is Category.RESOLVED
         began = self.was is None or self.was.state is State.RESOLVED
         if ended and began and not self.is_over:
-            yield moved(ticket, status, Status.OPEN, now, f"{self.sender.name}: it is back.")
+            what = "it still fires." if self.still_fires else "it is back."
+            yield moved(ticket, status, Status.OPEN, now, f"{self.sender.name}: {what}")
         graver = {n: v for n, v in self.graver.items() if v < (getattr(ticket, n) or 9)}
         if graver:
             values, locked = with_locks(ticket, graver)
@@ -129,8 +139,7 @@ class Case:
             yield Change(ticket, {}, kind=EventKind.ACKNOWLEDGED, beside=said)
         yield from self._flapping(ticket)
         if self.is_over and (self.alerts or not began) and not ended and ticket.pk not in still_ill:
-            reason = f"{self.sender.name}: it is over."
-            yield moved(ticket, status, Status.RESOLVED, now, reason)
+            yield moved(ticket, status, Status.RESOLVED, now, self.end_reason)
 
     def _flapping(self, ticket: Ticket) -> Iterator[Change]:
         flaps = self.problem.flapping_since is not None
@@ -156,6 +165,7 @@ class Case:
         incident, problem = self.incident, self.problem
         incident.state = IncidentState(problem.state)
         incident.resolve_at, incident.resolved_at = problem.resolve_at, problem.resolved_at
+        incident.dismissed_at = problem.dismissed_at
         incident.flapping_since = problem.flapping_since
         incident.changed_at = [at.isoformat() for at in problem.changed_at]
         incident.last_at = problem.last_at
@@ -194,12 +204,19 @@ def write_cases(cases: Sequence[Case], *, now: datetime) -> None:
 
 
 def _open_tickets(cases: Sequence[Case], now: datetime) -> None:
+    """A department or group that is not there any more, or not together, keeps no ticket from being opened."""
     items = [case.opening for case in cases if case.opening]
     if not items:
         return
     outcomes = open_tickets(items=items, actor=ACTOR, now=now)
-    for case, outcome in zip(cases, outcomes, strict=True):
+    astray = []
+    for case, item, outcome in zip(cases, items, outcomes, strict=True):
         case.ticket, case.error = outcome.ticket, sentence(outcome.errors)
+        if outcome.errors and outcome.errors.keys() <= {"department", "group"}:
+            case.opening = item.model_copy(update=dict.fromkeys(outcome.errors))
+            case.remark = f"{case.remark} {case.error} Triage decides.".strip()
+            astray.append(case)
+    _open_tickets(astray, now)
 
 
 def _write_incidents(cases: Sequence[Case]) -> None:

@@ -21,6 +21,7 @@ from workers.dispatch import chunks, enqueue
 from workers.leases import Claim, State
 from workers.services import bury, requeue, retry_rows
 from workers.sql import update_rows
+from workers.words import number_of
 
 log = structlog.get_logger("servers.deliveries")
 CHUNK: Final = 100  # deliveries that are claimed together
@@ -242,6 +243,7 @@ def intake_findings(now: datetime) -> list[str]:
     for name in names.distinct():
         count = bad.filter(integration__name=name)[:1000].count()
         found.append(
-            f"{count} bodies of {name} could not be read in the last 24 hours (admin, Deliveries)."
+            f"{number_of(count, 'body', 'bodies')} of {name} could not be read in the last 24 hours "
+            "(admin, Deliveries)."
         )
     return found

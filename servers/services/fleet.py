@@ -7,7 +7,7 @@ from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from servers.lifecycle import ACTIONS, MOVES, Action, State
 from servers.models import (
@@ -21,7 +21,7 @@ from servers.models import (
     Simulation,
 )
 from tickets.services import UnknownNames
-from workers.dispatch import chunks, enqueue
+from workers.dispatch import enqueue
 from workers.errors import PermanentError
 from workers.names import TaskName
 from workers.sql import insert_rows, update_rows
@@ -85,12 +85,12 @@ def create_servers(*, values: Sequence[Mapping[str, Any]]) -> list[Server]:
     if taken:
         raise NameTaken(f"There is a server {min(taken)!r} already.")
     rows = [{field: row.get(field, usual) for field, usual in _USUAL.items()} for row in values]
-    ids = insert_rows(
-        Server,
-        rows,
-        computed={"state_since": "coalesce(state_since, now())", "created_at": "now()"},
-        returning=True,
-    )
+    computed = {"state_since": "coalesce(state_since, now())", "created_at": "now()"}
+    try:
+        with transaction.atomic():
+            ids = insert_rows(Server, rows, computed=computed, returning=True)
+    except IntegrityError:
+        raise NameTaken("Somebody made a server of one of these names just now.") from None
     _link(
         {
             pk: row["depends_on"]
@@ -119,15 +119,6 @@ def change_servers(*, ids: Sequence[int], values: Mapping[str, Any]) -> list[Ser
         ServerLink.objects.filter(server__in=found).delete()
         _link(dict.fromkeys(found, values["depends_on"]))
     return list(Server.objects.filter(pk__in=found).order_by("pk"))
-
-
-@transaction.atomic
-def delete_servers(*, ids: Sequence[int]) -> int:
-    """Remove servers with their history. Their tickets stay. Returns how many went."""
-    return sum(
-        Server.objects.filter(pk__in=some).delete()[1].get(Server._meta.label, 0)
-        for some in chunks(sorted(ids), 1000)
-    )
 
 
 def _link(wanted: Mapping[int, Sequence[str]]) -> None:

@@ -7,12 +7,15 @@ from typing import Final
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from servers.alerts import Action, Alert
 from servers.lifecycle import BROKEN, WELL
-from servers.models import Incident, ServerEvent, ServerLink
-from servers.services.incidents import apply_alerts
+from servers.models import Incident, IncidentState, ServerEvent, ServerLink
+from servers.services.incidents import apply_alerts, lock_origins
+from servers.services.senders import SERVERS
 from servers.severity import impact, urgency
 from workers.services import bury
 
@@ -47,7 +50,19 @@ def event_findings(now: datetime) -> list[str]:
     ]
 
 
-def _follow_safely(now: datetime) -> int:
+def forget_old_events(now: datetime) -> int:
+    """Remove changes of state from more than SERVER_EVENT_DAYS ago. Those of problems that go on stay, and those
+    that were not followed yet. Returns how many."""
+    goes_on = Incident.objects.active().filter(
+        server=OuterRef("server"), first_at__lte=OuterRef("at")
+    )
+    old = ServerEvent.objects.filter(
+        at__lt=now - timedelta(days=settings.SERVER_EVENT_DAYS), handled_at__isnull=False
+    )
+    return old.exclude(Exists(goes_on)).delete()[0]
+
+
+def _follow_safely(now: datetime) -> int | None:
     try:
         return follow_chunk(now=now)
     except SoftTimeLimitExceeded:
@@ -59,12 +74,13 @@ def _follow_safely(now: datetime) -> int:
     return _follow_alone(now)
 
 
-def _follow_alone(now: datetime) -> int:
+def _follow_alone(now: datetime) -> int | None:
     """One event a transaction: the one that cannot be followed is set aside, with a dead letter."""
     ids = list(ServerEvent.objects.waiting().values_list("pk", flat=True)[:CHUNK])
     for pk in ids:
         try:
-            follow_chunk(now=now, only=pk)
+            if follow_chunk(now=now, only=pk) is None:
+                return None
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
@@ -75,13 +91,16 @@ def _follow_alone(now: datetime) -> int:
 
 
 @transaction.atomic(durable=True)
-def follow_chunk(*, now: datetime, only: int | None = None) -> int:
-    """Take the oldest events that wait (of `only`, when given), unless somebody else is at it."""
+def follow_chunk(*, now: datetime, only: int | None = None) -> int | None:
+    """Take the oldest events that wait (of `only`, when given). None: somebody else is at it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('server events', 0))")
         [alone] = cursor.fetchone()
     if not alone:
-        return 0
+        return None
+    lock_origins(
+        [SERVERS]
+    )  # whoever removes a server has removed its events, too, when we read them
     waiting = ServerEvent.objects.waiting().select_related("server")
     events = list(waiting.filter(pk=only) if only else waiting[:CHUNK])
     apply_alerts(alerts=alerts_of(events), now=now)
@@ -91,9 +110,9 @@ def follow_chunk(*, now: datetime, only: int | None = None) -> int:
 
 @transaction.atomic(durable=True)
 def _set_aside(pk: int, error: str, now: datetime) -> None:
-    event = ServerEvent.objects.select_related("server").filter(pk=pk).first()
+    event = ServerEvent.objects.waiting().select_related("server").filter(pk=pk).first()
     if event is None:
-        return
+        return  # somebody else followed it meanwhile
     log.error("an event of a server cannot be followed", id=pk, error=error[:300])
     ServerEvent.objects.filter(pk=pk).update(handled_at=now)
     bury(ServerEvent, [(pk, f"{event.server}: {event.old} → {event.new}", error[:2000], "")])
@@ -115,8 +134,10 @@ def alerts_of(events: Sequence[ServerEvent]) -> list[Alert]:
 
 
 def _with_incident(servers: Collection[int]) -> set[int]:
-    active = Incident.objects.active().filter(origin__in=map(origin_of, servers), key=KEY)
-    return set(active.values_list("server", flat=True))
+    """Those that have one which is not over, or which only a person ended."""
+    known = Incident.objects.filter(origin__in=map(origin_of, servers), key=KEY)
+    waiting = known.filter(~Q(state=IncidentState.RESOLVED) | Q(dismissed_at__isnull=False))
+    return set(waiting.values_list("server", flat=True))
 
 
 def count_dependents(servers: Collection[int]) -> dict[int, int]:

@@ -5,7 +5,7 @@ Origins are locked before tickets.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -18,11 +18,13 @@ from servers.problems import Problem, State, Step, heard
 from servers.services.cases import Case, graver_in, sentence, write_cases
 from servers.services.senders import SERVERS, Sender, clean, read_senders
 from tickets.intake import TicketIn
+from tickets.lifecycle import Status
 from tickets.models import Ticket
 from tickets.services.recording import lock
 from workers.sql import throw_out_when_frozen
 
 KEY_MAX: Final = 300
+_STILL: Final = "Its ticket was ended, and it still fires."
 
 
 class Result(StrEnum):
@@ -90,7 +92,8 @@ class _Heard:
             return Outcome(Result.IGNORED, None, None, self.detail)
         if case.error:
             return Outcome(Result.IGNORED, None, None, case.error)
-        return Outcome(self.result, case.incident, case.incident.ticket_id, self.detail)
+        detail = self.detail or (case.remark if self.result is Result.CREATED else "")
+        return Outcome(self.result, case.incident, case.incident.ticket_id, detail)
 
 
 class _Application:
@@ -151,7 +154,12 @@ class _Application:
         case = self.newest.get(key)
         known = case.problem if case else None
         at = min(alert.at, self.now)  # a clock that is ahead would outdo what comes after it
-        after, step = heard(known, alert.action, at=at, now=self.now, rules=sender.rules)
+        received = alert.received_at
+        if case and case.ticket and case.ticket.status == Status.CANCELLED:
+            received = None  # that it fires on was known, and is not to be worked on
+        after, step = heard(
+            known, alert.action, at=at, now=self.now, rules=sender.rules, received_at=received
+        )
         if after is None:
             return _Heard(Result.IGNORED, None, "Nothing is open to acknowledge.")
         if alert.action is Action.TRIGGER and step is not Step.IGNORE:
@@ -176,11 +184,13 @@ class _Application:
         if case and case.has_ticket and step is not Step.OPEN:
             case.problem = after
             case.fire(alert)
-            return _Heard(_RESULTS[step], case)
+            return _Heard(_RESULTS[step], case, _STILL if case.still_fires else "")
         ticket = sender.ticket_of(alert, self.now)
         if not isinstance(ticket, TicketIn):
             return _Heard(Result.IGNORED, case, sentence(ticket))
         if case is None or step is Step.OPEN:
+            if case is not None:
+                case.problem = replace(case.problem, dismissed_at=None)
             case = Case.begin(sender, alert, Problem(State.FIRING, after.last_at))
             self._add((alert.origin, alert.key), case)
         else:
@@ -205,7 +215,8 @@ def _why_ignored(action: Action, problem: Problem) -> str:
         over = problem.state is State.RESOLVED
         return "It is over." if over else "Maintenance: it has no ticket yet."
     if action is Action.TRIGGER:
-        return f"It was said before {problem.last_at:%Y-%m-%d %H:%M:%S} UTC, when it was over."
+        ended = problem.dismissed_at or problem.last_at
+        return f"It was said before {ended:%Y-%m-%d %H:%M:%S} UTC, when it was over."
     if problem.state is State.FIRING:
         return f"It fired again at {problem.last_at:%Y-%m-%d %H:%M:%S} UTC, after that."
     return "It is over already."

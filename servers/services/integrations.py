@@ -1,7 +1,5 @@
 """Integrations: made, changed, their keys rotated and revoked."""
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,6 +7,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Q
 
+from servers.keys import new_key
 from servers.models import Integration, Source
 from servers.sources import signatures
 from servers.sources.reading import PRODUCTS, Sender, defaults, wrong_templates
@@ -16,17 +15,12 @@ from workers.encryption import encrypt
 
 #: Where products post to.
 INTAKE: Final = "/api/v1/intake/"
-KEY_PREFIX: Final = "int_"
+KEY_PREFIX: Final = "int"
 TEMPLATES: Final = ("group_key", "title", "body", "severity", "resolve_condition")
 #: For how long the old key is good too after a new one was made, where nobody says otherwise.
 ROTATION: Final = timedelta(hours=24)
 #: The sources whose bodies can be signed.
 SIGNED: Final = frozenset(signatures.HEADERS)
-
-
-def hash_of(key: str) -> str:
-    """What is stored of a key. It is long and random, so that a plain hash cannot be searched through."""
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def problems(
@@ -60,10 +54,10 @@ def problems(
 @transaction.atomic
 def create_integration(*, values: Mapping[str, Any]) -> tuple[Integration, str]:
     """Make an integration of values without `problems`. Returns it and its key, which is shown this once."""
-    key = _new_key()
-    integration = Integration(**_columns(values), **_of_key(key))
+    key = new_key(KEY_PREFIX)
+    integration = Integration(**_columns(values), key_hash=key.hash, key_hint=key.hint)
     integration.save(force_insert=True)
-    return integration, key
+    return integration, key.text
 
 
 @transaction.atomic
@@ -78,16 +72,10 @@ def change_integration(*, integration: Integration, values: Mapping[str, Any]) -
 
 
 @transaction.atomic
-def delete_integration(*, integration: Integration) -> None:
-    """Remove an integration with what it sent and its incidents. Their tickets stay."""
-    integration.delete()
-
-
-@transaction.atomic
 def rotate_key(*, integration: Integration, now: datetime, keep_old: timedelta = ROTATION) -> str:
     """Give it a new key and return it; it is shown this once. The old one is good for another `keep_old`."""
-    key = _new_key()
-    columns = _of_key(key)
+    key = new_key(KEY_PREFIX)
+    columns: dict[str, Any] = {"key_hash": key.hash, "key_hint": key.hint}
     # One that was revoked, as its missing hint tells, stays so.
     if keep_old and integration.key_hint:
         columns |= {
@@ -97,16 +85,21 @@ def rotate_key(*, integration: Integration, now: datetime, keep_old: timedelta =
     else:
         columns |= {"previous_key_hash": "", "previous_key_until": None}
     _set(integration, columns)
-    return key
+    return key.text
 
 
 @transaction.atomic
 def revoke_keys(*, integration: Integration) -> None:
     """No key opens it any more, until a new one is made."""
-    nobodys = _of_key(_new_key())
+    nobodys = new_key(KEY_PREFIX).hash
     _set(
         integration,
-        {**nobodys, "key_hint": "", "previous_key_hash": "", "previous_key_until": None},
+        {
+            "key_hash": nobodys,
+            "key_hint": "",
+            "previous_key_hash": "",
+            "previous_key_until": None,
+        },
     )
 
 
@@ -143,14 +136,6 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     if "secret" in columns:
         columns["encrypted_secret"] = encrypt(columns.pop("secret") or "")
     return columns
-
-
-def _new_key() -> str:
-    return KEY_PREFIX + secrets.token_urlsafe(24)  # 32 characters
-
-
-def _of_key(key: str) -> dict[str, Any]:
-    return {"key_hash": hash_of(key), "key_hint": key[:8]}
 
 
 def _set(integration: Integration, columns: Mapping[str, Any]) -> None:

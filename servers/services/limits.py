@@ -1,62 +1,38 @@
 """How much an integration may send, and who hears of it when it sends more."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Final
 
-import structlog
-from django.conf import settings
 from django.db import transaction
-from redis import Redis
-from redis.exceptions import RedisError
 
 from servers.models import Integration
 from tickets.intake import TicketIn
 from tickets.services import open_tickets
+from workers.counting import Tally
 
-log = structlog.get_logger("servers.limits")
 WINDOW: Final = 60  # seconds
 #: Without a refused request for so long, the next one is news again.
 EPISODE: Final = timedelta(minutes=15)
-PATIENCE: Final = 0.5  # seconds for an answer of the server that counts
-REST: Final = 3.0  # and for which it is not asked again when it gave none
-
-
-@cache
-def _counters() -> Redis:
-    return Redis.from_url(
-        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-    )
 
 
 class Allowance:
-    """Counts requests in fixed minutes, for all web processes together. When Redis is away, nobody is limited."""
+    """Counts requests in fixed minutes, for all web processes together."""
 
     def __init__(self) -> None:
-        self._resting_until = 0.0  # monotonic
+        self._tally = Tally("intake")
 
     def take(self, asked: Sequence[tuple[int, int]], *, now: datetime) -> list[bool]:
         """Return for each (integration, its rate per minute) whether it may be sent: one round trip for all."""
-        if time.monotonic() < self._resting_until:
-            return [True] * len(asked)
+        amounts = Counter(integration for integration, _ in asked)
         minute = int(now.timestamp() // WINDOW)
-        counts = Counter(integration for integration, _ in asked)
-        pipeline = _counters().pipeline(transaction=False)
-        for integration, count in counts.items():
-            pipeline.incrby(f"{settings.REDIS_PREFIX}intake:{integration}:{minute}", count)
-            pipeline.expire(f"{settings.REDIS_PREFIX}intake:{integration}:{minute}", 2 * WINDOW)
-        try:
-            totals = pipeline.execute()[::2]
-        except RedisError as error:
-            self._resting_until = time.monotonic() + REST
-            log.warning("nobody is limited", error=type(error).__name__)
+        totals = self._tally.add(amounts, window=minute, seconds=WINDOW)
+        if totals is None:
             return [True] * len(asked)
         used = {
-            integration: int(total) - count
-            for (integration, count), total in zip(counts.items(), totals, strict=True)
+            integration: total - amount
+            for (integration, amount), total in zip(amounts.items(), totals, strict=True)
         }
         allowed = []
         for integration, rate in asked:

@@ -27,6 +27,7 @@ from workers.dispatch import enqueue_each
 from workers.encryption import encrypt
 from workers.errors import PermanentError
 from workers.names import TaskName
+from workers.words import number_of
 
 log = structlog.get_logger("servers.mail")
 
@@ -153,7 +154,9 @@ def mailbox_findings(now: datetime) -> list[str]:
         received_at__gt=now - timedelta(days=settings.MAIL_DAYS),
     ).count()
     if waiting:
-        found.append(f"{waiting} mails wait for a decision (admin, Mails).")
+        found.append(
+            f"{number_of(waiting, 'mail waits', 'mails wait')} for a decision (admin, Mails)."
+        )
     return found
 
 

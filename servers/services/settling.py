@@ -1,4 +1,5 @@
-"""What time does to incidents: recoveries that lasted, flapping that stopped, maintenance that ended."""
+"""What time does to incidents: recoveries that lasted, flapping that stopped, maintenance that ended, and servers
+that have failed all the same."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from servers.models import Incident
-from servers.problems import settled
+from servers.problems import PATIENCE, goes_on, settled
 from servers.services.cases import Case, write_cases
 from servers.services.incidents import lock_origins
 from servers.services.senders import read_senders
@@ -27,7 +28,8 @@ Step = Callable[[Sequence[int], datetime], int]
 
 
 def settle_incidents(*, now: datetime) -> int:
-    """Resolve what stayed well, end what flaps no more, open what maintenance held back. Returns how many.
+    """Resolve what stayed well, end what flaps no more, open what maintenance held back, reopen what still fails
+    although a person ended it. Returns how many.
 
     Any number may run at once: what somebody else holds is left to the next run.
     """
@@ -35,7 +37,9 @@ def settle_incidents(*, now: datetime) -> int:
     due = Incident.objects.due(now=now, still_since=still_since)
     count = _each(_settle, list(due.values_list("pk", flat=True)), now)
     let_go = Incident.objects.let_go(now)
-    return count + _each(_open, list(let_go.values_list("pk", flat=True)), now)
+    count += _each(_open, list(let_go.values_list("pk", flat=True)), now)
+    still_failed = Incident.objects.still_failed(now - PATIENCE, now)
+    return count + _each(_reopen, list(still_failed.values_list("pk", flat=True)), now)
 
 
 def _each(step: Step, ids: Sequence[int], now: datetime) -> int:
@@ -78,9 +82,18 @@ def _open(ids: Sequence[int], now: datetime) -> int:
         case.open(ticket)
     write_cases(cases, now=now)
     for case in cases:
-        if case.error:  # a department that was removed meanwhile, say
+        if case.error:
             log.error("no ticket after a maintenance", incident=case.incident.pk, error=case.error)
     return len([case for case in cases if not case.error])
+
+
+@transaction.atomic(durable=True)
+def _reopen(ids: Sequence[int], now: datetime) -> int:
+    cases = [case for case in _hold(ids) if case.problem.dismissed_at and case.can_reopen(now)]
+    for case in cases:
+        case.problem = goes_on(case.problem)
+    write_cases(cases, now=now)
+    return len(cases)
 
 
 def _hold(ids: Sequence[int]) -> list[Case]:

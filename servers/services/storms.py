@@ -122,6 +122,7 @@ def _join(storms: Sequence[Storm], incidents: Sequence[Incident], now: datetime)
         )
         adopted = {ticket.pk for ticket in tickets}
         ids = [i.pk for i in matching if i.ticket_id in adopted]
+        Incident.objects.lock(ids)
         Incident.objects.filter(pk__in=ids).update(storm=storm)
         for pk in ids:
             waiting.pop(pk).storm = storm

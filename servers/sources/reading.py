@@ -126,6 +126,7 @@ def _worded(
         title=title,
         # By a clock that is ahead it would outdo what comes after it.
         at=min(raw.at or received_at, received_at),
+        received_at=received_at,
         body=_tidy(text("body", cut=True)) if action is Action.TRIGGER else "",
         impact=impact,
         urgency=urgency,

@@ -23,7 +23,7 @@ from servers.serializers.fleet import (
     SimulationSerializer,
     SummarySerializer,
 )
-from servers.services import fleet, simulation
+from servers.services import fleet, removing, simulation
 from servers.summary import summary
 from tickets.pagination import HistoryCursor, NewestCursor
 
@@ -45,7 +45,7 @@ class ServerViewSet(
     pagination_class: Any = ServerCursor
     filterset_class: Any = ServerFilter
     lookup_field = "name"
-    lookup_value_regex = "[^/]+"
+    lookup_value_regex = r"[^/\x00]+"
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     permissions: dict[str, str] = {
         "GET": "servers.view_server",
@@ -86,7 +86,8 @@ class ServerViewSet(
         return self._one(server)
 
     def perform_destroy(self, instance: Server) -> None:
-        fleet.delete_servers(ids=[instance.pk])
+        actor = self.request.user.get_username()
+        removing.delete_servers(ids=[instance.pk], actor=actor, now=timezone.now())
 
     @extend_schema(responses=ServerEventSerializer(many=True))
     @action(detail=True, pagination_class=NewestCursor, filterset_class=None)

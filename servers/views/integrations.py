@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.keys import digest
 from servers.models import Delivery, Integration
 from servers.serializers.integrations import (
     AlertTrialRequestSerializer,
@@ -25,6 +26,7 @@ from servers.serializers.integrations import (
     RotateSerializer,
 )
 from servers.services import deliveries, integrations
+from servers.services.removing import delete_integration
 from servers.services.trying import try_body
 from servers.sources.reading import Unreadable
 from tickets.pagination import HistoryCursor, NewestCursor
@@ -75,7 +77,8 @@ class IntegrationViewSet(
         return Response(self.get_serializer(integration).data)
 
     def perform_destroy(self, instance: Integration) -> None:
-        integrations.delete_integration(integration=instance)
+        actor = self.request.user.get_username()
+        delete_integration(integration=instance, actor=actor, now=timezone.now())
 
     @extend_schema(request=RotateSerializer, responses=KeySerializer)
     @action(detail=True, methods=["POST"])
@@ -146,7 +149,7 @@ class RoleOrKey(RolePermission):
             given = request.headers.get("X-Integration-Key") or (
                 bearer.strip() if kind.lower() == "bearer" else ""
             )
-            view.sender = integrations.find_by_key(integrations.hash_of(given), timezone.now())
+            view.sender = integrations.find_by_key(digest(given), timezone.now())
         return view.sender is not None or super().has_permission(request, view)
 
 

@@ -16,6 +16,7 @@ from sla.services.outbox import (
     announce_opened,
     announce_storm,
 )
+from sla.services.withdrawing import withdraw_created
 
 __all__ = [
     "NothingToAcknowledge",
@@ -34,4 +35,5 @@ __all__ = [
     "notification_findings",
     "set_deadlines",
     "start_clocks",
+    "withdraw_created",
 ]

@@ -12,6 +12,7 @@ from sla.models import SlaClock
 from workers import services as work
 from workers.clock import present, sql_present
 from workers.models import Heartbeat
+from workers.words import number_of
 
 log = structlog.get_logger("sla.audit")
 
@@ -73,12 +74,14 @@ def findings(now: datetime | None = None) -> list[str]:
     sentences = []
     if found.missed:
         sentences.append(
-            f"{found.missed} SLA clocks are due and were not checked, the oldest for "
+            f"{number_of(found.missed, 'SLA clock is due and was', 'SLA clocks are due and were')} not checked, "
+            "the oldest for "
             f"{found.lateness.total_seconds():.0f} s: is a worker of queue sla running?"
         )
     if found.broken:
         sentences.append(
-            f"{found.broken} SLA clocks cannot be checked, such as that of {_example()}."
+            f"{number_of(found.broken, 'SLA clock', 'SLA clocks')} cannot be checked, "
+            f"such as that of {_example()}."
         )
     ran = Heartbeat.objects.filter(name=RAN).values_list("beat_at", flat=True).first()
     if ran is not None and now - ran > AUDIT_LATE:

@@ -29,6 +29,7 @@ from workers.dispatch import enqueue_each
 from workers.encryption import Unreadable, decrypt, encrypt
 from workers.errors import PermanentError
 from workers.names import TaskName
+from workers.words import number_of
 
 #: For how long the old secret signs too after a new one was made.
 ROTATION_HOURS: Final = 24
@@ -231,7 +232,8 @@ def notification_findings(now: datetime) -> list[str]:
     )
     if dead:
         found.append(
-            f"{dead} notifications could not be delivered in the last 24 hours (admin, Notifications)."
+            f"{number_of(dead, 'notification', 'notifications')} could not be delivered in the last 24 hours "
+            "(admin, Notifications)."
         )
     for channel in Channel.objects.filter(enabled=False).exclude(disabled_reason=""):
         found.append(f"Channel {channel} was switched off: {channel.disabled_reason}")

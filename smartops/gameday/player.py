@@ -43,7 +43,9 @@ WATCH: Final = {
     TaskName.SERVERS_FOLLOW_EVENTS: "SELECT FROM servers_serverevent WHERE handled_at IS NULL",
     TaskName.SERVERS_SETTLE_INCIDENTS: """
         SELECT FROM servers_incident
-         WHERE resolve_at <= %(now)s OR flapping_since IS NOT NULL OR held IS NOT NULL""",
+         WHERE resolve_at <= %(now)s OR flapping_since IS NOT NULL OR held IS NOT NULL
+            OR dismissed_at IS NOT NULL
+               AND server_id IN (SELECT id FROM servers_server WHERE state = 'failed')""",
     TaskName.SERVERS_WATCH_STORMS: """
         SELECT FROM servers_incident WHERE first_at > %(now)s - interval '15 minutes'
          UNION ALL SELECT FROM servers_storm WHERE ended_at IS NULL""",

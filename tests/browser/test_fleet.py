@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from servers.lifecycle import Action, State
 from servers.models import Server
@@ -69,6 +69,22 @@ def test_a_server_is_looked_at_and_left_with_the_keyboard(opened: Page) -> None:
     opened.keyboard.press("Escape")
     expect(detail).to_be_hidden()
     expect(opened.get_by_role("button", name="s0000")).to_be_focused()
+
+
+def test_of_two_servers_the_one_chosen_last_is_shown_and_kept_up_to_date(opened: Page) -> None:
+    held: list[Route] = []
+    opened.route("**/api/v1/servers/s0002/", lambda route: held.append(route))
+    opened.get_by_role("button", name="s0002").click()
+    opened.get_by_role("button", name="s0003").click()
+    detail = opened.get_by_label("Chosen server")
+    expect(detail.get_by_role("heading")).to_have_text("s0003")
+
+    with opened.expect_response("**/api/v1/servers/s0002/"):
+        held[0].continue_()
+
+    act("s0003", Action.FAIL)
+    expect(detail).to_contain_text("fail by ana", timeout=10_000)
+    expect(detail.get_by_role("heading")).to_have_text("s0003")
 
 
 def test_a_large_fleet_is_shown_by_host_group(page: Page, desk: str) -> None:  # noqa: F811

@@ -16,6 +16,7 @@ from tests.servers.payloads import ALERTMANAGER, ALERTMANAGER_RESOLVED, GENERIC,
 from tests.statements import statements_of
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
+from tickets.services import move_tickets
 from workers import leases
 from workers.leases import State
 from workers.models import DeadLetter
@@ -52,6 +53,28 @@ def test_what_ends_a_problem_resolves_its_ticket() -> None:
     assert results(over) == [("resolved", ticket.pk)]
     assert ticket.status == Status.RESOLVED
     assert first.results[0]["key"] == over.results[0]["key"]
+
+
+def test_a_group_that_still_fires_reopens_the_ticket_that_a_person_resolved() -> None:
+    """Alertmanager repeats with the times at which its alerts began."""
+    integration, _ = make_sender("Prometheus", source="alertmanager")
+
+    def come(minute: int, *, taken: int) -> tuple[str, int | None]:
+        ids = receive(integration, ALERTMANAGER, at=NOON + timedelta(minutes=minute))
+        [delivery] = take(*ids, at=NOON + timedelta(minutes=taken))
+        return delivery.results[0]["result"], delivery.results[0]["ticket"]
+
+    word, ticket = come(0, taken=0)
+    assert (word, come(1, taken=1)) == ("created", ("appended", ticket))
+    move_tickets(
+        ids=[ticket or 0], status=Status.RESOLVED, actor="ana", now=NOON + timedelta(minutes=5)
+    )
+
+    assert come(4, taken=60)[0] == "ignored"  # it came before, and lay here
+    assert come(65, taken=65) == ("reopened", ticket)
+    assert come(66, taken=66) == ("appended", ticket)
+    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED, at=NOON + timedelta(hours=2)))
+    assert over.results[0]["result"] == "resolved"
 
 
 def test_bodies_that_one_worker_takes_together_are_applied_in_the_order_they_came() -> None:
@@ -215,6 +238,9 @@ def test_health_names_who_sends_what_cannot_be_read() -> None:
 
     [finding] = deliveries.intake_findings(NOON)
     assert "2 bodies of Old monitoring" in finding
+    Delivery.objects.all()[0].delete()
+    [finding] = deliveries.intake_findings(NOON)
+    assert "1 body of Old monitoring" in finding
 
 
 def test_bodies_are_kept_as_they_came() -> None:

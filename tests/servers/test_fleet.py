@@ -18,8 +18,8 @@ from servers.services.fleet import (
     change_servers,
     change_states,
     create_servers,
-    delete_servers,
 )
+from servers.services.removing import delete_servers
 from tests.servers.fleet import NOON, make_server
 from tickets.services import UnknownNames
 
@@ -246,7 +246,7 @@ def test_a_server_goes_with_its_history() -> None:
     web = make_server("web-1", depends_on=["db-1"])
     change_states(moves=[move(web, State.FAILED)])
 
-    assert delete_servers(ids=[web.pk]) == 1
+    assert delete_servers(ids=[web.pk], actor="ana", now=NOON) == 1
 
     assert not ServerEvent.objects.exists()
     assert Server.objects.get().name == "db-1"

@@ -45,12 +45,13 @@ def open_incident(server: Server, ticket: Any) -> Incident:
 @pytest.mark.parametrize(
     ("filters", "found"),
     [
-        ({}, ["api-1", "db-1", "web-1"]),
+        ({}, ["api-1", "db-1", "far-1", "web-1"]),
         ({"state": "failed"}, ["db-1"]),
         ({"state": "failed,running"}, ["api-1", "db-1", "web-1"]),
         ({"role": "web"}, ["web-1"]),
         ({"region": "eu"}, ["api-1", "db-1"]),
         ({"region": "eu,us"}, ["api-1", "db-1", "web-1"]),
+        ({"region": "Paris, FR"}, ["far-1"]),
         ({"host_group": "r1"}, ["db-1"]),
         ({"environment": "test"}, ["api-1"]),
         ({"kind": "simulated"}, ["web-1"]),
@@ -61,6 +62,7 @@ def test_the_list_is_filtered(api: APIClient, filters: dict[str, str], found: li
     make_server("db-1", role="database", region="eu", host_group="r1", state=State.FAILED)
     make_server("web-1", role="web", region="us", kind=Kind.SIMULATED)
     make_server("api-1", role="api", region="eu", environment="test")
+    make_server("far-1", region="Paris, FR", state=State.STOPPED)
 
     assert names(api, **filters) == found
 
@@ -70,6 +72,11 @@ def test_a_filter_that_names_nothing_is_an_error(api: APIClient) -> None:
 
     assert answer.status_code == 400
     assert "Use one of: booting, running" in answer.json()["errors"]["state"][0]
+
+
+def test_a_name_that_cannot_be_is_not_found(api: APIClient) -> None:
+    assert api.get(f"{SERVERS}%00/").status_code == 404
+    assert api.post(f"{SERVERS}web%00/start/").status_code == 404
 
 
 def test_the_list_goes_on_by_cursor(api: APIClient) -> None:
@@ -96,6 +103,19 @@ def test_a_server_tells_what_it_needs_what_needs_it_and_what_happened(api: APICl
     [event] = shown["events"]
     assert (event["old"], event["new"], event["actor"]) == ("running", "degraded", "check")
     assert shown["ticket"] is None
+
+
+def test_of_those_that_need_a_server_the_first_are_named_and_all_are_counted(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servers.serializers.fleet.MOST_DEPENDENTS", 1)
+    make_server("switch")
+    for name in ("b", "a"):
+        make_server(name, depends_on=["switch"])
+
+    shown = api.get(f"{SERVERS}switch/").json()
+    assert shown["dependents"] == [{"name": "a", "state": "running"}]
+    assert shown["dependents_count"] == 2
 
 
 def test_a_server_names_the_ticket_of_its_open_incident(api: APIClient) -> None:

@@ -16,12 +16,13 @@ from redis.exceptions import ConnectionError as RedisGone
 
 from servers.gateway import Intake, writer
 from servers.models import Delivery, Integration
-from servers.services import integrations, limits
+from servers.services import integrations
 from servers.services.deliveries import take_deliveries
 from tests.factories import make_user
 from tests.servers.intake import Answer, make_sender, play, post
 from tests.servers.payloads import EVENT, GENERIC, SENTRY_ISSUE
 from tickets.models import Ticket
+from workers import counting
 from workers.leases import State
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,7 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: Any) -> Iterator
 @pytest.fixture(autouse=True)
 def _at_once(settings: Any) -> None:
     settings.INTAKE_WAIT_SECONDS = 0.0
-    limits._counters().flushdb()
+    counting.counters().flushdb()
 
 
 def posted(path: str, payload: Any = GENERIC, **given: Any) -> Answer:
@@ -366,13 +367,32 @@ def test_when_redis_is_away_nobody_is_limited(monkeypatch: pytest.MonkeyPatch) -
         def execute(self) -> Any:
             raise RedisGone
 
-    monkeypatch.setattr(limits, "_counters", Gone)
+    monkeypatch.setattr(counting, "counters", Gone)
 
     async def scene(gateway: Intake) -> list[int]:
         path = f"/api/v1/intake/{key}/generic/"
         return [(await post(gateway, path, GENERIC)).status for _ in range(3)]
 
     assert play(scene) == [202, 202, 202]
+
+
+def test_what_was_kept_is_accepted_although_an_owner_could_not_be_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(**_: Any) -> None:
+        raise OperationalError("the ticket was not opened")
+
+    monkeypatch.setattr(writer, "note_limited", fail)
+    _, noisy = make_sender("Noisy", rate_per_minute=1)
+    _, quiet = make_sender("Quiet")
+
+    async def scene(gateway: Intake) -> list[int]:
+        paths = [f"/api/v1/intake/{key}/generic/" for key in (noisy, noisy, quiet)]
+        answers = await asyncio.gather(*(post(gateway, path, GENERIC) for path in paths))
+        return [answer.status for answer in answers]
+
+    assert sorted(play(scene)) == [202, 202, 429]
+    assert Delivery.objects.count() == 2
 
 
 def test_who_sends_too_much_is_told_when_to_come_back_and_the_owner_gets_one_ticket() -> None:

@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from servers import tasks
 from servers.lifecycle import State
 from servers.models import Incident, MaintenanceWindow, ServerEvent
-from servers.services import follow_events, happenings, settle_incidents
+from servers.services import follow_events, forget_old_events, happenings, settle_incidents
 from servers.services.happenings import count_dependents
 from tests.factories import NOON
 from tests.servers.alerts import later
@@ -128,6 +129,53 @@ def test_a_poisonous_event_is_set_aside_and_may_be_tried_again(
     assert retry_dead_letters(letters=[letter], actor="ada", now=NOON) == 1
     follow_events(now=NOON)
     assert Incident.objects.count() == 3
+
+
+def test_whoever_goes_one_by_one_leaves_at_once_when_somebody_else_is_at_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    happen(make_server(), State.FAILED)
+    other: Any = connection.copy()
+
+    class Quicker:
+        """Between the chunk that failed and the first event alone, another one takes the lock."""
+
+        def warning(self, *_: Any, **__: Any) -> None:
+            with other.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_advisory_lock(hashtextextended('server events', 0))",
+                )
+
+    def refuse(**_: Any) -> Any:
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(happenings, "log", Quicker())
+    monkeypatch.setattr(happenings, "apply_alerts", refuse)
+    monkeypatch.setattr(happenings, "RUN_SECONDS", 1.0)
+    try:
+        assert follow_events(now=NOON) == 0
+    finally:
+        other.close()
+    assert ServerEvent.objects.waiting().exists()
+    assert not DeadLetter.objects.exists()
+
+
+def test_old_events_are_forgotten_but_those_of_problems_that_go_on_or_nobody_followed() -> None:
+    mended, broken, unheard = (make_server(name) for name in ("mended", "broken", "unheard"))
+    happen(broken, State.DEGRADED, at=later(minutes=-1))
+    for server in (mended, broken):
+        happen(server, State.FAILED)
+    happen(mended, State.RUNNING, at=later(minutes=1))
+    follow_events(now=later(minutes=1))
+    settle_incidents(now=later(minutes=10))
+    happen(unheard, State.FAILED)
+    happen(broken, State.BOOTING, at=later(days=90))
+    ServerEvent.objects.filter(server=broken).update(handled_at=NOON)
+
+    assert forget_old_events(later(days=89)) == 0
+    assert forget_old_events(later(days=91)) == 3
+    left = ServerEvent.objects.order_by("pk").values_list("server__name", "new")
+    assert list(left) == [("broken", "failed"), ("unheard", "failed"), ("broken", "booting")]
 
 
 def test_maintenance_of_a_region_opens_nothing_until_it_ends() -> None:

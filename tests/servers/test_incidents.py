@@ -1,11 +1,13 @@
 """One problem, one ticket: what alerts do to incidents and tickets."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from servers.alerts import Action
 from servers.models import Incident, Integration
+from servers.services.incidents import Outcome
 from sla.models import SlaClock, SlaPolicyVersion
 from tests.factories import NOON, make_ticket
 from tests.servers.alerts import alert, later, make_integration, make_window, tell
@@ -256,14 +258,9 @@ def test_what_a_person_calmed_down_stays_while_the_alert_only_repeats(sender: In
 
 
 def test_one_bad_alert_fails_alone_and_leaves_nothing(sender: Integration) -> None:
-    hr = Department.objects.get(name="HR")
-    network = SupportGroup.objects.exclude(department=hr).first()
-    assert network
     outcomes = tell(
         alert(sender, key="good"),
         alert(sender, key="bad", impact=7),
-        alert(sender, key="bad", department=hr.pk, group=network.pk),
-        alert(sender, key="bad", department=hr.pk, group=network.pk, at=later(minutes=1)),
         alert(sender, key=""),
         alert(sender, key="x" * 301),
         alert(sender, key="nul \x00"),
@@ -272,15 +269,32 @@ def test_one_bad_alert_fails_alone_and_leaves_nothing(sender: Integration) -> No
     )
 
     assert [o.result for o in outcomes] == [
-        *("created", "ignored", "ignored", "ignored", "ignored", "ignored", "ignored"),
-        *("created", "ignored"),
+        *("created", "ignored", "ignored", "ignored", "ignored", "created", "ignored"),
     ]
     assert "impact" in outcomes[1].detail
-    assert "belongs to" in outcomes[2].detail
-    assert "belongs to" in outcomes[3].detail
-    assert outcomes[4].detail == "key: must be text of 1 to 300 characters."
+    assert outcomes[2].detail == "key: must be text of 1 to 300 characters."
     assert outcomes[-1].detail == "There is no integration:987654 any more."
     assert set(Incident.objects.values_list("key", flat=True)) == {"good", "text"}
+
+
+def test_a_group_that_belongs_elsewhere_by_now_is_left_to_triage(sender: Integration) -> None:
+    hr = Department.objects.get(name="HR")
+    network = SupportGroup.objects.exclude(department=hr).first()
+    assert network
+    outcomes = tell(
+        alert(sender, key="good", department=hr.pk),
+        alert(sender, key="astray", department=hr.pk, group=network.pk),
+        alert(sender, key="astray", department=hr.pk, group=network.pk, at=later(minutes=1)),
+    )
+
+    assert [o.result for o in outcomes] == ["created", "created", "appended"]
+    assert [o.detail for o in outcomes] == [
+        "",
+        f"group: {network} belongs to {network.department}, not HR. Triage decides.",
+        "",
+    ]
+    ticket = Ticket.objects.get(pk=outcomes[1].ticket)
+    assert (ticket.department, ticket.group, ticket.locked_fields) == (hr, None, ["department"])
 
 
 def test_news_of_a_merged_ticket_go_to_the_one_that_goes_on(sender: Integration) -> None:
@@ -324,6 +338,105 @@ def test_a_person_who_ends_the_ticket_ends_the_incident(
     assert stale.result == "ignored"
     [again] = tell(alert(sender, at=later(minutes=6)))
     assert (again.result, again.ticket) == ("reopened", opened.ticket)
+
+
+def end(ticket: int | None, *, minute: int = 5, status: Status = Status.RESOLVED) -> None:
+    assert ticket
+    move_tickets(ids=[ticket], status=status, actor="ana", now=later(minutes=minute))
+
+
+def repeat(sender: Integration, minute: float, **fields: Any) -> Outcome:
+    """The alert comes again, which names the time at which it began."""
+    now = later(minutes=minute)
+    [outcome] = tell(alert(sender, **{"received_at": now, **fields}), now=now)
+    return outcome
+
+
+def test_what_still_fires_a_while_after_a_person_ended_its_ticket_reopens_it(
+    sender: Integration,
+) -> None:
+    [opened] = tell(alert(sender))
+    end(opened.ticket)
+
+    early = [repeat(sender, minute).result for minute in (6, 19.9)]
+    again = repeat(sender, 20)
+    after = repeat(sender, 21)
+
+    assert early == ["ignored", "ignored"]
+    assert (again.result, again.ticket) == ("reopened", opened.ticket)
+    assert again.detail == "Its ticket was ended, and it still fires."
+    assert (after.result, Ticket.objects.get().status) == ("appended", "open")
+    assert [reason for _, _, reason in history(again.ticket or 0)] == [
+        "",
+        "Prometheus: it still fires.",
+    ]
+    # It ended before the repetition came, and says so after it.
+    [over] = tell(alert(sender, RESOLVE, at=later(minutes=18)), now=later(minutes=22))
+    assert (over.result, Ticket.objects.get().status) == ("resolved", "resolved")
+
+
+def test_what_was_under_way_when_a_person_ended_the_ticket_reopens_nothing(
+    sender: Integration,
+) -> None:
+    [opened] = tell(alert(sender, at=later(minutes=2)))
+    end(opened.ticket)
+
+    # It lay with us for an hour; a message from before the newest one; one of a sender who tells no time.
+    lay = repeat(sender, 60, at=later(minutes=2), received_at=later(minutes=4))
+    older = repeat(sender, 60)
+    silent = repeat(sender, 60, at=later(minutes=2), received_at=None)
+
+    assert [lay.result, older.result, silent.result] == ["ignored"] * 3
+    assert Ticket.objects.get().status == "resolved"
+
+
+def test_a_repetition_reopens_nothing_once_its_sender_said_that_it_is_over(
+    sender: Integration,
+) -> None:
+    [opened] = tell(alert(sender))
+    end(opened.ticket)
+    [over] = tell(alert(sender, RESOLVE, at=later(minutes=6)))
+
+    assert over.result == "ignored"
+    assert repeat(sender, 60).result == "ignored"
+    assert Incident.objects.get().dismissed_at is None
+
+
+def test_a_person_who_cancels_the_ticket_knows_that_it_fires(sender: Integration) -> None:
+    [opened] = tell(alert(sender))
+    end(opened.ticket, status=Status.CANCELLED)
+
+    assert repeat(sender, 60).result == "ignored"
+    [anew] = tell(alert(sender, at=later(minutes=61)))
+    assert (anew.result, anew.ticket) == ("reopened", opened.ticket)
+
+
+def test_what_still_fires_after_the_window_or_in_a_maintenance_reopens_nothing() -> None:
+    sender = make_integration(reopen_window=timedelta(minutes=30))
+    one, two = tell(alert(sender, key="one"), alert(sender, key="two", labels={"region": "eu-1"}))
+    end(one.ticket)
+    end(two.ticket)
+    make_window(starts_at=later(minutes=10))
+
+    held = repeat(sender, 30, key="two", labels={"region": "eu-1"})
+    new = repeat(sender, 40, key="one")
+
+    assert (held.result, held.ticket) == ("ignored", None)
+    assert new.result == "created"
+    assert new.ticket not in (one.ticket, None)
+    assert not Incident.objects.filter(dismissed_at__isnull=False).exists()
+    assert repeat(sender, 41, key="one").result == "appended"
+
+
+def test_a_person_who_reopens_the_ticket_of_what_fires_lets_it_go_on(sender: Integration) -> None:
+    [opened] = tell(alert(sender))
+    end(opened.ticket)
+    end(opened.ticket, minute=6, status=Status.OPEN)
+
+    incident = Incident.objects.get()
+    assert (incident.state, incident.dismissed_at, incident.resolved_at) == ("firing", None, None)
+    [over] = tell(alert(sender, RESOLVE, at=later(minutes=7)))
+    assert (over.result, Ticket.objects.get().status) == ("resolved", "resolved")
 
 
 def test_a_person_who_reopens_the_ticket_leaves_the_incident_resolved(sender: Integration) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from servers.keys import digest
 from servers.models import Delivery, Incident, Integration
 from servers.services import integrations
 from servers.services.trying import try_body
@@ -28,7 +29,7 @@ def admin_api(admin_person: User) -> APIClient:
 
 
 def whose(key: str, after: timedelta = timedelta(0)) -> Integration | None:
-    return integrations.find_by_key(integrations.hash_of(key), NOON + after)
+    return integrations.find_by_key(digest(key), NOON + after)
 
 
 def test_a_key_is_long_random_and_not_stored() -> None:

@@ -5,20 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from servers.services import limits
 from servers.services.limits import EPISODE, Allowance, note_limited, seconds_left
 from tests.factories import NOON, make_user
 from tests.servers.intake import make_sender
 from tickets.models import Ticket
+from workers.counting import counters
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    limits._counters().flushdb()
+    counters().flushdb()
     yield
-    limits._counters().flushdb()
+    counters().flushdb()
 
 
 def test_each_integration_has_its_own_allowance_each_minute() -> None:

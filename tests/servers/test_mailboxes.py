@@ -185,7 +185,7 @@ def test_a_mail_that_kills_its_worker_is_passed_over(
     assert read(mailbox) == 2
     assert titles() == ["VPN is down"]
     assert "begun 3 times" in MailMessage.objects.get(result=MailResult.FAILED).detail
-    assert "wait for a decision" in mailbox_findings(NOON)[0]
+    assert "1 mail waits for a decision" in mailbox_findings(NOON)[0]
 
 
 def test_a_database_that_goes_away_leaves_the_mail_for_later(

@@ -10,8 +10,9 @@ from django.db import connection
 
 from servers.alerts import Action
 from servers.lifecycle import State
-from servers.models import Incident
+from servers.models import Incident, Server
 from servers.services import apply_alerts, follow_events, settle_incidents
+from servers.services.removing import delete_servers
 from tests.factories import NOON
 from tests.servers.alerts import alert, later, make_integration
 from tests.servers.happenings import happen, make_server
@@ -117,3 +118,22 @@ def test_many_followers_take_each_event_once() -> None:
 
     assert Ticket.objects.count() == 40
     assert set(Incident.objects.values_list("alerts", flat=True)) == {1}
+
+
+def test_servers_may_be_removed_while_their_failures_are_followed() -> None:
+    servers = [make_server(f"web-{number}") for number in range(40)]
+    for server in servers:
+        happen(server, State.FAILED)
+    halves = [server.pk for server in servers[::2]], [server.pk for server in servers[1::2]]
+
+    at_once(
+        *[lambda: follow_events(now=NOON)] * 2,
+        *[lambda ids=ids: delete_servers(ids=ids, actor="ana", now=NOON) for ids in halves],  # type: ignore[misc]
+        lambda: settle_incidents(now=NOON),
+    )
+
+    follow_events(now=NOON)
+    assert not Server.objects.exists()
+    assert not Incident.objects.active().exists()
+    assert not Incident.objects.filter(server__isnull=False).exists()
+    assert not Ticket.objects.exclude(status="resolved").exists()

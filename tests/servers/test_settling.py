@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 
 from servers.alerts import Action
-from servers.models import Incident, Integration, MaintenanceWindow
-from servers.services import forget_old_marks, settle_incidents, settling
+from servers.lifecycle import State
+from servers.models import Incident, Integration, MaintenanceWindow, Server
+from servers.services import follow_events, forget_old_marks, settle_incidents, settling
 from tests.factories import NOON
 from tests.servers.alerts import alert, later, make_integration, tell
+from tests.servers.happenings import happen, make_server
 from tickets.lifecycle import Status
-from tickets.models import Ticket
+from tickets.models import Department, SupportGroup, Ticket
 from tickets.services import move_tickets
 
 TRIGGER, ACKNOWLEDGE, RESOLVE = Action
@@ -108,6 +110,70 @@ def test_a_window_that_is_called_off_lets_tickets_go(sender: Integration) -> Non
     ticket, incident = Ticket.objects.get(), Incident.objects.get()
     assert (ticket.title, ticket.description, ticket.impact) == ("Disk full", "97 % used", 1)
     assert (incident.ticket, incident.suppressed, incident.held) == (ticket, True, None)
+
+
+@pytest.mark.parametrize("gone", ["department", "group"])
+def test_a_ticket_that_was_held_is_opened_though_where_it_should_go_is_gone(
+    sender: Integration, gone: str
+) -> None:
+    department = Department.objects.create(name="Night shift")
+    group = SupportGroup.objects.create(name="Owls", department=department)
+    window = MaintenanceWindow.objects.create(
+        title="Disks", labels={"server": "db-1"}, starts_at=NOON, ends_at=later(hours=1)
+    )
+    tell(alert(sender, server="db-1", department=department.pk, group=group.pk))
+    group.delete()
+    if gone == "department":
+        department.delete()
+
+    assert settle_incidents(now=window.ends_at) == 1
+    ticket = Ticket.objects.get()
+    assert (ticket.title, ticket.group) == ("Disk full", None)
+    assert ticket.department == (None if gone == "department" else department)
+
+
+def still_failing() -> Ticket:
+    server = make_server()
+    happen(server, State.FAILED)
+    follow_events(now=NOON)
+    return Ticket.objects.get()
+
+
+def move(ticket: Ticket, status: Status) -> None:
+    move_tickets(ids=[ticket.pk], status=status, actor="ana", now=later(minutes=5))
+
+
+@pytest.mark.usefixtures("db")
+def test_a_ticket_that_a_person_resolved_is_reopened_while_its_server_still_fails() -> None:
+    ticket = still_failing()
+    move(ticket, Status.RESOLVED)
+
+    assert settle_incidents(now=later(minutes=19)) == 0
+    assert settle_incidents(now=later(minutes=20)) == 1
+    assert settle_incidents(now=later(minutes=21)) == 0
+    ticket.refresh_from_db()
+    assert ticket.status == "open"
+    assert ticket.events.latest("pk").reason == "servers: it still fires."
+    assert Incident.objects.get().state == "firing"
+
+
+@pytest.mark.usefixtures("db")
+def test_it_stays_ended_if_it_was_cancelled_or_the_server_is_well_or_in_maintenance() -> None:
+    ticket = still_failing()
+    move(ticket, Status.CANCELLED)
+    assert settle_incidents(now=later(minutes=30)) == 0
+
+    Ticket.objects.update(status="resolved", resolved_at=later(minutes=5))
+    window = MaintenanceWindow.objects.create(
+        title="Disks", labels={"server": "db-1"}, starts_at=NOON, ends_at=later(hours=1)
+    )
+    assert settle_incidents(now=later(minutes=30)) == 0
+
+    window.delete()
+    happen(Server.objects.get(), State.RUNNING, at=later(minutes=29))
+    follow_events(now=later(minutes=30))
+    assert settle_incidents(now=later(minutes=30)) == 0
+    assert Incident.objects.get().dismissed_at is None
 
 
 def test_one_that_cannot_be_settled_stays_behind_alone(

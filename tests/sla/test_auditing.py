@@ -67,7 +67,7 @@ def test_pain_7_a_missed_clock_is_said_and_the_outside_hears_silence(heartbeat: 
     make_missed()
 
     assert audit() == pytest.approx(600, abs=30)
-    assert any("1 SLA clocks are due and were not checked" in said for said in findings())
+    assert any("1 SLA clock is due and was not checked" in said for said in findings())
     assert heartbeat == []
 
 
@@ -87,7 +87,7 @@ def test_a_clock_that_cannot_be_checked_is_said() -> None:
     )
 
     [said] = findings()
-    assert said.startswith("1 SLA clocks cannot be checked, such as that of ticket #")
+    assert said.startswith("1 SLA clock cannot be checked, such as that of ticket #")
     assert "ValueError: no" in said
 
 

@@ -441,7 +441,7 @@ def test_health_tells_of_dead_messages_switched_off_channels_and_long_waits() ->
 
     first, second, third = notification_findings(now)
 
-    assert first.startswith("1 notifications could not be delivered")
+    assert first.startswith("1 notification could not be delivered")
     assert second == "Channel broken was switched off: It answered 404."
     assert third.startswith("A notification waits since")
 

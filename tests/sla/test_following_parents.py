@@ -271,6 +271,25 @@ def test_of_an_attached_ticket_only_the_callbacks_of_its_owner_hear(settings: An
     ]
 
 
+def test_callbacks_for_all_hear_of_no_new_ticket_that_was_attached_before_they_could(
+    settings: Any,
+) -> None:
+    settings.OUTGOING_ALLOW = ["hooks.example"]
+    make_channel("all", events=["ticket.created"])
+    make_channel("its owner's", events=["ticket.created"], owner_id=OWNER)
+    subscriptions.forget()
+    parent, child = family(10, owner_id=OWNER)
+
+    told = Notification.objects.values_list("ticket", "channel__name", "state")
+    assert set(told) == {
+        (parent.pk, "all", "queued"),
+        (child.pk, "all", "dead"),
+        (child.pk, "its owner's", "queued"),
+    }
+    [dropped] = Notification.objects.filter(state="dead")
+    assert (dropped.outcome, dropped.ended_at is not None) == ("obsolete", True)
+
+
 def test_the_page_of_an_attached_ticket_says_whom_its_clocks_follow(client: Any) -> None:
     client.force_login(make_user("root", "Admin"))
     parent, child = family(10)

@@ -16,6 +16,7 @@ from workers import services as work
 from workers.dispatch import enqueue_each
 from workers.leases import DEFAULT_ATTEMPTS, Claim
 from workers.names import TaskName
+from workers.words import number_of
 
 #: Beside the calls themselves: reading, rendering, writing.
 MARGIN_SECONDS: Final = 30
@@ -178,8 +179,9 @@ def llm_findings() -> list[str]:
         waiting = LlmRequest.objects.filter(state=leases.State.PENDING).count()
         # What a provider adds is not for everybody, and this is.
         said = gate.reason.partition(":")[0].rstrip(".")
+        kept = number_of(waiting, "ticket keeps", "tickets keep")
         findings.append(
-            f"The language model fails since {gate.failing_since:%Y-%m-%d %H:%M:%S} UTC; {waiting} tickets keep "
+            f"The language model fails since {gate.failing_since:%Y-%m-%d %H:%M:%S} UTC; {kept} "
             f"triage's own result meanwhile. {said}: the admin tells more (Questions)."
         )
     return findings

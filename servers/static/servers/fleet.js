@@ -8,9 +8,9 @@
   const { api, list, ticket } = page.dataset;
   const signs = Object.fromEntries(read("fleet-signs").map(({ state, sign }) => [state, sign]));
   const order = Object.keys(signs); // the gravest first
-  const MANY = 1000, EVERY = 5000, SELDOM = 15000;
+  const MANY = 1000, MOST = 5000, EVERY = 5000, SELDOM = 15000; // servers, servers, ms, ms
 
-  let summary = read("fleet-summary"), servers = [], shape = "", chosen = null, since = Date.now();
+  let summary = read("fleet-summary"), servers = [], shape = "", chosen = null, wanted = 0, since = Date.now();
   const tiles = new Map(); // server name, or "region\nhost group" -> its button
 
   const h = (tag, given = {}, ...children) => {
@@ -27,9 +27,9 @@
     if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
     return answer.json();
   };
-  const all = async (address) => {
+  const all = async (address, most = MANY) => {
     const rows = [];
-    while (address) {
+    while (address && rows.length < most) {
       const { results, next } = await call(address);
       rows.push(...results);
       address = next && new URL(next).pathname + new URL(next).search;
@@ -68,6 +68,7 @@
       if (!few) for (const group of region.host_groups) fillRack(region.region, group);
     }
     if (few) for (const server of servers) fillTile(tiles.get(server.name), server);
+    tiles.get(chosen)?.setAttribute("aria-pressed", "true");
   };
   const servedGroup = (region, group) => h("div", { class: "fleet-group" }, h("h3", {}, group || "No host group"),
     h("div", { class: "fleet-tiles" }, servers.filter((one) => one.region === region && one.host_group === group).map(tile)));
@@ -78,11 +79,13 @@
     return button;
   };
   const fillTile = (button, server) => {
-    if (!button || button.dataset.state === server.state) return;
+    const said = `${server.name}: ${server.state}${server.reason ? `, ${server.reason}` : ""}`;
+    if (!button || button.title === said) return;
     button.dataset.state = server.state;
     button.textContent = signs[server.state];
-    button.title = `${server.name}: ${server.state}${server.reason ? `, ${server.reason}` : ""}`;
-    button.setAttribute("aria-label", button.title);
+    button.title = said;
+    button.setAttribute("aria-label", said);
+    if (server.name === chosen) show(server.name, wanted);
   };
   const rack = (region, group) => {
     const button = h("button", { type: "button", class: "fleet-rack", "aria-pressed": "false", onclick: () => open(region, group) });
@@ -108,12 +111,14 @@
     chosen = key;
     for (const [name, button] of tiles) button.setAttribute("aria-pressed", String(name === key));
     part("detail").hidden = false;
-    part("detail").replaceChildren(h("button", { type: "button", "aria-label": "Close", onclick: close }, "✕"), ...children);
+    part("detail").replaceChildren(h("button", { type: "button", "aria-label": "Close", onclick: close }, "✕"),
+      ...children.filter(Boolean));
     if (other) part("detail").focus({ preventScroll: true });
   };
   const close = () => {
     const button = tiles.get(chosen);
     chosen = null;
+    wanted += 1; // what is still asked for is not shown any more
     part("detail").hidden = true;
     for (const one of tiles.values()) one.setAttribute("aria-pressed", "false");
     button?.focus();
@@ -121,9 +126,9 @@
   const link = (name) => h("a", { href: `#${encodeURIComponent(name)}`, onclick: (event) => { event.preventDefault(); show(name); } }, name);
   const state = (word) => [h("span", { class: "fleet-sign", "data-state": word, "aria-hidden": "true" }, signs[word]), ` ${word}`];
   const links = (rows) => rows.length ? rows.flatMap((one, place) => [place ? ", " : "", link(one.name), one.state === "running" ? "" : ` (${one.state})`]) : ["nothing"];
-  const show = async (name) => {
+  const show = async (name, mine = ++wanted) => {
     const one = await call(`${api}${encodeURIComponent(name)}/`).catch(failed);
-    if (!one) return;
+    if (!one || mine !== wanted) return; // somebody chose another one meanwhile
     const facts = [
       ["State", [...state(one.state), ` for ${ago(one.state_since)}`]],
       one.reason && ["Why", [one.reason]],
@@ -131,7 +136,7 @@
       ["Role", [`${one.role}, ${one.environment}, ${one.kind}`]],
       ["Place", [[one.region, one.host_group].filter(Boolean).join(", ") || "unknown"]],
       ["Needs", links(one.depends_on)],
-      ["Needed by", links(one.dependents)],
+      ["Needed by", [...links(one.dependents), one.dependents_count > one.dependents.length && ` and ${one.dependents_count - one.dependents.length} more`]],
     ];
     choose(name, h("h2", {}, one.name),
       h("dl", { class: "fleet-facts" }, facts.filter(Boolean).map(([term, said]) => [h("dt", {}, term), h("dd", {}, said)])),
@@ -140,13 +145,14 @@
         h("time", { datetime: event.at, class: "fleet-faint" }, new Date(event.at).toLocaleString([], { dateStyle: "short", timeStyle: "medium" })),
         ` ${event.old} → ${event.new}`, event.reason && `: ${event.reason}`))));
   };
-  const open = async (region, group) => {
+  const open = async (region, group, mine = ++wanted) => {
     const asked = new URLSearchParams({ page_size: 500, region, host_group: group });
-    const found = await all(`${api}?${asked}`).catch(failed);
-    if (!found) return;
-    const rows = found.filter((one) => one.host_group === group); // an empty name filters nothing
+    const found = await all(`${api}?${asked}`, MOST).catch(failed);
+    if (!found || mine !== wanted) return;
+    const rows = found.filter((one) => one.region === region && one.host_group === group); // an empty name filters nothing
     rows.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
     choose(`${region}\n${group}`, h("h2", {}, group || "No host group"), h("p", { class: "fleet-faint" }, region),
+      found.length >= MOST && h("p", { class: "fleet-faint" }, "Not all are shown: there are too many."),
       h("ul", { class: "fleet-events" }, rows.map((one) => h("li", {}, ...state(one.state), " ", link(one.name)))));
   };
 

@@ -206,6 +206,6 @@ def test_health_says_since_when_the_model_fails(
     findings = client_for(None).get("/health").json()["findings"]
 
     [finding] = [text for text in findings if "language model" in text]
-    assert "1 tickets keep" in finding
+    assert "1 ticket keeps" in finding
     assert "401 Unauthorized: the admin tells more" in finding
     assert "unknown key" not in finding  # whatever the provider says: this page is for everybody
