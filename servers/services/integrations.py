@@ -76,6 +76,10 @@ def rotate_key(*, integration: Integration, now: datetime, keep_old: timedelta =
     """Give it a new key and return it; it is shown this once. The old one is good for another `keep_old`."""
     key = new_key(KEY_PREFIX)
     columns: dict[str, Any] = {"key_hash": key.hash, "key_hint": key.hint}
+    # The key that another made in this moment is the old one.
+    integration.refresh_from_db(
+        fields=["key_hash", "key_hint"], from_queryset=Integration.objects.select_for_update()
+    )
     # One that was revoked, as its missing hint tells, stays so.
     if keep_old and integration.key_hint:
         columns |= {

@@ -287,10 +287,15 @@ def _review(storms: Sequence[Storm], now: datetime) -> None:
 
 def _move(storm: Storm, status: Status, actor: str, now: datetime, reason: str) -> None:
     """Move the storm's ticket, unless it has ended, and with it those that are attached to it."""
-    [ticket] = lock_families([storm.ticket_id])
-    if not ticket.has_ended:
-        change = moved(ticket, Status(ticket.status), status, now, reason)
-        record_changes([change], actor=actor, now=now)
+    record_changes(
+        [
+            moved(ticket, Status(ticket.status), status, now, reason)
+            for ticket in lock_families([storm.ticket_id])
+            if not ticket.has_ended
+        ],
+        actor=actor,
+        now=now,
+    )
 
 
 def _end(storm: Storm, state: StormState, now: datetime) -> None:

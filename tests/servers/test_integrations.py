@@ -59,6 +59,15 @@ def test_a_second_rotation_ends_the_first_key() -> None:
     assert whose(second) == integration
 
 
+def test_of_two_rotations_in_one_moment_both_keys_that_were_shown_are_good() -> None:
+    one, _ = make_sender()
+    other = Integration.objects.get(pk=one.pk)
+    first = integrations.rotate_key(integration=one, now=NOON)
+    second = integrations.rotate_key(integration=other, now=NOON)
+
+    assert whose(first) == whose(second) == one
+
+
 def test_a_rotation_may_end_the_old_key_at_once() -> None:
     integration, old = make_sender()
     integrations.rotate_key(integration=integration, now=NOON, keep_old=timedelta(0))
