@@ -27,13 +27,15 @@ class Alert:
     key: str
     action: Action
     title: str
-    #: When it happened, by the sender's clock; when it came, if the sender does not say.
+    #: When it was sent, or happened, by the sender's clock; when it came, if the sender does not say.
     at: datetime
     body: str = ""
     impact: int | None = None  # 1 to 3
     urgency: int | None = None  # 1 to 3
     labels: Mapping[str, str] = field(default_factory=dict)
     server: str = ""
+    #: When the problem began, where that is another time than `at`.
+    began: datetime | None = None
     department: int | None = None
     group: int | None = None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from servers.models import Delivery, Incident
+from servers.models import Delivery, Incident, Integration
 from servers.services import deliveries, incidents
 from servers.services.integrations import change_integration
 from tests.factories import NOON
@@ -16,11 +16,13 @@ from tests.servers.payloads import ALERTMANAGER, ALERTMANAGER_RESOLVED, GENERIC,
 from tests.statements import statements_of
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
+from tickets.services import move_tickets
 from workers import leases
 from workers.leases import State
 from workers.models import DeadLetter
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 
 
 def results(delivery: Delivery) -> list[tuple[str, int | None]]:
@@ -46,12 +48,51 @@ def test_a_body_becomes_a_ticket_with_what_its_integration_says() -> None:
 def test_what_ends_a_problem_resolves_its_ticket() -> None:
     integration, _ = make_sender("Prometheus", source="alertmanager")
     [first] = take(*receive(integration, ALERTMANAGER))
-    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED))
+    at = NOON + 5 * MINUTE
+    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED, at=at), at=at)
 
     ticket = Ticket.objects.get()
     assert results(over) == [("resolved", ticket.pk)]
     assert ticket.status == Status.RESOLVED
     assert first.results[0]["key"] == over.results[0]["key"]
+
+
+def group(status: str, service: str, began: int, ended: int = 0) -> dict[str, Any]:
+    """A message of Alertmanager about one alert of a group, with its times in minutes."""
+    [alert] = ALERTMANAGER["alerts"]
+    times = {"startsAt": (NOON + began * MINUTE).isoformat()}
+    if status == "resolved":
+        times["endsAt"] = (NOON + ended * MINUTE).isoformat()
+    changed = {**alert, **times, "status": status, "labels": {"service": service}}
+    return {**ALERTMANAGER, "status": status, "alerts": [changed]}
+
+
+def became(integration: Integration, payload: Any, minutes: int) -> str:
+    at = NOON + minutes * MINUTE
+    [delivery] = take(*receive(integration, payload, at=at), at=at)
+    return str(delivery.results[0]["result"])
+
+
+def test_what_a_silence_of_alertmanager_held_back_is_not_lost() -> None:
+    integration, _ = make_sender("Prometheus", source="alertmanager")
+    became(integration, group("firing", "shop", 0), 1)
+    became(integration, group("resolved", "shop", 0, 10), 11)
+
+    # It fires for longer than the other one was over, and its silence ends now.
+    assert became(integration, group("firing", "mail", 5), 20) == "reopened"
+
+    assert Ticket.objects.get().status == Status.OPEN
+    assert Incident.objects.get().first_at == NOON
+
+
+def test_what_alertmanager_repeats_after_a_person_resolved_the_ticket_reopens_it() -> None:
+    integration, _ = make_sender("Prometheus", source="alertmanager")
+    became(integration, group("firing", "shop", 0), 1)
+    ids = [Ticket.objects.get().pk]
+    move_tickets(ids=ids, status=Status.RESOLVED, actor="ana", now=NOON + 10 * MINUTE)
+
+    assert became(integration, group("firing", "shop", 0), 60) == "reopened"
+    assert became(integration, group("resolved", "shop", 0, 58), 61) == "resolved"
 
 
 def test_bodies_that_one_worker_takes_together_are_applied_in_the_order_they_came() -> None:
