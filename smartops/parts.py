@@ -15,14 +15,18 @@ from workers.queues import WORKERS
 
 BASE: Final = Path(__file__).resolve().parent.parent
 PYTHON: Final = sys.executable
-CELERY: Final = (PYTHON, "-m", "celery", "-q", "-A", "smartops")
+
+
+def celery(app: str) -> list[str]:
+    """How a command of Celery's begins."""
+    return [PYTHON, "-m", "celery", "-q", "-A", app]
 
 
 def worker_command(name: str) -> list[str]:
     """The command of a worker of `workers.queues.WORKERS`."""
     spec = WORKERS[name]
     return [
-        *CELERY,
+        *celery("smartops"),
         "worker",
         *("-n", f"{name}@%h"),
         *("-Q", ",".join(spec.queues)),

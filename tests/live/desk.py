@@ -91,7 +91,9 @@ class Desk:
         )  # fmt: skip
 
     def start_beat(self) -> subprocess.Popen[bytes]:
-        return self.spawn("celery", "-q", "-A", "smartops", "beat", "--pidfile=", "-l", "WARNING")
+        return self.spawn(
+            "celery", "-q", "-A", "smartops.beat", "beat", "--pidfile=", "-l", "WARNING"
+        )
 
     def start_web(self) -> subprocess.Popen[bytes]:
         """A test that does not harm it leaves it to the next one."""
