@@ -9,7 +9,7 @@ marked next time, and a mail that is known changes nothing.
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -18,15 +18,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from servers.models import Integration, Mailbox, MailMessage, MailResult, Source
+from servers.services.imap import Folder, MailboxFailed, opened
 from servers.services.mails import Place, note_unread, take_mail
 from workers import outgoing
 from workers.addresses import Refused
 from workers.dispatch import enqueue_each
 from workers.encryption import encrypt
 from workers.names import TaskName
-
-if TYPE_CHECKING:
-    from servers.services.imap import Folder
 
 log = structlog.get_logger("servers.mail")
 
@@ -144,8 +142,6 @@ def _claim(ids: Sequence[int] | None) -> Mailbox | None:
 
 
 def _read(mailbox: Mailbox, now: datetime) -> int:
-    from servers.services.imap import MailboxFailed, opened  # memory, which few processes need
-
     taken, error, more = 0, "", False
     try:
         with opened(mailbox) as folder:
@@ -168,14 +164,14 @@ def _read(mailbox: Mailbox, now: datetime) -> int:
     return taken
 
 
-def _start(mailbox: Mailbox, folder: "Folder") -> None:
+def _start(mailbox: Mailbox, folder: Folder) -> None:
     """Other UIDs than last time: begin again. What is known will change nothing."""
     if mailbox.uidvalidity != folder.uidvalidity:
         mailbox.uidvalidity, mailbox.last_uid = folder.uidvalidity, 0
         _keep(mailbox, uidvalidity=folder.uidvalidity, last_uid=0)
 
 
-def _take(mailbox: Mailbox, folder: "Folder", uid: int, size: int, now: datetime) -> None:
+def _take(mailbox: Mailbox, folder: Folder, uid: int, size: int, now: datetime) -> None:
     place = Place(folder.uidvalidity, uid)
     error = ""
     if size > settings.MESSAGE_MAX_MB * 1024 * 1024:
@@ -211,7 +207,7 @@ def _keep(mailbox: Mailbox, **values: Any) -> None:
         raise _Lost
 
 
-def _mark(mailbox: Mailbox, folder: "Folder") -> None:
+def _mark(mailbox: Mailbox, folder: Folder) -> None:
     """Mark over there what was taken here, now or before a worker died."""
     unmarked = MailMessage.objects.filter(
         integration=mailbox.integration, marked=False, uidvalidity=folder.uidvalidity
