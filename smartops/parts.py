@@ -15,19 +15,15 @@ from workers.queues import WORKERS
 
 BASE: Final = Path(__file__).resolve().parent.parent
 PYTHON: Final = sys.executable
-
-
-def celery(app: str) -> list[str]:
-    """How a command of Celery's begins."""
-    return [PYTHON, "-m", "celery", "-q", "-A", app]
+CELERY: Final = (PYTHON, "-m", "smartops.lean", "-q", "-A")
 
 
 def worker_command(name: str) -> list[str]:
     """The command of a worker of `workers.queues.WORKERS`."""
     spec = WORKERS[name]
     return [
-        *celery("smartops"),
-        "worker",
+        *CELERY,
+        *("smartops", "worker"),
         *("-n", f"{name}@%h"),
         *("-Q", ",".join(spec.queues)),
         *("-P", spec.pool),

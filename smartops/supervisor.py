@@ -20,7 +20,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from smartops import embedded  # env: `.env` belongs to the environment, too
-from smartops.parts import BASE, PYTHON, Part, celery, worker_command
+from smartops.parts import BASE, CELERY, PYTHON, Part, worker_command
 from workers.queues import WORKERS
 
 BACKOFF_MOST: Final = 30.0  # seconds between restarts of something that keeps dying
@@ -172,9 +172,9 @@ class Stack:
             if name == "llm" and self.environment.get("LLM_PROVIDER", "none") == "none":
                 continue  # a tenth of the stack's memory, to wait for nothing
             commands[name] = worker_command(name)
-        commands["beat"] = [*celery("smartops.beat"), "beat", "-l", "WARNING", "--pidfile="]
+        commands["beat"] = [*CELERY, "smartops.beat", "beat", "-l", "WARNING", "--pidfile="]
         commands["flower"] = [
-            *celery("smartops.flower"),
+            *(PYTHON, "-m", "celery", "-q", "-A", "smartops.flower"),
             "flower",
             f"--address={self.options.bind}",
             f"--port={self.options.flower_port}",

@@ -84,7 +84,7 @@ class Desk:
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         return self.spawn(
-            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-c", "2",
+            "smartops.lean", "-q", "-A", "tests.live.faulty_app", "worker", "-c", "2",
             "-Q", "sla,default,alerts,triage,bulk",
             "--without-gossip", "--without-mingle", "-l", "WARNING", "-n", f"w{len(self.processes)}@%h",
             **environment,
@@ -92,7 +92,7 @@ class Desk:
 
     def start_beat(self) -> subprocess.Popen[bytes]:
         return self.spawn(
-            "celery", "-q", "-A", "smartops.beat", "beat", "--pidfile=", "-l", "WARNING"
+            "smartops.lean", "-q", "-A", "smartops.beat", "beat", "--pidfile=", "-l", "WARNING"
         )
 
     def start_web(self) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Beat's own application: it asks for all that is to be done, and loads nothing of it."""
+"""What runs day and night loads what it needs: beat asks for all that is to be done, and loads nothing of it."""
 
 import json
 import os
@@ -47,3 +47,20 @@ def test_beat_asks_for_every_task_on_its_queue_and_loads_none() -> None:
             asked = redis.lrange(f"beat-test:{queue}", 0, -1)
             assert name in {json.loads(message)["headers"]["task"] for message in asked}
         redis.delete(*redis.keys("beat-test:*"))
+
+
+def test_workers_load_no_prompt_and_no_web_server() -> None:
+    code = """
+import sys
+from smartops import lean
+sys.argv = ["celery", "worker", "--help"]
+try:
+    lean.main()
+finally:
+    print({"prompt_toolkit", "tornado"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "--concurrency" in done.stdout
+    assert done.stdout.splitlines()[-1] == "set()"
