@@ -2,7 +2,7 @@
 
 A problem fires, is well again, and is over when it stays well. Messages come twice, late and out of order. What
 they leave behind does not depend on that: the newest by its sender's clock decides; of two at the same instant, it
-is the one that says it is over.
+is the one that says it is over. Senders that name no time must keep the order.
 """
 
 from collections.abc import Sequence
