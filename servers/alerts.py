@@ -27,7 +27,7 @@ class Alert:
     key: str
     action: Action
     title: str
-    #: When it happened, by the sender's clock; when it came, if the sender does not say.
+    #: When it was sent, or happened, by the sender's clock; when it came, if the sender does not say.
     at: datetime
     #: When it came to us, if that tells that it is still so: a repetition names the time at which it began.
     received_at: datetime | None = None
@@ -36,6 +36,8 @@ class Alert:
     urgency: int | None = None  # 1 to 3
     labels: Mapping[str, str] = field(default_factory=dict)
     server: str = ""
+    #: When the newest of what it tells began, where that is another time than `at`.
+    began: datetime | None = None
     department: int | None = None
     group: int | None = None
 

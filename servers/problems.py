@@ -2,7 +2,7 @@
 
 A problem fires, is well again, and is over when it stays well. Messages come twice, late and out of order. What
 they leave behind does not depend on that: the newest by its sender's clock decides; of two at the same instant, it
-is the one that says it is over.
+is the one that says it is over. Senders that name no time must keep the order.
 """
 
 from collections.abc import Sequence
@@ -66,14 +66,16 @@ def heard(
     at: datetime,
     now: datetime,
     rules: Rules,
+    began: datetime | None = None,
     received_at: datetime | None = None,
 ) -> tuple[Problem | None, Step]:
     """What is known after a message that was sent `at` and read `now`, and what the message was to it.
 
+    `began`: when the newest of what it tells began, if that is another time than `at`.
     `received_at`: when it came, if a message that only repeats shall tell that it still fires.
     """
     if action is Action.TRIGGER:
-        return _triggered(known, at, now, rules, received_at or at)
+        return _triggered(known, at, now, rules, began or at, received_at)
     if action is Action.RESOLVE:
         return _recovered(known, at, now, rules)
     alive = known is not None and known.state is not State.RESOLVED
@@ -81,14 +83,18 @@ def heard(
 
 
 def _triggered(
-    known: Problem | None, at: datetime, now: datetime, rules: Rules, received_at: datetime
+    known: Problem | None,
+    at: datetime,
+    now: datetime,
+    rules: Rules,
+    began: datetime,
+    received_at: datetime | None,
 ) -> tuple[Problem, Step]:
     if known is None:
         return Problem(State.FIRING, at), Step.OPEN
     if known.state is State.FIRING:
         return replace(known, last_at=max(known.last_at, at)), Step.APPEND
-    old_news = at <= max(known.last_at, known.dismissed_at or known.last_at)
-    if old_news and not _still_fires(known, at, received_at):
+    if not _is_news(known, at, began) and not _still_fires(known, at, received_at):
         return known, Step.IGNORE
     if known.resolved_at is not None and now >= known.resolved_at + rules.window:
         return Problem(State.FIRING, at), Step.OPEN
@@ -99,10 +105,18 @@ def _triggered(
     return _changed(again, now, rules), step
 
 
-def _still_fires(known: Problem, at: datetime, received_at: datetime) -> bool:
-    """Whether a message from before a person's word came too long after it to be a straggler."""
+def _is_news(known: Problem, at: datetime, began: datetime) -> bool:
+    """Whether it was sent after what is known, and not of what a person has already called over."""
     ended = known.dismissed_at
-    return ended is not None and at >= known.last_at and received_at >= ended + PATIENCE
+    return at > known.last_at and (ended is None or (at > ended and began > ended))
+
+
+def _still_fires(known: Problem, at: datetime, received_at: datetime | None) -> bool:
+    """Whether a message of what began before a person's word came too long after it to be a straggler."""
+    ended = known.dismissed_at
+    if ended is None or received_at is None:
+        return False
+    return at >= known.last_at and received_at >= ended + PATIENCE
 
 
 def _recovered(

@@ -2,34 +2,34 @@ from celery import shared_task
 
 from servers import services
 from servers.services import checking, deliveries, heartbeats, mailboxes, simulation
-from workers.clock import present
+from workers.clock import agreed
 from workers.names import TaskName
 
 
 @shared_task(name=TaskName.SERVERS_TICK)
 def tick() -> int:
-    return simulation.advance(now=present()).changes
+    return simulation.advance(now=agreed()).changes
 
 
 @shared_task(name=TaskName.SERVERS_FOLLOW_EVENTS)
 def follow_events(*, ids: list[int] | None = None) -> int:
     """`ids` tell that there is something new; all that waits is followed."""
-    return services.follow_events(now=present())
+    return services.follow_events(now=agreed())
 
 
 @shared_task(name=TaskName.SERVERS_SETTLE_INCIDENTS)
 def settle_incidents() -> int:
-    return services.settle_incidents(now=present())
+    return services.settle_incidents(now=agreed())
 
 
 @shared_task(name=TaskName.SERVERS_WATCH_STORMS)
 def watch_storms() -> int:
-    return services.watch_storms(now=present())
+    return services.watch_storms(now=agreed())
 
 
 @shared_task(name=TaskName.SERVERS_TAKE_DELIVERIES)
 def take_deliveries(*, ids: list[int]) -> int:
-    return deliveries.take_deliveries(ids=ids, now=present())
+    return deliveries.take_deliveries(ids=ids, now=agreed())
 
 
 @shared_task(name=TaskName.SERVERS_REQUEUE_STALE_DELIVERIES)
@@ -40,14 +40,14 @@ def requeue_stale_deliveries() -> int:
 @shared_task(name=TaskName.SERVERS_READ_MAIL)
 def read_mail(*, ids: list[int] | None = None) -> int:
     """`ids` are mailboxes; all that are due when not given."""
-    return mailboxes.read_mailboxes(clock=present, ids=ids)
+    return mailboxes.read_mailboxes(clock=agreed, ids=ids)
 
 
 @shared_task(name=TaskName.SERVERS_WATCH_HEARTBEATS)
 def watch_heartbeats() -> int:
-    return heartbeats.watch_heartbeats(now=present())
+    return heartbeats.watch_heartbeats(now=agreed())
 
 
 @shared_task(name=TaskName.SERVERS_RUN_CHECKS)
 def run_checks() -> int:
-    return checking.run_checks(now=present())
+    return checking.run_checks(now=agreed())

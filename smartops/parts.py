@@ -15,7 +15,7 @@ from workers.queues import WORKERS
 
 BASE: Final = Path(__file__).resolve().parent.parent
 PYTHON: Final = sys.executable
-CELERY: Final = (PYTHON, "-m", "celery", "-q", "-A", "smartops")
+CELERY: Final = (PYTHON, "-m", "smartops.lean", "-q", "-A")
 
 
 def worker_command(name: str) -> list[str]:
@@ -23,7 +23,7 @@ def worker_command(name: str) -> list[str]:
     spec = WORKERS[name]
     return [
         *CELERY,
-        "worker",
+        *("smartops", "worker"),
         *("-n", f"{name}@%h"),
         *("-Q", ",".join(spec.queues)),
         *("-P", spec.pool),

@@ -57,17 +57,11 @@ SLA_LEASE_SECONDS = env.int("SLA_LEASE_SECONDS", 15, validate=positive(600))  # 
 SLA_HEARTBEAT_URL = env.str(
     "SLA_HEARTBEAT_URL", ""
 )  # asked every two minutes while no deadline is missed
-STORM_MIN = env.int("STORM_MIN", 10, validate=positive(1_000_000))  # incidents that make a storm,
-STORM_MINUTES = env.int("STORM_MINUTES", 5, validate=positive(60))  # when they come in this time
-STORM_CALM_MINUTES = env.int("STORM_CALM_MINUTES", 15, validate=positive(1440))
 NUDGE_SECONDS = env.int(
     "NUDGE_SECONDS", 30, validate=positive(600)
 )  # before a message counts as lost
 # Calendars and policies that a repository keeps; read again when it changes.
 SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
-
-# --- Servers and alerts -------------------------------------------------------------------------
-FLEET_TICK_SECONDS = env.int("FLEET_TICK_SECONDS", 5, validate=positive(600))
 
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
@@ -89,6 +83,7 @@ MAIL_DAYS = env.int("MAIL_DAYS", 90, validate=positive(3650))  # mails as they c
 FEED_RECHECK_SECONDS = env.int("FEED_RECHECK_SECONDS", 30, validate=positive(600))
 
 # --- Servers and alerts -------------------------------------------------------------------------
+FLEET_TICK_SECONDS = env.int("FLEET_TICK_SECONDS", 5, validate=positive(600))
 RECOVERY_GRACE_SECONDS = env.int(  # so long a server must be well before its ticket is resolved
     "RECOVERY_GRACE_SECONDS", 120, validate=validate.Range(min=0, max=86_400)
 )
@@ -98,6 +93,9 @@ REOPEN_WINDOW = env.int(  # hours after that in which the same problem reopens i
 SERVER_EVENT_DAYS = env.int("SERVER_EVENT_DAYS", 90, validate=positive(3650))  # of their history
 FLAPPING_CHANGES = env.int("FLAPPING_CHANGES", 4, validate=positive(100))  # more than so many …
 FLAPPING_MINUTES = env.int("FLAPPING_MINUTES", 30, validate=positive(1440))  # … within so long
+STORM_MIN = env.int("STORM_MIN", 10, validate=positive(1_000_000))  # incidents that make a storm,
+STORM_MINUTES = env.int("STORM_MINUTES", 5, validate=positive(60))  # when they come in this time
+STORM_CALM_MINUTES = env.int("STORM_CALM_MINUTES", 15, validate=positive(1440))
 INTAKE_WAIT_SECONDS = env.float(  # for what became of an alert, before it is only "accepted"
     "INTAKE_WAIT_SECONDS", 1.0, validate=validate.Range(min=0, max=30)
 )

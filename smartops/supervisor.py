@@ -171,7 +171,7 @@ class Stack:
             if name == "llm" and self.environment.get("LLM_PROVIDER", "none") == "none":
                 continue  # a tenth of the stack's memory, to wait for nothing
             commands[name] = worker_command(name)
-        commands["beat"] = [*CELERY, "beat", "-l", "WARNING", "--pidfile="]
+        commands["beat"] = [*CELERY, "smartops.beat", "beat", "-l", "WARNING", "--pidfile="]
         commands["flower"] = [
             *(PYTHON, "-m", "celery", "-q", "-A", "smartops.flower"),
             "flower",

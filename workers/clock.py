@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from django.db import connection
 from django.utils import timezone
 
 VARIABLE: Final = "GAMEDAY_CLOCK"
@@ -54,3 +55,11 @@ def present() -> datetime:
 def sql_present() -> str:
     """The same as an SQL expression. Real time is the database's, so that workers with wrong clocks agree."""
     return "now()" if _played is None else f"timestamptz '{_played.read().isoformat()}'"
+
+
+def agreed() -> datetime:
+    """The same, asked of the database: for deadlines that processes of several machines keep together."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {sql_present()}")
+        now: datetime = cursor.fetchone()[0]
+        return now

@@ -71,7 +71,7 @@ class Case:
             title=" ".join(clean(alert.title or alert.key).split())[:255],
             labels={clean(name): clean(value) for name, value in alert.all_labels.items()},
             state=problem.state,
-            first_at=problem.last_at,
+            first_at=alert.began or problem.last_at,
             last_at=problem.last_at,
             resolved_at=problem.resolved_at,
             alerts=0,

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from servers.checks.assessing import Limits, Seen, assess
 from servers.checks.judging import Standing, advance, still_counts
 from servers.lifecycle import State
-from servers.models import Cause, Check, CheckKind, CheckResult, Kind
+from servers.models import Cause, Check, CheckKind, CheckResult, Kind, Server
 from servers.services.judging import judge_servers
 from servers.services.probing import Probe, probe_all
 from workers.addresses import Resolve
@@ -110,8 +110,12 @@ def _look(checks: Sequence[Check], resolve: Resolve | None) -> dict[int, Seen]:
 @transaction.atomic(durable=True)
 def _write(token: uuid.UUID, checks: Sequence[Check], seen: dict[int, Seen], now: datetime) -> None:
     """Write what was seen of the checks that are still ours, and what follows for their servers."""
+    # As they are now: a person may have acted while we looked.
+    servers = Server.objects.in_bulk({check.server_id for check in checks})
     results = {
-        check.pk: _take_in(check, seen[check.pk], now) for check in checks if check.pk in seen
+        check.pk: _take_in(check, server, seen[check.pk], now)
+        for check in checks
+        if check.pk in seen and (server := servers.get(check.server_id))
     }
     rows = []
     for check in checks:
@@ -122,12 +126,11 @@ def _write(token: uuid.UUID, checks: Sequence[Check], seen: dict[int, Seen], now
     judge_servers(ids=news, trigger=Cause.CHECK, now=now)
 
 
-def _take_in(check: Check, seen: Seen, now: datetime) -> dict[str, Any]:
-    """Move a check on by what was seen. Returns the row of its result."""
+def _take_in(check: Check, server: Server, seen: Seen, now: datetime) -> dict[str, Any]:
+    """Move a check of `server` on by what was seen. Returns the row of its result."""
     outcome, reason = assess(seen, _limits(check))
     verdict = State(check.verdict) if check.verdict else None
     standing = Standing(verdict, State(check.outcome) if check.outcome else None, check.streak)
-    server = check.server
     if not still_counts(
         verdict,
         check.checked_at or now,

@@ -28,6 +28,8 @@ from workers.sql import insert_rows, update_rows
 
 #: Two changes of links that make a circle only together must not pass each other.
 _LINKS_LOCK: Final = 7_205_001
+#: How whoever moves servers locks them: what only refers to one, such as a plan for it, need not wait for that.
+LOCK: Final = "FOR NO KEY UPDATE"
 #: What a new server is where nothing else is said.
 _USUAL: Final[dict[str, Any]] = {
     "name": "",
@@ -111,8 +113,7 @@ def change_servers(*, ids: Sequence[int], values: Mapping[str, Any]) -> list[Ser
     columns = {field: value for field, value in values.items() if field != "depends_on"}
     if "kind" in columns:
         columns["next_change_at"] = None  # whoever moves it from now on starts afresh
-    locked = Server.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-    found = [server.pk for server in locked]
+    found = list(_lock(ids))
     if columns:
         Server.objects.filter(pk__in=found).update(**columns)
     if "depends_on" in values:
@@ -242,6 +243,15 @@ def change_states(*, moves: Sequence[Move]) -> list[ServerEvent]:
 
 def _lock(ids: Sequence[int]) -> dict[int, Server]:
     """Lock servers in the order of their ids; before simulated ones the simulation, which moves them, too."""
+    lock_simulation(ids)
+    locked = Server.objects.raw(
+        f"SELECT * FROM servers_server WHERE id = ANY(%s) ORDER BY id {LOCK}", [list(ids)]
+    )
+    return {server.pk: server for server in locked}
+
+
+def lock_simulation(ids: Sequence[int]) -> None:
+    """If any of these servers is simulated: a tick locks others besides them, in an order of its own."""
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT EXISTS (SELECT FROM servers_server WHERE id = ANY(%s) AND kind = 'simulated')""",
@@ -249,10 +259,6 @@ def _lock(ids: Sequence[int]) -> dict[int, Server]:
         )
         if cursor.fetchone()[0]:
             Simulation.objects.select_for_update().first()
-    locked = Server.objects.raw(
-        "SELECT * FROM servers_server WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [list(ids)]
-    )
-    return {server.pk: server for server in locked}
 
 
 def write_states(servers: Iterable[Any]) -> None:

@@ -36,15 +36,19 @@ def take_beat(*, name: str, key: str, status: Said, message: str, now: datetime)
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""UPDATE {_TABLE} h
+            f"""WITH was AS (
+                    SELECT h.id, h.status, h.server_id, s.state
+                      FROM {_TABLE} h JOIN {_SERVERS} s ON s.id = h.server_id
+                     WHERE s.name = %(name)s AND s.kind = 'monitored'
+                       AND (h.key_hash = %(key)s
+                            OR (h.previous_key_hash = %(key)s AND h.previous_key_until > %(now)s))
+                       FOR UPDATE OF h)
+                UPDATE {_TABLE} h
                    SET status = %(status)s, message = %(message)s, said_at = %(now)s, last_at = %(now)s,
                        due_at = CASE WHEN NOT %(over)s THEN
                                 %(now)s + make_interval(secs => period_seconds + grace_seconds) END
-                  FROM {_SERVERS} s
-                 WHERE s.id = h.server_id AND s.name = %(name)s AND s.kind = 'monitored'
-                   AND (h.key_hash = %(key)s
-                        OR (h.previous_key_hash = %(key)s AND h.previous_key_until > %(now)s))
-             RETURNING s.id, s.state, h.enabled""",
+                  FROM was WHERE was.id = h.id
+             RETURNING was.server_id, was.state, h.enabled, was.status""",
             {
                 "name": name,
                 "key": digest(key),
@@ -57,7 +61,7 @@ def take_beat(*, name: str, key: str, status: Said, message: str, now: datetime)
         row = cursor.fetchone()
     if row is None:
         raise NoSuchKey
-    server, state, enabled = row
+    server, state, enabled, before = row
     if not enabled or state == State.STOPPED:
         return
     if status is Said.START:
@@ -65,7 +69,8 @@ def take_beat(*, name: str, key: str, status: Said, message: str, now: datetime)
         change_states(
             moves=[Move(server, State.BOOTING, Cause.HEARTBEAT, Cause.HEARTBEAT, now, words)]
         )
-    elif status is Said.FAIL or state in (State.BOOTING, State.FAILED):
+    # Where a watch was at it just now, `state` is from before that, but not `before`: that row was locked.
+    elif status is Said.FAIL or before == Said.MISSING or state in (State.BOOTING, State.FAILED):
         judge_servers(ids=[server], trigger=Cause.HEARTBEAT, now=now)
 
 

@@ -158,7 +158,13 @@ class _Application:
         if case and case.ticket and case.ticket.status == Status.CANCELLED:
             received = None  # that it fires on was known, and is not to be worked on
         after, step = heard(
-            known, alert.action, at=at, now=self.now, rules=sender.rules, received_at=received
+            known,
+            alert.action,
+            at=at,
+            now=self.now,
+            rules=sender.rules,
+            began=alert.began,
+            received_at=received,
         )
         if after is None:
             return _Heard(Result.IGNORED, None, "Nothing is open to acknowledge.")

@@ -20,7 +20,7 @@ def judge_servers(*, ids: Collection[int], trigger: Cause, now: datetime) -> lis
     """
     # The lock comes before the reading: of two who judge the same server, the second sees what the first one saw.
     servers = list(
-        Server.objects.select_for_update()
+        Server.objects.select_for_update(no_key=True)
         .filter(pk__in=ids, kind=Kind.MONITORED)
         .exclude(state=State.STOPPED)
         .order_by("pk")

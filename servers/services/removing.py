@@ -9,6 +9,7 @@ from django.db import transaction
 from servers.models import Incident, Integration, Server
 from servers.problems import State
 from servers.services.cases import ACTOR, Case, write_cases
+from servers.services.fleet import lock_simulation
 from servers.services.happenings import origin_of
 from servers.services.incidents import lock_origins
 from servers.services.senders import read_senders
@@ -21,6 +22,7 @@ from workers.dispatch import chunks
 def delete_servers(*, ids: Sequence[int], actor: str, now: datetime) -> int:
     """Remove servers with their history. Their problems are over, their tickets resolved. Returns their number."""
     count = 0
+    lock_simulation(ids)
     for some in chunks(sorted(ids), 1000):
         _end_problems(some, actor, now)
         count += Server.objects.filter(pk__in=some).delete()[1].get(Server._meta.label, 0)

@@ -1,8 +1,8 @@
-"""The simulated part of the fleet: moved on tick by tick, struck by what a scenario orders."""
+"""The simulated part of the fleet: made, moved on tick by tick, paused."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from django.db.models import F
 
 from servers.lifecycle import State
 from servers.models import Cause, Kind, PlannedMove, Server, Simulation
-from servers.services.fleet import create_servers, write_events, write_states
+from servers.services.fleet import LOCK, create_servers, write_events, write_states
 from servers.simulation import engine
 from servers.simulation.disturbances import HOUR, Disturbance, Place, by_chance, moves
 from servers.simulation.layout import layout
@@ -78,22 +78,6 @@ def make_fleet(*, count: int, regions: int, seed: int, now: datetime) -> list[Se
     return servers
 
 
-@transaction.atomic
-def inject(*, disturbances: Iterable[Disturbance], now: datetime) -> int:
-    """Let `disturbances` strike the simulated servers that they name. Returns how many moves are planned.
-
-    What should have begun already begins at once.
-    """
-    simulation = _lock(now)
-    world = World(simulation.seed, simulation.intensity)
-    planned: list[Planned] = []
-    for one in disturbances:
-        due = replace(one, at=max(one.at, simulation.until))
-        planned += moves(due, list(_struck_by(due)), world)
-    _plan(planned)
-    return len(planned)
-
-
 @transaction.atomic  # the admin's form saves inside a transaction of its own
 def change_simulation(*, values: Mapping[str, Any], now: datetime) -> Simulation:
     """Pause or resume (`paused`), or go on with another `seed` or `intensity`.
@@ -102,12 +86,12 @@ def change_simulation(*, values: Mapping[str, Any], now: datetime) -> Simulation
     """
     simulation = _lock(now)
     if simulation.paused and values.get("paused") is False:
-        pause = now - simulation.until
+        pause = max(now - simulation.until, timedelta(0))  # no hour comes twice
         Server.objects.filter(next_change_at__isnull=False).update(
             next_change_at=F("next_change_at") + pause
         )
         PlannedMove.objects.update(at=F("at") + pause)
-        simulation.until = now
+        simulation.until += pause
     if {"seed", "intensity"} & values.keys():
         Server.objects.filter(next_change_at__isnull=False).update(next_change_at=None)
     for field, value in values.items():
@@ -138,13 +122,8 @@ def _plan_hours(since: datetime, until: datetime, world: World) -> None:
 
 
 def _struck_by(one: Disturbance) -> Iterable[tuple[int, str]]:
-    named = {
-        "region": one.region,
-        "host_group": one.host_group,
-        "role": one.role,
-        "name": one.server,
-    }
-    servers = Server.objects.filter(kind=Kind.SIMULATED)
+    servers = Server.objects.filter(kind=Kind.SIMULATED, region=one.region)
+    named = {"host_group": one.host_group, "role": one.role}
     named = {field: value for field, value in named.items() if value}
     return servers.filter(**named).values_list("pk", "name")
 
@@ -186,7 +165,7 @@ def _due(until: datetime) -> list[Machine]:
         f"""SELECT {_COLUMNS} FROM servers_server
              WHERE kind = 'simulated' AND state <> 'stopped'
                AND (next_change_at <= %s OR next_change_at IS NULL)
-             ORDER BY id FOR UPDATE""",
+             ORDER BY id {LOCK}""",
         until,
     )
 
@@ -194,7 +173,7 @@ def _due(until: datetime) -> list[Machine]:
 def _load(ids: Collection[int]) -> list[Machine]:
     return _read(
         f"""SELECT {_COLUMNS} FROM servers_server
-             WHERE kind = 'simulated' AND id = ANY(%s) ORDER BY id FOR UPDATE""",
+             WHERE kind = 'simulated' AND id = ANY(%s) ORDER BY id {LOCK}""",
         list(ids),
     )
 

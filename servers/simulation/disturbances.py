@@ -1,4 +1,4 @@
-"""What strikes many servers at once: outages of regions and racks, deploys, cascades, scenarios."""
+"""What strikes many servers at once: outages of regions and racks, deploys, cascades."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ HOUR: Final = timedelta(hours=1)
 #: Chances per hour at intensity 1, of each region, of each rack, of each role in each region.
 REGION_OUTAGE, RACK_OUTAGE, DEPLOY = 1 / 720, 1 / 2000, 1 / 24
 REGION_MINUTES, RACK_MINUTES, DEPLOY_MINUTES = 20.0, 15.0, 10.0
+SHORTEST_DOWN: Final = timedelta(minutes=2)
 LONGEST_OUTAGE: Final = timedelta(hours=2)
 REGION_SHARE, RACK_SHARE = 0.6, 0.9  # of the servers there
 BAD_DEPLOYS: Final = 0.1
@@ -25,13 +26,9 @@ LOOKAHEAD: Final = timedelta(seconds=30)
 LONGEST_DELAY: Final = timedelta(seconds=150)
 CASCADE_FAILS: Final = 0.3  # of those that suffer; the others degrade
 
-FLAP: Final = timedelta(minutes=2)
-
 
 class DisturbanceKind(StrEnum):
     OUTAGE = "outage"
-    SLOWDOWN = "slowdown"
-    FLAPPING = "flapping"
     DEPLOY = "deploy"
 
 
@@ -44,22 +41,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Something that strikes the servers for a while that have all it names; it names nothing: all servers."""
+    """Something that strikes the servers of a region for a while: all, or those of a rack or a role."""
 
     kind: DisturbanceKind
     at: datetime
     duration: timedelta
-    region: str = ""
+    region: str
     host_group: str = ""
     role: str = ""
-    server: str = ""
     #: How many of them it strikes. Of a deploy: how many come up broken; all are restarted.
     share: float = 1.0
 
     @property
     def reason(self) -> str:
-        where = self.server or " ".join(filter(None, (self.role, self.host_group, self.region)))
-        return f"{self.kind} of {where or 'everything'}"
+        return f"{self.kind} of {' '.join(filter(None, (self.role, self.host_group, self.region)))}"
 
 
 def by_chance(places: Iterable[Place], hour: datetime, world: World) -> Iterator[Disturbance]:
@@ -78,7 +73,7 @@ def by_chance(places: Iterable[Place], hour: datetime, world: World) -> Iterator
     everywhere = sorted(places, key=lambda place: (place.region, place.host_group, place.role))
     for region in sorted({place.region for place in everywhere}):
         what: tuple[str, ...] = ("region", region)
-        if happens(REGION_OUTAGE, *what):
+        if region and happens(REGION_OUTAGE, *what):
             yield Disturbance(
                 DisturbanceKind.OUTAGE, within(*what), outage(REGION_MINUTES, *what), region,
                 share=REGION_SHARE,
@@ -120,19 +115,10 @@ def moves(
             if struck:
                 broken = begin + timedelta(seconds=20)
                 yield Planned(
-                    pk, broken, State.FAILED, f"bad {one.reason}", max(end - broken, FLAP)
+                    pk, broken, State.FAILED, f"bad {one.reason}", max(end - broken, SHORTEST_DOWN)
                 )
-        elif not struck:
-            continue
-        elif one.kind is DisturbanceKind.OUTAGE:
+        elif struck:
             yield Planned(pk, begin, State.FAILED, one.reason, stay)
-        elif one.kind is DisturbanceKind.SLOWDOWN:
-            yield Planned(pk, begin, State.DEGRADED, one.reason, stay)
-        else:
-            while begin < end:
-                yield Planned(pk, begin, State.FAILED, one.reason, FLAP)
-                yield Planned(pk, begin + FLAP / 2, State.RUNNING, one.reason, FLAP)
-                begin += FLAP
 
 
 def cascade(

@@ -63,10 +63,12 @@ def run(
     """Move `machine` on to `until` and return its changes. `planned` are all moves from outside until then.
 
     A server that is stopped stays so: people start servers. A planned move that the lifecycle does not allow when
-    its time comes is none.
+    its time comes is none, and so is one from before a person's word: a tick comes a little later than its time.
     """
     changes = []
     for move in sorted(planned, key=lambda move: (move.at, move.to, move.reason)):
+        if move.at < machine.state_since:
+            continue
         changes += _alone(machine, move.at, world)
         if move.to in MOVES[machine.state] and machine.state is not State.STOPPED:
             changes.append(_change(machine, move.to, move.at, move.reason, world))

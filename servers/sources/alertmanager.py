@@ -1,9 +1,12 @@
 """Prometheus Alertmanager's webhook, version 4: a group of alerts that is told of again when something changes.
 
 One ticket for each group, as Alertmanager's own routing decided, with its alerts listed.
+
+It does not say when it sent a message, and sends those of a group one after another: the order in which they come
+decides. The times of its alerts would not do: one that a silence held back began before the others ended, and what
+is sent again of one that still fires tells of its beginning.
 """
 
-from datetime import datetime
 from typing import Any, Final
 
 from servers.sources.raw import (
@@ -49,17 +52,11 @@ since {{ alert.startsAt }}{% if alert.status == 'resolved' %} until {{ alert.end
 def read(body: Any) -> list[Found]:
     """:raises BadBody: it is no group of alerts."""
     group = mapping(body, "body")
-    word(group, "status", "firing", "resolved")
+    status = word(group, "status", "firing", "resolved")
     alerts = mappings(group.get("alerts"), "alerts")
     labels = labels_of(group.get("groupLabels"), group.get("commonLabels"))
     first = labels_of(alerts[0].get("labels")) if alerts else {}
-    times = [time for alert in alerts if (time := _changed_at(alert))]
-    at = max(times, default=None)
-    return [
-        Raw(group, labels, at, server_of(labels) or (server_of(first) if len(alerts) == 1 else ""))
-    ]
-
-
-def _changed_at(alert: Any) -> datetime | None:
-    """When it ended, or began. (The end of an alert that fires is only a guess of the sender.)"""
-    return time_of(alert.get("endsAt" if alert.get("status") == "resolved" else "startsAt"))
+    firing = [alert for alert in alerts if alert.get("status") != "resolved"]
+    times = [time for alert in firing if (time := time_of(alert.get("startsAt")))]
+    server = server_of(labels) or (server_of(first) if len(alerts) == 1 else "")
+    return [Raw({**group, "status": status}, labels, None, server, began=max(times, default=None))]

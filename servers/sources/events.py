@@ -31,10 +31,10 @@ source {{ payload.payload.source | default('unknown') }}
 {{ payload.payload.custom_details | tojson }}
 {% endif %}
 {% for link in payload.links %}
-{{ link.text | default('') }} {{ link.href }}
+{{ link.text | default('') }} {{ link.href | default('') }}
 {% endfor %}
 {% for image in payload.images %}
-{{ image.alt | default('') }} {{ image.href | default(image.src) }}
+{{ image.alt | default('') }} {{ image.href or image.src or '' }}
 {% endfor %}
 {{ payload.client | default('') }} {{ payload.client_url | default('') }}""",
     severity="{{ payload.payload.severity | default('') }}",
@@ -54,7 +54,7 @@ def read(body: Any) -> list[Found]:
         if not isinstance(details.get("summary"), str) or not details["summary"].strip():
             raise BadBody("payload.summary: say in a line what happened.")
     else:
-        details = event.get("payload") or {}
+        details = mapping(event.get("payload") or {}, "payload")
         if not key:
             raise BadBody(f"dedup_key: to {action}, name the event that is meant.")
     shown = {name: event_part for name, event_part in event.items() if name != "routing_key"}

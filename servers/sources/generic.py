@@ -28,7 +28,7 @@ TEMPLATES: Final = Templates(
     body="{{ payload.details or payload.description or payload.message or payload.summary or '' }}",
     severity="{{ payload.severity or payload.level or payload.priority or '' }}",
     resolve_condition=(
-        "{{ (payload.action or payload.status or payload.state or '') | lower in"
+        "{{ (payload.action or payload.status or payload.state or '') | lower | trim in"
         " ['resolve', 'resolved', 'close', 'closed', 'ok', 'up', 'recovery', 'recovered', 'normal'] }}"
     ),
 )

@@ -23,7 +23,8 @@ last ping {{ payload.last_ping }}
 {% endif %}
 {{ payload.body | default('') }}""",
     severity="error",
-    resolve_condition="{{ payload.status == 'up' }}",
+    # Only what is down is a problem: "grace", say, is one that came back and is late again, but not too late.
+    resolve_condition="{{ payload.status != 'down' }}",
 )
 
 

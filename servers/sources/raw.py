@@ -33,9 +33,10 @@ class Raw:
 
     payload: Mapping[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
-    at: datetime | None = None
+    at: datetime | None = None  # when it was sent, or happened
     server: str = ""
     acknowledges: bool = False
+    began: datetime | None = None  # where that is another time than `at`
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ def _worded(
         urgency=urgency,
         labels={_storable(name): _storable(value) for name, value in raw.labels.items()},
         server=_storable(raw.server),
+        began=min(raw.began, received_at) if raw.began else None,
         department=sender.department,
         group=sender.group,
     )

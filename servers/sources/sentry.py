@@ -53,7 +53,8 @@ def read(body: Any) -> list[Found]:
         rule = alert.get("alert_rule")
         environment = rule.get("environment") if isinstance(rule, Mapping) else None
         projects = alert.get("projects")
-        labels = labels_of({"environment": environment, "project": (projects or [None])[0]})
+        first = projects[0] if isinstance(projects, list) and projects else None
+        labels = labels_of({"environment": environment, "project": first})
         return [_raw(hook, "metric", labels, time_of(at), over=action == "resolved")]
     if isinstance(issue := data.get("issue"), Mapping):
         if action not in (*_BEGINS, *_ENDS):
@@ -62,12 +63,13 @@ def read(body: Any) -> list[Found]:
         labels = labels_of(
             {"project": project.get("slug") if isinstance(project, Mapping) else None}
         )
-        # An issue does not say when it was resolved; when it came has to do.
-        at = issue.get("lastSeen") if action in _BEGINS else None
+        # An issue does not say when it was resolved or opened again; when it came has to do.
+        at = issue.get("lastSeen") if action == "created" else None
         return [_raw(hook, "issue", labels, time_of(at), over=action in _ENDS)]
     if isinstance(event := data.get("event"), Mapping):
         tags = event.get("tags")
-        pairs = [tag for tag in tags if isinstance(tag, list) and len(tag) == 2] if tags else []
+        listed = tags if isinstance(tags, list) else []
+        pairs = [tag for tag in listed if isinstance(tag, list) and len(tag) == 2]
         labels = labels_of({str(name): value for name, value in pairs})
         at = time_of(event.get("datetime"))
         return [_raw(hook, "event", labels, at, over=False)]

@@ -10,9 +10,9 @@ ALIKE: Final = 0.7
 
 def template(title: str, names: Collection[str] = ()) -> str:
     """`title` in small letters with a * for each number, host, address and whatever `names` lists."""
-    known = {name.casefold() for name in names}
+    known = {name.lower() for name in names}
     words: list[str] = []
-    for word in title.casefold().split():
+    for word in title.lower().split():  # as PostgreSQL does, which looks for it in its history
         masked = word.strip(".,:;()[]'\"") in known or _varies(word)
         if not (masked and words[-1:] == [MASK]):
             words.append(MASK if masked else word)

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
@@ -29,6 +28,7 @@ from servers.serializers.watch import (
 )
 from servers.services import checking, checks, heartbeats
 from tickets.pagination import HistoryCursor, NewestCursor
+from workers.clock import agreed
 
 MOST_BYTES: Final = 16 * 1024  # of a heartbeat
 KEY: Final = OpenApiParameter(
@@ -67,7 +67,7 @@ class HeartbeatView(APIView):
                 key=key or _key_of(request),
                 status=Said(form.validated_data["status"]),
                 message=form.validated_data["message"],
-                now=timezone.now(),
+                now=agreed(),
             )
         except heartbeats.NoSuchKey:
             raise AuthenticationFailed("This is not the key of a server of this name.") from None
@@ -111,7 +111,7 @@ class HeartbeatKeyView(APIView):
         form = HeartbeatSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         beat, key, made = heartbeats.give_key(
-            server=server, values=form.validated_data, now=timezone.now()
+            server=server, values=form.validated_data, now=agreed()
         )
         shown = NewHeartbeatSerializer(beat, context={"key": key})
         return Response(shown.data, status=201 if made else 200)
@@ -122,15 +122,13 @@ class HeartbeatKeyView(APIView):
         beat = _beat(name)
         form = HeartbeatSerializer(beat, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        beat = heartbeats.change_heartbeat(
-            beat=beat, values=form.validated_data, now=timezone.now()
-        )
+        beat = heartbeats.change_heartbeat(beat=beat, values=form.validated_data, now=agreed())
         return Response(HeartbeatSerializer(beat).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
         """Expect no heartbeat of this server any more. Its key ends."""
-        heartbeats.delete_heartbeat(beat=_beat(name), now=timezone.now())
+        heartbeats.delete_heartbeat(beat=_beat(name), now=agreed())
         return Response(status=204)
 
 
@@ -174,7 +172,7 @@ class CheckViewSet(
         """Make a check. Workers make it for the first time within seconds."""
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        check = checks.create_check(values=form.validated_data, now=timezone.now())
+        check = checks.create_check(values=form.validated_data, now=agreed())
         return Response(CheckSerializer(check).data, status=201)
 
     @extend_schema(request=CheckSerializer, responses=CheckSerializer)
@@ -183,13 +181,13 @@ class CheckViewSet(
         check = self.get_object()
         form = self.get_serializer(check, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        check = checks.change_check(check=check, values=form.validated_data, now=timezone.now())
+        check = checks.change_check(check=check, values=form.validated_data, now=agreed())
         return Response(CheckSerializer(check).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove a check with its results."""
-        checks.delete_check(check=self.get_object(), now=timezone.now())
+        checks.delete_check(check=self.get_object(), now=agreed())
         return Response(status=204)
 
     @extend_schema(request=None, responses=TriedSerializer)

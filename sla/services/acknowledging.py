@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from sla.models import ClockKind, ClockState, Escalation
 from sla.promises import promise_of
@@ -14,7 +14,7 @@ from sla.services.writing import Entered, read_clocks, write_clocks
 from tickets.models import EventKind, Ticket
 from tickets.services import Change, record_changes
 from tickets.services.recording import NewEvent, lock
-from workers.clock import sql_present
+from workers.clock import agreed
 from workers.errors import PermanentError
 
 LONGEST: Final = timedelta(days=7)
@@ -42,7 +42,7 @@ def acknowledge(*, ids: Sequence[int], actor: str, lasting: timedelta | None = N
         raise TooLong("An acknowledgement must be at most a week long.")
     attached = Ticket.objects.filter(parent__in=ids).values_list("pk", flat=True)
     tickets = lock({*ids, *attached})
-    entered = _hold(tickets, actor, lasting, _now())
+    entered = _hold(tickets, actor, lasting, agreed())
     if not entered:
         numbers = ", ".join(f"#{pk}" for pk in ids) or "these tickets"
         raise NothingToAcknowledge(f"No SLA clock of {numbers} is running.")
@@ -62,7 +62,7 @@ def follow_acknowledgements(*, events: Sequence[NewEvent]) -> None:
             told[event.changes["acknowledged_by"][1]].append(event.ticket)
     for system, tickets in told.items():
         attached = Ticket.objects.filter(parent__in=[ticket.pk for ticket in tickets])
-        _hold([*tickets, *lock(attached.values_list("pk", flat=True))], system, None, _now())
+        _hold([*tickets, *lock(attached.values_list("pk", flat=True))], system, None, agreed())
 
 
 def _hold(
@@ -93,10 +93,3 @@ def _hold(
     ).update(acknowledged_at=now, acknowledged_by=actor)
     record_changes(changes, actor=actor, now=now)
     return entered
-
-
-def _now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sql_present()}")
-        now: datetime = cursor.fetchone()[0]
-        return now

@@ -4,16 +4,17 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import django
 
 import smartops.celery  # noqa: F401
 
 
-def main(scenario_file: str, speed: str, report_file: str) -> int:
+def main(scenario_file: str, speed: str, report_file: str) -> None:
+    """Write the report, or {"refused": why} when the scenario does not fit the desk."""
     django.setup()
     from smartops.gameday import report
-    from smartops.gameday.driver import REFUSED
     from smartops.gameday.plan import plan_of
     from smartops.gameday.player import Player
     from smartops.gameday.receiver import receiving
@@ -25,19 +26,18 @@ def main(scenario_file: str, speed: str, report_file: str) -> int:
 
     scenario = read_scenario(Path(scenario_file).read_bytes())
     plan = plan_of(scenario)
-    with receiving() as receiver:
-        try:
+    found: dict[str, Any]
+    try:
+        with receiving() as receiver:
             integrations = set_up(scenario=scenario, plan=plan, receiver=receiver)
-        except Refused as error:
-            print(error)
-            return REFUSED
-        shared = SharedClock(Path(os.environ[clock.VARIABLE]))
-        player = Player(scenario, plan, integrations, shared)
-        pace = player.play(speed=float(speed), tell=print)
-        found = report.measure(scenario, plan, receiver, pace, asked=float(speed))
+            shared = SharedClock(Path(os.environ[clock.VARIABLE]))
+            player = Player(scenario, plan, integrations, shared)
+            pace = player.play(speed=float(speed), tell=print)
+            found = report.measure(scenario, plan, receiver, pace, asked=float(speed))
+    except Refused as error:
+        found = {"refused": str(error)}
     Path(report_file).write_text(json.dumps(found))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -52,7 +52,8 @@ def rehearse(
         SharedClock.create(Path(folder, "clock"), scenario.start)
         crew = _Crew(scratch, Path(folder), say)
         try:
-            say("Preparing a scratch desk …")
+            kept = f" Drop {scratch.name}_kept when you have looked at it." if keep else ""
+            say(f"Preparing a scratch desk …{kept}")
             crew.start({name: worker_command(name) for name in WORKERS})
             crew.run("migrate", [PYTHON, "manage.py", "migrate", "--verbosity=0"])
             copy_configuration(desk_url, scratch.database_url)
@@ -61,10 +62,10 @@ def rehearse(
             arguments = [str(path.resolve()), str(speed), str(report)]
             crew.run("player", [PYTHON, "-m", "smartops.gameday", *arguments])
             found: dict[str, Any] = json.loads(report.read_text())
+            if "refused" in found:
+                raise Refused(found["refused"])
         finally:
             crew.stop()
-    if keep:
-        say(f"The database {scratch.name}_kept is yours now: drop it when you have looked at it.")
     return found
 
 
@@ -94,7 +95,7 @@ class _Crew:
     def run(self, name: str, command: list[str]) -> None:
         """Run one process to its end, while the others live.
 
-        :raises Refused, Failed:
+        :raises Failed: it did not end well, or one of them ended.
         """
         self.start({name: command})
         while (code := self._code(name)) is None:
@@ -102,8 +103,6 @@ class _Crew:
                 if other != name and self._code(other) is not None:
                     raise self._failed(f"Worker {other} ended")
             time.sleep(0.05)
-        if code == REFUSED:
-            raise Refused(self.said[-1])
         if code:
             raise self._failed(f"{name} failed")
         del self.parts[name]
@@ -126,7 +125,3 @@ class _Crew:
         self.said.append(line)
         if name == "player":
             self.say(line)
-
-
-#: With which the player ends when the scenario does not fit the desk; its last line says why.
-REFUSED: Final = 3

@@ -23,6 +23,12 @@ from workers.models import DeadLetter
 
 TRIAGED: Final = (TriageStatus.COMPLETED, TriageStatus.NEEDS_REVIEW)
 
+#: What a real day has besides: docs/gameday.md.
+NOT_PLAYED: Final = (
+    *("mail to people", "digests and limits of channels", "callbacks", "the language model"),
+    *("heartbeats and checks", "mailboxes", "maintenance", "keys and limits of intake"),
+)
+
 #: How each ticket that is over came to its end: with another one, by a person, or by itself.
 _ENDS: Final = """
     SELECT CASE WHEN t.parent_id IS NOT NULL THEN 'with_another'
@@ -87,7 +93,8 @@ def measure(
         "deadlines": _deadlines(),
         "ended": {"by_itself": 0, "by_people": 0, "with_another": 0, **dict(_rows(_ENDS))},
     }
-    found["wrong"] = _wrong(found, receiver)
+    found["wrong"] = _wrong(found)
+    found["not_played"] = list(NOT_PLAYED)
     return found
 
 
@@ -150,7 +157,7 @@ def _deadlines() -> dict[str, dict[str, int]]:
     }
 
 
-def _wrong(found: dict[str, Any], receiver: Receiver) -> list[str]:
+def _wrong(found: dict[str, Any]) -> list[str]:
     """What may never happen, with how often it did."""
     tickets, messages, audit = found["tickets"], found["messages"], look()
     without = (
@@ -231,6 +238,8 @@ def show(found: dict[str, Any]) -> str:
         ),
         *(("", f"{count} to {channel}") for channel, count in messages["by_channel"].items()),
         ("Late by", _one_spread(found["lateness"])),
+        ("Not played", ", ".join(found["not_played"][:4]) + ","),
+        ("", ", ".join(found["not_played"][4:])),
     ]
     blocks = [
         f"{found['scenario']}\n",

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -97,6 +98,11 @@ class Fleet(Part):
         for role in {*self.needs, *(role for needed in self.needs.values() for role in needed)}:
             if role not in self.servers:
                 raise ValueError(f"needs: there are no servers of role {role}.")
+        try:
+            TopologicalSorter(self.needs).prepare()
+        except CycleError as error:
+            way = " → ".join(str(role) for role in reversed(error.args[1]))
+            raise ValueError(f"needs: these roles would need each other: {way}.") from None
         return self
 
     def rack(self, region: str, number: int) -> str:

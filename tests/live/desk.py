@@ -85,14 +85,16 @@ class Desk:
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         return self.spawn(
-            "celery", "-q", "-A", "tests.live.faulty_app", "worker", "-c", "2",
+            "smartops.lean", "-q", "-A", "tests.live.faulty_app", "worker", "-c", "2",
             "-Q", "sla,default,alerts,triage,bulk",
             "--without-gossip", "--without-mingle", "-l", "WARNING", "-n", f"w{len(self.processes)}@%h",
             **environment,
         )  # fmt: skip
 
     def start_beat(self) -> subprocess.Popen[bytes]:
-        return self.spawn("celery", "-q", "-A", "smartops", "beat", "--pidfile=", "-l", "WARNING")
+        return self.spawn(
+            "smartops.lean", "-q", "-A", "smartops.beat", "beat", "--pidfile=", "-l", "WARNING"
+        )
 
     def start_web(self) -> subprocess.Popen[bytes]:
         """A test that does not harm it leaves it to the next one."""

@@ -28,7 +28,7 @@ def test_a_model_that_hangs_delays_nobody_and_is_asked_once_when_it_is_back(desk
         desk.start_web()
         desk.start_worker(**llm)
         start_llm_worker(desk, **llm)
-        desk.spawn("celery", "-q", "-A", "smartops", "beat", "--pidfile=", **llm)
+        desk.spawn("celery", "-q", "-A", "smartops.beat", "beat", "--pidfile=", **llm)
         desk.open(
             1, "It does not work"
         )  # everything is up when this one is triaged and asked about

@@ -95,6 +95,29 @@ def test_one_bad_look_alone_is_noted_and_changes_nothing() -> None:
     assert state() == State.FAILED
 
 
+def test_a_look_that_a_person_overtook_is_the_first_of_a_new_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with page(500) as there:
+        check = look(make_check(there.url, bad_in_a_row=2), rounds=2)
+        assert state() == State.FAILED
+        see = checking._look
+
+        def meanwhile(*given: Any) -> Any:
+            seen = see(*given)
+            ids, now = [check.server_id], check.next_at
+            act_on(ids=ids, action=Action.RECOVER, actor="ana", now=now)
+            return seen
+
+        monkeypatch.setattr(checking, "_look", meanwhile)
+        look(check)
+        assert state() == State.RUNNING
+        monkeypatch.undo()
+        look(check)
+
+    assert state() == State.FAILED
+
+
 def test_a_redirect_is_an_answer_and_not_followed() -> None:
     with page() as inside, page(302, location=inside.url) as there:
         check = look(make_check(there.url))

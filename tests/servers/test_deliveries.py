@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from servers.models import Delivery, Incident
+from servers.models import Delivery, Incident, Integration
 from servers.services import deliveries, incidents
 from servers.services.integrations import change_integration
 from tests.factories import NOON
@@ -22,6 +22,7 @@ from workers.leases import State
 from workers.models import DeadLetter
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 
 
 def results(delivery: Delivery) -> list[tuple[str, int | None]]:
@@ -47,7 +48,8 @@ def test_a_body_becomes_a_ticket_with_what_its_integration_says() -> None:
 def test_what_ends_a_problem_resolves_its_ticket() -> None:
     integration, _ = make_sender("Prometheus", source="alertmanager")
     [first] = take(*receive(integration, ALERTMANAGER))
-    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED))
+    at = NOON + 5 * MINUTE
+    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED, at=at), at=at)
 
     ticket = Ticket.objects.get()
     assert results(over) == [("resolved", ticket.pk)]
@@ -73,8 +75,58 @@ def test_a_group_that_still_fires_reopens_the_ticket_that_a_person_resolved() ->
     assert come(4, taken=60)[0] == "ignored"  # it came before, and lay here
     assert come(65, taken=65) == ("reopened", ticket)
     assert come(66, taken=66) == ("appended", ticket)
-    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED, at=NOON + timedelta(hours=2)))
+    late = NOON + timedelta(hours=2)
+    [over] = take(*receive(integration, ALERTMANAGER_RESOLVED, at=late), at=late)
     assert over.results[0]["result"] == "resolved"
+
+
+def group(status: str, service: str, began: int, ended: int = 0) -> dict[str, Any]:
+    """A message of Alertmanager about one alert of a group, with its times in minutes."""
+    [alert] = ALERTMANAGER["alerts"]
+    times = {"startsAt": (NOON + began * MINUTE).isoformat()}
+    if status == "resolved":
+        times["endsAt"] = (NOON + ended * MINUTE).isoformat()
+    changed = {**alert, **times, "status": status, "labels": {"service": service}}
+    return {**ALERTMANAGER, "status": status, "alerts": [changed]}
+
+
+def became(integration: Integration, payload: Any, minutes: int) -> str:
+    at = NOON + minutes * MINUTE
+    [delivery] = take(*receive(integration, payload, at=at), at=at)
+    return str(delivery.results[0]["result"])
+
+
+def test_what_a_silence_of_alertmanager_held_back_is_not_lost() -> None:
+    integration, _ = make_sender("Prometheus", source="alertmanager")
+    became(integration, group("firing", "shop", 0), 1)
+    became(integration, group("resolved", "shop", 0, 10), 11)
+
+    # It fires for longer than the other one was over, and its silence ends now.
+    assert became(integration, group("firing", "mail", 5), 20) == "reopened"
+
+    assert Ticket.objects.get().status == Status.OPEN
+    assert Incident.objects.get().first_at == NOON
+
+
+def test_a_group_reopens_at_once_for_what_began_after_a_person_resolved_its_ticket() -> None:
+    integration, _ = make_sender("Prometheus", source="alertmanager")
+    became(integration, group("firing", "shop", 0), 1)
+    ids = [Ticket.objects.get().pk]
+    move_tickets(ids=ids, status=Status.RESOLVED, actor="ana", now=NOON + 10 * MINUTE)
+
+    assert became(integration, group("firing", "shop", 0), 12) == "ignored"  # a cure takes time
+    assert became(integration, group("firing", "mail", 11), 13) == "reopened"
+    assert became(integration, group("resolved", "mail", 11, 14), 15) == "resolved"
+
+
+def test_a_cancelled_ticket_hears_of_a_group_no_more_until_something_new_begins() -> None:
+    integration, _ = make_sender("Prometheus", source="alertmanager")
+    became(integration, group("firing", "shop", 0), 1)
+    ids = [Ticket.objects.get().pk]
+    move_tickets(ids=ids, status=Status.CANCELLED, actor="ana", now=NOON + 10 * MINUTE)
+
+    assert became(integration, group("firing", "shop", 0), 60) == "ignored"
+    assert became(integration, group("firing", "mail", 61), 62) in ("reopened", "created")
 
 
 def test_bodies_that_one_worker_takes_together_are_applied_in_the_order_they_came() -> None:

@@ -1,17 +1,22 @@
 """Servers say that they live; silence is found."""
 
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from servers import tasks
 from servers.lifecycle import Action, State
 from servers.models import Cause, Heartbeat, Kind, Said, Server, ServerEvent
 from servers.services.fleet import act_on
 from servers.services.heartbeats import (
+    WATCH,
     NoSuchKey,
     change_heartbeat,
     delete_heartbeat,
@@ -19,10 +24,12 @@ from servers.services.heartbeats import (
     take_beat,
     watch_heartbeats,
 )
+from servers.services.judging import judge_servers
 from tests.conftest import client_for
 from tests.factories import make_user
 from tests.servers.fleet import NOON, make_server
 from workers.errors import PermanentError
+from workers.models import Heartbeat as SignOfLife
 
 pytestmark = pytest.mark.django_db
 
@@ -45,8 +52,6 @@ def beat(key: str, at: datetime, status: Said = Said.OK, **fields: Any) -> None:
 
 def watch(*times: datetime) -> int:
     """Watches at these times, by a watch that was never away."""
-    from workers.models import Heartbeat as SignOfLife
-
     missing = 0
     for now in times:
         row = {"beat_at": now - timedelta(seconds=5)}
@@ -257,13 +262,69 @@ def test_three_watches_at_once_are_as_good_as_one() -> None:
     assert ServerEvent.objects.filter(new=State.FAILED).count() == 50
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_heartbeat_that_comes_while_it_is_found_missing_brings_the_server_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server, key = watched()
+    beat(key, NOON)
+    watch(after(85))
+    failed: list[int] = []
+
+    def late() -> None:
+        beat(key, after(91))
+        connection.close()
+
+    other = threading.Thread(target=late)
+
+    def judge_and_let_it_come(**given: Any) -> Any:
+        made = judge_servers(**given)
+        if threading.current_thread() is not other and not failed:
+            failed.extend(given["ids"])
+            other.start()
+            until_somebody_waits_for_a_lock()
+        return made
+
+    monkeypatch.setattr("servers.services.heartbeats.judge_servers", judge_and_let_it_come)
+    assert watch_heartbeats(now=after(90)) == 1
+    other.join(20)
+
+    assert failed == [server.pk]
+    assert state(server) == State.RUNNING
+
+
+def until_somebody_waits_for_a_lock() -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    end = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waits.")
+
+
 def test_a_heartbeat_of_a_server_that_runs_is_one_statement() -> None:
     _, key = watched()
 
     with CaptureQueriesContext(connection) as queries:
         beat(key, NOON)
 
-    assert [q["sql"].split()[0] for q in queries if "SAVEPOINT" not in q["sql"]] == ["UPDATE"]
+    [one] = [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"]]
+    assert "UPDATE servers_heartbeat" in one
+
+
+def test_a_process_whose_clock_is_wrong_asks_the_database() -> None:
+    _, key = watched()
+
+    with time_machine.travel(timezone.now() - timedelta(hours=2)):
+        answer = client_for(None).post(URL, headers={"Authorization": f"Bearer {key}"})
+        assert tasks.watch_heartbeats.run() == 0
+
+    assert answer.status_code == 200
+    assert Heartbeat.objects.get().due_at > timezone.now()
+    assert SignOfLife.objects.get(name=WATCH).beat_at > timezone.now() - timedelta(minutes=5)
 
 
 def test_old_and_new_key_are_both_good_for_a_day() -> None:

@@ -56,7 +56,7 @@ def test_a_group_of_alertmanager_is_one_alert() -> None:
     assert (alert.impact, alert.urgency) == (1, 1)
     assert alert.server == "server.example.org"
     assert alert.labels["job"] == "http_checks"
-    assert alert.at == datetime(2023, 2, 6, 13, 8, 45, 828000, UTC)
+    assert (alert.at, alert.began) == (NOW, datetime(2023, 2, 6, 13, 8, 45, 828000, UTC))
 
 
 def test_the_end_of_a_group_resolves_what_its_beginning_opened() -> None:
@@ -64,7 +64,7 @@ def test_the_end_of_a_group_resolves_what_its_beginning_opened() -> None:
 
     assert over.action is Action.RESOLVE
     assert over.key == one("alertmanager", payloads.ALERTMANAGER).key
-    assert over.at == datetime(2023, 2, 6, 13, 21, 45, 828000, UTC)
+    assert (over.at, over.began) == (NOW, None)
 
 
 def test_a_group_in_which_one_alert_still_fires_goes_on() -> None:
@@ -86,7 +86,7 @@ def test_a_group_of_grafana_is_one_alert() -> None:
     assert alert.title == "[FIRING:2] (blue)"
     assert 'values {"B": 44.23943737541908, "C": 1}' in alert.body
     assert (alert.impact, alert.urgency, alert.server) == (None, None, "")
-    assert alert.at == datetime(2021, 10, 12, 7, 56, 3, 157076, UTC)
+    assert (alert.at, alert.began) == (NOW, datetime(2021, 10, 12, 7, 56, 3, 157076, UTC))
 
 
 def test_an_event_of_pagerduty_triggers_what_its_dedup_key_names() -> None:
@@ -138,6 +138,19 @@ def test_a_check_of_healthchecks_that_is_down_opens_and_that_is_up_closes() -> N
     assert down.at == datetime(2024, 3, 1, 4, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("status", ["up", "grace", "started", "new", "paused"])
+def test_a_check_of_healthchecks_that_is_not_down_is_no_problem(status: str) -> None:
+    assert one("healthchecks", {**payloads.HEALTHCHECKS, "status": status}).action is Action.RESOLVE
+
+
+def test_an_issue_of_sentry_that_a_person_opens_again_is_newer_than_its_end() -> None:
+    over = one("sentry", {**payloads.SENTRY_ISSUE, "action": "resolved"})
+    again = one("sentry", {**payloads.SENTRY_ISSUE, "action": "unresolved"})
+
+    assert (again.action, again.at) == (Action.TRIGGER, NOW)
+    assert again.key == over.key
+
+
 def test_an_issue_alert_of_sentry_and_its_issue_are_one_problem() -> None:
     alert = one("sentry", payloads.SENTRY_ISSUE_ALERT)
     issue = copy.deepcopy(payloads.SENTRY_ISSUE)
@@ -184,6 +197,19 @@ def test_generic_alerts_come_alone_or_as_a_list() -> None:
         Action.TRIGGER,
         Action.RESOLVE,
     ]
+
+
+@pytest.mark.parametrize("word", [" resolved", "OK "])
+def test_spaces_around_a_word_change_nothing(word: str) -> None:
+    assert one("generic", {"summary": "x", "status": word}).action is Action.RESOLVE
+    group = {**payloads.ALERTMANAGER_RESOLVED, "status": "Resolved "}
+    assert one("alertmanager", group).action is Action.RESOLVE
+
+
+def test_an_event_is_not_refused_for_what_is_only_shown() -> None:
+    event = {**payloads.EVENT, "links": [{"text": "Runbook"}], "images": [{"alt": "Graph"}, 7]}
+
+    assert "Runbook" in one("events", event).body
 
 
 @pytest.mark.parametrize("word", ["acknowledge", "Acknowledged", "ack"])
@@ -329,6 +355,58 @@ _LIKELY = st.dictionaries(
 
 @given(product=st.sampled_from(sorted(PRODUCTS)), payload=_LIKELY | _JSON)
 def test_whatever_comes_is_read_or_refused_in_words(product: str, payload: Any) -> None:
+    with contextlib.suppress(Unreadable):
+        found(product, payload)
+
+
+@pytest.mark.parametrize(
+    ("product", "payload"),
+    [
+        ("events", {**payloads.EVENT_RESOLVE, "payload": "all is well"}),
+        ("sentry", {"action": "triggered", "data": {"event": {"tags": 5}}}),
+        ("sentry", {"action": "critical", "data": {"metric_alert": {"projects": {"a": "b"}}}}),
+    ],
+)
+def test_a_field_of_another_kind_than_the_product_sends_is_no_defect_of_ours(
+    product: str, payload: Any
+) -> None:
+    with pytest.raises(Unreadable):
+        found(product, payload)
+
+
+_WHOLE = [
+    *((product, payload) for product, some in payloads.OPENING.items() for payload in some),
+    *(("events", payload) for payload in (payloads.EVENT_ACKNOWLEDGE, payloads.EVENT_RESOLVE)),
+    *(
+        ("alertmanager", payloads.ALERTMANAGER_RESOLVED),
+        ("sentry", payloads.SENTRY_METRIC_RESOLVED),
+    ),
+]
+
+
+def _places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value inside `value`."""
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    return [place for key in keys for place in [(*way, key), *_places(value[key], (*way, key))]]
+
+
+@given(st.data())
+def test_real_bodies_with_anything_somewhere_in_them_are_read_or_refused_in_words(
+    data: st.DataObject,
+) -> None:
+    product, whole = data.draw(st.sampled_from(_WHOLE))
+    payload = copy.deepcopy(whole)
+    *way, last = data.draw(st.sampled_from(_places(payload)))
+    inner: Any = payload
+    for key in way:
+        inner = inner[key]
+    inner[last] = data.draw(_JSON)
+    # Of an event that ends something nothing is shown, but what it brings along may be anything.
+    if isinstance(payload, dict):
+        payload |= data.draw(st.dictionaries(st.sampled_from(_NAMES), _JSON, max_size=1))
+
     with contextlib.suppress(Unreadable):
         found(product, payload)
 

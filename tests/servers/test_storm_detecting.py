@@ -38,6 +38,7 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
         ("10.0.0.7: connection refused", "* connection refused"),
         ("Node 3 4 5 lost", "node * lost"),
         ("Certificate of mail.example.com expires", "certificate of * expires"),
+        ("Große STRASSE gesperrt", "große strasse gesperrt"),  # as PostgreSQL's lower() has it
         ("", ""),
     ],
 )

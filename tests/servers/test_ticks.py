@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from servers.lifecycle import Action, State
 from servers.models import Cause, Kind, PlannedMove, Server, ServerEvent, Simulation
 from servers.services.fleet import act_on, change_servers, create_servers
-from servers.services.simulation import Tick, advance, change_simulation, inject
-from servers.simulation.disturbances import Disturbance, DisturbanceKind
+from servers.services.simulation import Tick, advance, change_simulation
 from tests.servers.fleet import NOON, make_server
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +164,75 @@ def test_what_a_person_does_draws_a_new_future() -> None:
     assert after[0].old == State.BOOTING
 
 
+def plan(server: Server, at: datetime, to: State = State.FAILED) -> None:
+    PlannedMove.objects.create(server=server, at=at, to=to, stay=HOUR, reason="outage")
+
+
+def test_what_was_to_happen_before_a_person_acted_does_not_happen_after_it() -> None:
+    [server] = make_fleet(1, state=State.FAILED)
+    advance(now=NOON + timedelta(seconds=1))
+    plan(server, NOON + timedelta(seconds=2))
+    act_on(ids=[server.pk], action=Action.RECOVER, actor="ana", now=NOON + timedelta(seconds=4))
+
+    advance(now=NOON + timedelta(seconds=6))
+
+    server.refresh_from_db()
+    assert server.state == State.RUNNING
+    assert not server.events.filter(reason="outage").exists()
+
+
+def test_a_planned_move_happens_at_its_time_and_lasts_as_long_as_it_says() -> None:
+    one, other = make_fleet(2, state=State.RUNNING)
+    Simulation.objects.update(intensity=0)
+    plan(one, NOON + HOUR / 2)
+    plan(make_server("real"), NOON + HOUR / 2)
+
+    advance(now=NOON + HOUR)
+
+    event = ServerEvent.objects.get(new=State.FAILED)
+    assert (event.server, event.at, event.reason) == (one, NOON + HOUR / 2, "outage")
+    assert not PlannedMove.objects.exists()
+    advance(now=NOON + 3 * HOUR / 2 - timedelta(seconds=1))
+    one.refresh_from_db()
+    assert one.state == State.FAILED
+
+
+def test_after_a_pause_a_clock_that_went_back_brings_no_hour_again() -> None:
+    make_fleet(1)
+    advance(now=NOON + HOUR)
+    change_simulation(values={"paused": True}, now=NOON + HOUR)
+
+    change_simulation(values={"paused": False}, now=NOON + HOUR / 2)
+
+    assert Simulation.objects.get().until == NOON + HOUR
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tick_does_not_wait_for_what_only_refers_to_a_server() -> None:
+    [server] = make_fleet(1)
+    told = threading.Event()
+    over = threading.Event()
+
+    def refer() -> None:
+        """As a row that names the server does until its transaction ends."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT FROM servers_server WHERE id = {server.pk} FOR KEY SHARE")
+            told.set()
+            over.wait(20)
+        connection.close()
+
+    other = threading.Thread(target=refer)
+    other.start()
+    told.wait(20)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            assert advance(now=NOON + HOUR).changes > 0
+    finally:
+        over.set()
+        other.join()
+
+
 def test_a_server_that_is_monitored_from_now_on_is_left_alone() -> None:
     [server] = make_fleet(1)
     advance(now=NOON + timedelta(seconds=1))
@@ -202,38 +270,25 @@ def test_another_seed_is_another_future() -> None:
     assert Simulation.objects.get().seed == 99
 
 
-def outage(at: datetime, **where: Any) -> Disturbance:
-    return Disturbance(DisturbanceKind.OUTAGE, at, HOUR / 2, **where)
+def test_what_strikes_servers_without_a_region_strikes_no_others() -> None:
+    make_fleet(8, state=State.RUNNING)
+    create_servers(
+        values=[
+            {"name": f"bare{n}", "role": "web", "kind": Kind.SIMULATED, "state": State.RUNNING,
+             "state_since": NOON}
+            for n in range(8)
+        ]
+    )  # fmt: skip
+    Simulation.objects.update(intensity=1000)
 
-
-@pytest.mark.parametrize(
-    ("where", "count"),
-    [({"region": "r1"}, 20), ({"host_group": "rack 2"}, 8), ({"server": "s7"}, 1), ({}, 40)],
-)
-def test_a_scenario_strikes_the_servers_that_it_names(where: dict[str, str], count: int) -> None:
-    make_fleet(40, state=State.RUNNING)
-    make_server("real", region="r1", host_group="rack 2")
-    Simulation.objects.update(intensity=0)
-    advance(now=NOON + timedelta(seconds=1))
-
-    assert inject(disturbances=[outage(NOON + HOUR / 6, **where)], now=NOON) == count
-    advance(now=NOON + HOUR / 3)
-
-    struck = ServerEvent.objects.filter(reason__startswith="outage of")
-    assert struck.count() == count
-    assert not PlannedMove.objects.exists()
-
-
-def test_what_should_have_begun_begins_at_once() -> None:
-    make_fleet(4, state=State.RUNNING)
-    Simulation.objects.update(intensity=0)
     advance(now=NOON + HOUR)
 
-    inject(disturbances=[outage(NOON, server="s1")], now=NOON + HOUR)
-    advance(now=NOON + HOUR + timedelta(minutes=2))
-
-    event = ServerEvent.objects.get(server__name="s1", new=State.FAILED)
-    assert event.at > NOON + HOUR
+    planned = PlannedMove.objects.exclude(reason__startswith="needs ")
+    reasons = set(planned.values_list("reason", flat=True))
+    assert {"deploy of web", "deploy of web r0"} <= reasons
+    struck = set(planned.filter(reason="deploy of web").values_list("server__name", flat=True))
+    assert struck == {f"bare{n}" for n in range(8)}
+    assert not [reason for reason in reasons if reason in ("outage of ", "outage of everything")]
 
 
 def test_by_chance_places_are_struck_too() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 from hypothesis import given
@@ -29,6 +30,13 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_without_a_game_day_it_is_real_time() -> None:
     assert abs(clock.present() - timezone.now()) < timedelta(seconds=5)
     assert clock.sql_present() == "now()"
+
+
+@pytest.mark.django_db
+def test_the_database_says_what_processes_agree_on() -> None:
+    assert clock.agreed().utcoffset() == timedelta(0)
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        assert timezone.now() - clock.agreed() > timedelta(hours=1)
 
 
 @given(at=MOMENTS)

@@ -97,6 +97,11 @@ def test_what_is_wrong_is_named_with_its_line(given: str, line: str) -> None:
         ({"flapping": [{"at": 0, "server": "eu-1-web-09"}]}, "The fleet has no server"),
         ({"deploys": [{"at": 0, "role": "cache"}]}, "deploys[0].role: The fleet has no role"),
         ({"fleet": {**FLEET, "needs": {"web": ["queue"]}}}, "there are no servers of role queue"),
+        ({"fleet": {**FLEET, "needs": {"web": ["web"]}}}, "need each other: web → web."),
+        (
+            {"fleet": {**FLEET, "needs": {"web": ["database"], "database": ["web"]}}},
+            "these roles would need each other: ",
+        ),
         ({"fleet": {**FLEET, "servers": {"web": 500, "api": 501}}}, "less than or equal to 500"),
         ({"fleet": {**FLEET, "regions": ["a", "a"]}}, "A region stands here twice."),
     ],
