@@ -17,9 +17,8 @@ from django.utils import timezone
 VARIABLE: Final = "GAMEDAY_CLOCK"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LAYOUT: Final = struct.Struct(
-    "q"
-)  # microseconds since 1970; as the machine has it, so written at once
+#: Microseconds since 1970, in the machine's own order of bytes: written at once.
+_LAYOUT: Final = struct.Struct("q")
 
 
 class SharedClock:

@@ -57,6 +57,7 @@ class Case:
         self.opening: TicketIn | None = None
         self.holds = False
         self.error = ""  # why it could not get a ticket
+        self.began: datetime | None = None  # what fired last, if the sender says when
         self.remark = ""  # what of it was left to triage
         self.end_reason = f"{sender.name}: it is over."
 
@@ -90,7 +91,9 @@ class Case:
     def still_fires(self) -> bool:
         """Whether it goes on as it was when a person ended its ticket."""
         ended = self.was.dismissed_at if self.was else None
-        return ended is not None and not self.is_over and self.problem.last_at <= ended
+        return (
+            ended is not None and not self.is_over and (self.began or self.problem.last_at) <= ended
+        )
 
     def can_reopen(self, now: datetime) -> bool:
         if self.ticket is None:
@@ -106,6 +109,7 @@ class Case:
     def fire(self, alert: Alert) -> None:
         """Count one more alert, and note what it says that is graver."""
         self.alerts += 1
+        self.began = alert.began
         for name in graver_in(alert, self.incident):
             value = getattr(alert, name)
             setattr(self.incident, name, value)

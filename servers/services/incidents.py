@@ -221,8 +221,9 @@ def _why_ignored(action: Action, problem: Problem) -> str:
         over = problem.state is State.RESOLVED
         return "It is over." if over else "Maintenance: it has no ticket yet."
     if action is Action.TRIGGER:
-        ended = problem.dismissed_at or problem.last_at
-        return f"It was said before {ended:%Y-%m-%d %H:%M:%S} UTC, when it was over."
+        if ended := problem.dismissed_at:
+            return f"It began before {ended:%Y-%m-%d %H:%M:%S} UTC, when its ticket was ended."
+        return f"It was said before {problem.last_at:%Y-%m-%d %H:%M:%S} UTC, when it was over."
     if problem.state is State.FIRING:
         return f"It fired again at {problem.last_at:%Y-%m-%d %H:%M:%S} UTC, after that."
     return "It is over already."

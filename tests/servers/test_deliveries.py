@@ -15,7 +15,7 @@ from tests.servers.intake import make_sender, receive, take
 from tests.servers.payloads import ALERTMANAGER, ALERTMANAGER_RESOLVED, GENERIC, SENTRY_ISSUE
 from tests.statements import statements_of
 from tickets.lifecycle import Status
-from tickets.models import Department, Ticket
+from tickets.models import Department, Ticket, TicketEvent
 from tickets.services import move_tickets
 from workers import leases
 from workers.leases import State
@@ -74,6 +74,8 @@ def test_a_group_that_still_fires_reopens_the_ticket_that_a_person_resolved() ->
 
     assert come(4, taken=60)[0] == "ignored"  # it came before, and lay here
     assert come(65, taken=65) == ("reopened", ticket)
+    told = TicketEvent.objects.filter(ticket=ticket).latest("pk").reason
+    assert told == "Prometheus: it still fires."
     assert come(66, taken=66) == ("appended", ticket)
     late = NOON + timedelta(hours=2)
     [over] = take(*receive(integration, ALERTMANAGER_RESOLVED, at=late), at=late)
@@ -115,7 +117,9 @@ def test_a_group_reopens_at_once_for_what_began_after_a_person_resolved_its_tick
     move_tickets(ids=ids, status=Status.RESOLVED, actor="ana", now=NOON + 10 * MINUTE)
 
     assert became(integration, group("firing", "shop", 0), 12) == "ignored"  # a cure takes time
+    assert "when its ticket was ended" in Delivery.objects.latest("pk").results[0]["detail"]
     assert became(integration, group("firing", "mail", 11), 13) == "reopened"
+    assert TicketEvent.objects.latest("pk").reason == "Prometheus: it is back."
     assert became(integration, group("resolved", "mail", 11, 14), 15) == "resolved"
 
 
