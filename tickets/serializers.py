@@ -1,6 +1,6 @@
 """What the API shows, and the small requests. Intake of tickets is checked by `tickets.intake`."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
@@ -66,6 +66,10 @@ def show(ticket: Ticket) -> dict[str, Any]:
     return _SHOWN.to_representation(ticket)
 
 
+#: So many names an error lists.
+_NAMED: Final = 10
+
+
 class NameField(serializers.SlugRelatedField[Any]):
     """A row by its name or slug."""
 
@@ -75,7 +79,16 @@ class NameField(serializers.SlugRelatedField[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or "\0" in data:
             self.fail("invalid")
-        return super().to_internal_value(data)
+        rows: Any = self.get_queryset()
+        field = self.slug_field
+        if (row := rows.filter(**{field: data}).first()) is not None:
+            return row
+        known = list(rows.order_by(field).values_list(field, flat=True)[: _NAMED + 1])
+        listed = ", ".join(known[:_NAMED]) + (", …" if len(known) > _NAMED else "")
+        kind = rows.model._meta.verbose_name
+        raise serializers.ValidationError(
+            f"There is no {kind} {data[:80]!r}. Known: {listed or 'none'}."
+        )
 
 
 class EventSerializer(serializers.ModelSerializer[TicketEvent]):

@@ -81,7 +81,7 @@ class IntegrationAdmin(ModelAdmin):
     actions = ("rotate_key", "revoke_keys")
 
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
-        words = "Empty: that of the source, shown in grey. docs/alerts.md says what they may use."
+        words = "Empty: that of the source, shown in grey once saved. docs/alerts.md says what they may use."
         signed = obj is None or obj.source in SIGNED
         signing = ("secret", "unsigned") if obj else ("secret",)
         sections = (

@@ -125,7 +125,8 @@ def test_a_secret_is_written_encrypted_and_never_shown(admin_api: APIClient) -> 
         ({"source": "email", "title": "{{ 1 }}"}, "title", "Mail has no templates"),
         ({"recovery_grace": "-1"}, "recovery_grace", "0 seconds to 30 days"),
         ({"rate_per_minute": 0}, "rate_per_minute", "greater than or equal to 1"),
-        ({"owner": "nobody"}, "owner", "nobody"),
+        ({"owner": "nobody"}, "owner", "There is no user 'nobody'. Known: ada."),
+        ({"department": "IT"}, "department", "There is no department 'IT'. Known: "),
         ({"department": "HR", "group": "Network"}, "group", "belongs to IT Support"),
     ],
 )
