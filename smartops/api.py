@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from psycopg.errors import UniqueViolation
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -55,6 +56,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return _answer(412, str(error))
     if isinstance(error, IllegalMove | PermanentError):
         return _answer(409, str(error), **error.details)
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, UniqueViolation):
+        return _answer(409, "Somebody else made one with this name at the same moment.")
     if isinstance(error, TransientError | OperationalError | InterfaceError):
         log.warning("service unavailable", error=type(error).__name__)
         answer = _answer(503, "The service is briefly unavailable. Try again.")

@@ -35,7 +35,7 @@ TEMPLATES: Final = Templates(
 {{ alert.annotations.description }}
 {% endif %}
 {{ alert.labels | tojson }}
-since {{ alert.startsAt }}{% if alert.status == 'resolved' %} until {{ alert.endsAt }}{% endif %}
+since {{ alert.startsAt | default('an unknown time') }}{% if alert.status == 'resolved' %} until {{ alert.endsAt | default('now') }}{% endif %}
 
 {{ alert.generatorURL | default('') }}
 
@@ -44,7 +44,12 @@ since {{ alert.startsAt }}{% if alert.status == 'resolved' %} until {{ alert.end
 {{ payload.truncatedAlerts }} more alerts were left out by the sender.
 {% endif %}
 {{ payload.externalURL | default('') }}""",
-    severity="{{ labels.severity | default(payload.alerts[0].labels.severity) | default('') }}",
+    severity="""\
+{% if labels.severity %}{{ labels.severity }}{% else %}
+{% for alert in payload.alerts if alert.status != 'resolved' %}
+{{ alert.labels.severity | default('') }},
+{% endfor %}
+{% endif %}""",
     resolve_condition="{{ payload.status == 'resolved' }}",
 )
 

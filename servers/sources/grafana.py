@@ -23,7 +23,7 @@ TEMPLATES: Final[Templates] = replace(
 values {{ alert.values | tojson }}
 {% endif %}
 {{ alert.labels | tojson }}
-since {{ alert.startsAt }}
+since {{ alert.startsAt | default('an unknown time') }}
 {{ alert.generatorURL | default('') }}
 {{ alert.silenceURL | default('') }}
 

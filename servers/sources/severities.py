@@ -28,5 +28,7 @@ WORDS: Final[dict[str, Severity]] = {
 }
 
 
-def severity_of(word: str) -> Severity | None:
-    return WORDS.get(word.strip().lower())
+def severity_of(words: str) -> Severity | None:
+    """The gravest of `words`, which commas separate."""
+    known = {WORDS.get(word.strip().lower()) for word in words.split(",")}
+    return next((severity for severity in LEVELS if severity in known), None)

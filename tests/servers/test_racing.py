@@ -6,14 +6,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from servers.alerts import Action
 from servers.lifecycle import State
 from servers.models import Incident, Server
 from servers.services import apply_alerts, follow_events, settle_incidents
 from servers.services.removing import delete_servers
-from tests.factories import NOON
+from tests.conftest import client_for
+from tests.factories import NOON, make_user
 from tests.servers.alerts import alert, later, make_integration
 from tests.servers.happenings import happen, make_server
 from tickets.lifecycle import Status
@@ -137,3 +138,31 @@ def test_servers_may_be_removed_while_their_failures_are_followed() -> None:
     assert not Incident.objects.active().exists()
     assert not Incident.objects.filter(server__isnull=False).exists()
     assert not Ticket.objects.exclude(status="resolved").exists()
+
+
+def test_of_two_who_make_an_integration_of_one_name_at_once_one_is_told_so() -> None:
+    ada = client_for(make_user("ada", "Admin"))
+    begun, blocked = threading.Event(), threading.Event()
+    answers: list[int] = []
+
+    def first() -> None:
+        with transaction.atomic():
+            make_integration("Prometheus")
+            begun.set()
+            assert blocked.wait(30)
+
+    def second() -> None:
+        assert begun.wait(30)
+        body = {"name": "Prometheus", "source": "generic"}
+        answers.append(ada.post("/api/v1/integrations/", body, format="json").status_code)
+
+    def watch() -> None:
+        with connection.cursor() as cursor:
+            while not blocked.is_set():
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[0]:
+                    blocked.set()
+
+    at_once(first, second, watch)
+
+    assert answers == [409]

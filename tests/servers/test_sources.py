@@ -59,6 +59,21 @@ def test_a_group_of_alertmanager_is_one_alert() -> None:
     assert (alert.at, alert.began) == (NOW, datetime(2023, 2, 6, 13, 8, 45, 828000, UTC))
 
 
+@pytest.mark.parametrize("product", ["alertmanager", "grafana"])
+def test_a_group_is_as_grave_as_the_gravest_of_its_alerts_that_fires(product: str) -> None:
+    def alert(severity: str, status: str = "firing") -> dict[str, Any]:
+        labels = {"severity": severity, "alertname": "Slow"}
+        return {"status": status, "labels": labels}
+
+    group = {"status": "firing", "groupKey": "k", "groupLabels": {"alertname": "Slow"}}
+    group |= {"commonLabels": {"alertname": "Slow"}, "receiver": "desk"}
+    mixed = [alert("critical", "resolved"), alert("warning"), alert("error"), alert("")]
+
+    assert one(product, {**group, "alerts": mixed}).urgency == LEVELS[Severity.ERROR][1]
+    assert one(product, {**group, "alerts": mixed[:2]}).urgency == LEVELS[Severity.WARNING][1]
+    assert one(product, {**group, "alerts": [alert("blue")]}).impact is None
+
+
 def test_the_end_of_a_group_resolves_what_its_beginning_opened() -> None:
     over = one("alertmanager", payloads.ALERTMANAGER_RESOLVED)
 
