@@ -35,7 +35,10 @@ TEMPLATES: Final = Templates(
 {{ alert.annotations.description }}
 {% endif %}
 {{ alert.labels | tojson }}
-since {{ alert.startsAt | default('an unknown time') }}{% if alert.status == 'resolved' %} until {{ alert.endsAt | default('now') }}{% endif %}
+since {{ alert.startsAt | default('an unknown time') }}
+{% if alert.status == 'resolved' %}
+until {{ alert.endsAt | default('now') }}
+{% endif %}
 
 {{ alert.generatorURL | default('') }}
 
