@@ -69,10 +69,12 @@ def run_chunk(*, now: datetime, limit: int = CHUNK, resolve: Resolve | None = No
     return len(ids)
 
 
-def try_check(*, check: Check) -> tuple[State, str, Seen]:
-    """Look at a target now, and write nothing. Returns the outcome, why, and what was seen."""
-    [seen] = probe_all([_probe(check)])
-    return (*assess(seen, _limits(check)), seen)
+def try_checks(*, checks: Sequence[Check]) -> list[tuple[State, str, Seen]]:
+    """Look at targets now, all at once, and write nothing. Returns the outcome, why, and what was seen of each."""
+    seen = probe_all([_probe(check) for check in checks])
+    return [
+        (*assess(found, _limits(check)), found) for check, found in zip(checks, seen, strict=True)
+    ]
 
 
 def _claim(now: datetime, limit: int) -> tuple[uuid.UUID, list[int]]:

@@ -194,7 +194,7 @@ class CheckViewSet(
     @action(detail=True, methods=["POST"], filterset_class=None)
     def run(self, request: Request, pk: str) -> Response:
         """Look at the target now, and only tell: nothing is written, no state changes."""
-        outcome, reason, seen = checking.try_check(check=self.get_object())
+        [(outcome, reason, seen)] = checking.try_checks(checks=[self.get_object()])
         return Response(
             TriedSerializer({**asdict(seen), "outcome": outcome, "reason": reason}).data
         )
