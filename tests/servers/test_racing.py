@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from servers.services import apply_alerts, follow_events, settle_incidents
 from servers.services.removing import delete_servers
 from tests.conftest import client_for
 from tests.factories import NOON, make_user
+from tests.racing import at_once
 from tests.servers.alerts import alert, later, make_integration
 from tests.servers.happenings import happen, make_server
 from tickets.lifecycle import Status
@@ -22,27 +22,6 @@ from tickets.models import Ticket
 from tickets.services import move_tickets
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*works: Callable[[], object]) -> None:
-    failed: list[BaseException] = []
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            work()
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failed == []
 
 
 def test_two_alerts_of_one_problem_at_the_same_instant_are_one_ticket() -> None:

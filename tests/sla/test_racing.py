@@ -5,11 +5,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from sla import subscriptions
 from sla.models import Channel, Notification
 from sla.services.delivery import deliver
+from tests.racing import at_once
 from tests.sla.alerts import make_channel, tell
 from tests.sla.receivers import hang, raw_server, receiver
 
@@ -22,31 +22,12 @@ def local_allowed(settings: Any) -> None:
     subscriptions.forget()
 
 
-def in_threads(*works: Any) -> None:
-    failed: list[BaseException] = []
-
-    def run(work: Any) -> None:
-        try:
-            work()
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failed == []
-
-
 def test_workers_that_race_for_a_channel_send_each_message_once() -> None:
     with receiver(delay=0.005) as there:
         channel = make_channel(address=there.url)
         sent = tell(channel, 30)
 
-        in_threads(*[lambda: deliver(ids=[channel.pk])] * 4)
+        at_once(*[lambda: deliver(ids=[channel.pk])] * 4)
 
     counted = Counter(request.headers["webhook-id"] for request in there.requests)
     assert counted == {f"msg_{notification.pk}": 1 for notification in sent}
@@ -79,7 +60,7 @@ def test_pain_9_a_hanging_receiver_delays_no_other_channel(
             deliver(ids=[slow.pk])
             slow_done.set()
 
-        in_threads(work_slowly, work_quickly)
+        at_once(work_slowly, work_quickly)
 
     assert done.is_set()
     assert len(alive.requests) == 20
@@ -98,6 +79,6 @@ def test_a_message_that_comes_while_a_worker_lets_go_is_not_left_to_the_sweep() 
                 deliver(ids=[channel.pk])  # what the nudge would do
             stop.set()
 
-        in_threads(lambda: deliver(ids=[channel.pk]), send_more)
+        at_once(lambda: deliver(ids=[channel.pk]), send_more)
 
     assert set(Notification.objects.values_list("state", flat=True)) == {"sent"}
