@@ -1,7 +1,6 @@
 """Errors of the API: one shape for every failure, RFC 9457 problem details."""
 
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -15,26 +14,9 @@ from rest_framework.views import set_rollback
 from tickets.services import IllegalMove, TicketChanged, UnknownNames
 from workers.context import current_request_id
 from workers.errors import Gone, PermanentError, TransientError
+from workers.problems import MEDIA_TYPE, problem
 
 log = structlog.get_logger("smartops.api")
-PROBLEM: Final = "application/problem+json"
-
-
-def problem(status: int, detail: str, **extra: Any) -> dict[str, Any]:
-    """The body of a failure. `type` is about:blank: the title says no more than the status (RFC 9457, 4.2.1).
-
-    `code`, a word for programs, and `message`, which repeats `detail`, are where other systems' clients look.
-    """
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": HTTPStatus(status).name.lower(),
-        "message": detail,
-        "request_id": current_request_id(),
-        **extra,
-    }
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -86,11 +68,13 @@ def _from_rest_framework(error: exceptions.APIException) -> Response:
 
 
 def _answer(status: int, detail: str, **extra: Any) -> Response:
-    return Response(problem(status, detail, **extra), status=status, content_type=PROBLEM)
+    body = problem(status, detail, current_request_id(), **extra)
+    return Response(body, status=status, content_type=MEDIA_TYPE)
 
 
 def _page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    return JsonResponse(problem(status, detail), status=status, content_type=PROBLEM)
+    body = problem(status, detail, current_request_id())
+    return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -64,8 +64,9 @@ class Part:
 
     def _copy(self, say: Callable[[str, str, str], None]) -> None:
         if self.process and self.process.stdout:
-            for line in self.process.stdout:
-                say(self.name, self.colour, line.rstrip())
+            with self.process.stdout as lines:
+                for line in lines:
+                    say(self.name, self.colour, line.rstrip())
 
     def signal(self, number: int) -> None:
         if self.process and self.process.poll() is None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from servers.schema import add_intake
+from workers.problems import MEDIA_TYPE
 
 PROBLEMS = {
     "400": "A field or the body is wrong.",
@@ -51,7 +52,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     the first sentence of the description."""
     add_intake(result)
     result["components"]["schemas"]["Problem"] = _SCHEMA
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in result["paths"].values():
         for operation in operations.values():
             described = " ".join(operation.get("description", "").split())

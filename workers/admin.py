@@ -1,15 +1,27 @@
-"""Dead letters and signs of life."""
+"""What admins of all apps share; dead letters and signs of life."""
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from workers import services
 from workers.models import DeadLetter
+
+
+class SecretField(forms.CharField):
+    """A secret that is written and never shown: left empty, the one that is kept stays."""
+
+    widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+
+    def __init__(self, *, help_text: str = "", **kwargs: Any) -> None:
+        text = f"{help_text} It is not shown again; empty keeps the present one.".strip()
+        super().__init__(required=False, help_text=text, **kwargs)
 
 
 class FixedRows:

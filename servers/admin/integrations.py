@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from servers.models import Delivery, Integration
 from servers.services import deliveries, integrations
@@ -26,7 +26,7 @@ from servers.services.removing import delete_integration
 from servers.services.trying import Trial, try_body
 from servers.sources.reading import PRODUCTS, Unreadable, defaults
 from tickets.admin.lists import BoundedPaginator
-from workers.admin import FixedRows
+from workers.admin import FixedRows, SecretField
 from workers.leases import State
 
 WRITTEN = (
@@ -37,12 +37,9 @@ KNOWN = ("address", "keys", "last_alert_at", "limited_at")
 
 
 class IntegrationForm(forms.ModelForm):
-    secret = forms.CharField(
-        required=False,
+    secret = SecretField(
         max_length=500,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Of Sentry the client secret, of Grafana that of its HMAC signature. It is not shown again; "
-        "empty keeps the present one.",
+        help_text="Of Sentry the client secret, of Grafana that of its HMAC signature.",
     )
     unsigned = forms.BooleanField(
         required=False, label="Check no signatures", help_text="Forget the secret."

@@ -13,13 +13,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget
 
 from servers.models import Mailbox, MailMessage, MailResult
 from servers.services import mailboxes, mails
 from tickets.admin.lists import BoundedPaginator
 from tickets.downloads import stream
-from workers.admin import FixedRows
+from workers.admin import FixedRows, SecretField
 
 WRITTEN = (
     *("integration", "enabled", "host", "port", "security", "user", "folder", "move_to"),
@@ -29,12 +28,7 @@ KNOWN = ("read_at", "failures", "last_error", "next_at")
 
 
 class MailboxForm(forms.ModelForm):
-    password = forms.CharField(
-        required=False,
-        max_length=500,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="It is not shown again; empty keeps the present one.",
-    )
+    password = SecretField(max_length=500)
 
     class Meta:
         model = Mailbox

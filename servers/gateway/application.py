@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,6 +21,7 @@ from servers.sources.reading import PRODUCTS, generated_key
 from servers.sources.signatures import problem as signature_problem
 from workers.context import accept_request_id
 from workers.encryption import Unreadable
+from workers.problems import MEDIA_TYPE, problem
 
 log = structlog.get_logger("servers.intake")
 MOST_BODY: Final = 2**20
@@ -30,7 +30,7 @@ _ADDRESS: Final = re.compile(
     rf"{INTAKE}(?:(?P<key>int_[\w-]{{1,100}})/)?(?P<product>{'|'.join(PRODUCTS)})/?", re.ASCII
 )
 _JSON: Final = (b"content-type", b"application/json")
-_PROBLEM: Final = (b"content-type", b"application/problem+json")
+_PROBLEM: Final = (b"content-type", MEDIA_TYPE.encode())
 REQUESTS: Final = Counter(
     "smartops_intake_requests_total", "Bodies of alerts that were posted", ["product", "status"]
 )
@@ -91,7 +91,7 @@ class Intake:
         except Refused as error:
             status, kind = error.status, _PROBLEM
             extra |= error.headers
-            answer = {**_problem(status, str(error), request_id), **error.extra}
+            answer = problem(status, str(error), request_id, **error.extra)
         REQUESTS.labels(product, status).inc()
         head = [kind, *((name.encode(), value.encode()) for name, value in extra.items())]
         await send({"type": "http.response.start", "status": status, "headers": head})
@@ -216,16 +216,3 @@ def _answer(delivery: int, outcome: Outcome | None, event: Event | None) -> dict
 
 def _away() -> Refused:
     return Refused(503, "The database is briefly away; send it again.", retry_after="2")
-
-
-def _problem(status: int, detail: str, request_id: str) -> dict[str, Any]:
-    """As the API answers: RFC 9457."""
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": HTTPStatus(status).name.lower(),
-        "message": detail,
-        "request_id": request_id,
-    }

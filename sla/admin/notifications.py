@@ -12,7 +12,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -24,7 +23,7 @@ from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
 from tickets.models import Department, SupportGroup
 from tickets.querysets import hidden_department_ids
-from workers.admin import FixedRows
+from workers.admin import FixedRows, SecretField
 from workers.errors import PermanentError
 
 WRITTEN = (
@@ -34,12 +33,9 @@ WRITTEN = (
 
 
 class ChannelForm(forms.ModelForm):
-    address = forms.CharField(
-        required=False,
+    address = SecretField(
         max_length=2000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Where messages are sent: of Slack the incoming webhook. It is not shown again; "
-        "empty keeps the present one.",
+        help_text="Where messages are sent: of Slack the incoming webhook.",
     )
     rate_per_minute = forms.IntegerField(
         required=False,

@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 from sla.alerts import Alert
 from sla.feed.hub import AT_ONCE, TOO_SLOW, Behind, Follower, Hub
 from sla.feed.login import PROTOCOL, NotAllowed, credential_of
+from workers.problems import MEDIA_TYPE, problem
 
 log = structlog.get_logger("sla.feed")
 PATH: Final = "/ws/alerts"
@@ -180,18 +181,21 @@ def _is_ping(text: str | None) -> bool:
 
 async def _refuse(scope: Any, send: Send, status: int, detail: str) -> None:
     """Answer the request to connect with a problem (RFC 9457), as the API does."""
-    titles = {400: "Bad request", 403: "Forbidden", 404: "Not found", 503: "Unavailable"}
-    problem = {"type": "about:blank", "title": titles[status], "status": status, "detail": detail}
     if "websocket.http.response" not in scope.get("extensions", {}):
         return await send({"type": "websocket.close"})
     await send(
         {
             "type": "websocket.http.response.start",
             "status": status,
-            "headers": [(b"content-type", b"application/problem+json")],
+            "headers": [(b"content-type", MEDIA_TYPE.encode())],
         }
     )
-    await send({"type": "websocket.http.response.body", "body": json.dumps(problem).encode()})
+    await send(
+        {
+            "type": "websocket.http.response.body",
+            "body": json.dumps(problem(status, detail)).encode(),
+        }
+    )
     # Until the line is closed, which happens next, uvicorn takes a refusal for an unfinished handshake.
     await asyncio.sleep(0)
     return None

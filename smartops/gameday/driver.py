@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -32,17 +33,28 @@ QUIET: Final = {
 _TOLD: Final = 30  # lines of the processes' output in an error
 
 
+class Stopped(Exception):
+    """Whoever began the game day wants it no more."""
+
+
 class Failed(Exception):
     """The game day broke off. The message says what its processes said."""
 
 
 def rehearse(
-    path: Path, scenario: Scenario, *, speed: float, keep: bool, say: Callable[[str], None]
+    path: Path,
+    scenario: Scenario,
+    *,
+    speed: float,
+    keep: bool,
+    say: Callable[[str], None],
+    stopping: threading.Event,
 ) -> dict[str, Any]:
-    """Play the scenario in `path` on a scratch desk and return its report.
+    """Play the scenario in `path` on a scratch desk and return its report, unless `stopping` is set meanwhile.
 
     :raises Refused: it cannot be played here.
     :raises Failed: it broke off.
+    :raises Stopped: it was stopped.
     """
     desk_url, redis_url = os.environ["DATABASE_URL"], settings.REDIS_URL
     with (
@@ -50,7 +62,7 @@ def rehearse(
         scratch_desk(desk_url, redis_url, keep=keep) as scratch,
     ):
         SharedClock.create(Path(folder, "clock"), scenario.start)
-        crew = _Crew(scratch, Path(folder), say)
+        crew = Crew(scratch, Path(folder), say, stopping)
         try:
             kept = f" Drop {scratch.name}_kept when you have looked at it." if keep else ""
             say(f"Preparing a scratch desk …{kept}")
@@ -69,13 +81,19 @@ def rehearse(
     return found
 
 
-class _Crew:
+class Crew:
     """The processes of a game day. They may be killed at any time: nothing of theirs is to last."""
 
-    def __init__(self, scratch: Scratch, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        scratch: Scratch,
+        folder: Path,
+        say: Callable[[str], None],
+        stopping: threading.Event,
+    ) -> None:
         self.parts: dict[str, Part] = {}
         self.said: deque[str] = deque(maxlen=_TOLD)
-        self.say = say
+        self.say, self.stopping = say, stopping
         self.environment = {
             **os.environ,
             **QUIET,
@@ -96,13 +114,15 @@ class _Crew:
         """Run one process to its end, while the others live.
 
         :raises Failed: it did not end well, or one of them ended.
+        :raises Stopped: it shall not go on.
         """
         self.start({name: command})
         while (code := self._code(name)) is None:
+            if self.stopping.wait(0.05):
+                raise Stopped
             for other in self.parts:
                 if other != name and self._code(other) is not None:
                     raise self._failed(f"Worker {other} ended")
-            time.sleep(0.05)
         if code:
             raise self._failed(f"{name} failed")
         del self.parts[name]

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sla.yamlfile import MOST_BYTES, WrongFile
-from smartops.gameday.driver import Failed, rehearse
+from smartops.gameday.driver import Failed, Stopped, rehearse
 from smartops.gameday.report import show
 from smartops.gameday.scenario import Scenario, read_scenario
 from smartops.gameday.scratch import Refused
@@ -42,7 +43,10 @@ class Command(BaseCommand):
         if not 1 <= options["speed"] <= 100_000:
             raise CommandError("--speed must be between 1 and 100000.", returncode=2)
         scenario = self._read(options["scenario"])
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it cleans up
+        # No exception at any moment: Python drops one that comes while it starts a process.
+        stopping = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
         try:
             found = rehearse(
                 options["scenario"],
@@ -50,10 +54,11 @@ class Command(BaseCommand):
                 speed=options["speed"],
                 keep=options["keep"],
                 say=self._say,
+                stopping=stopping,
             )
         except (Refused, Failed, psycopg.OperationalError) as error:
             raise CommandError(str(error), returncode=2) from None
-        except KeyboardInterrupt:
+        except Stopped:
             raise CommandError("Stopped. Nothing is left of it.", returncode=2) from None
         self.stdout.write(json.dumps(found, indent=2) if options["json"] else show(found))
         if found["wrong"]:
