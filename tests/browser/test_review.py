@@ -90,6 +90,27 @@ def test_three_tickets_are_decided_with_keys_only(open_queue: Page) -> None:
     assert Ticket.objects.get(title__contains="invoice").category.slug == "facilities"
 
 
+def test_an_answer_that_was_overtaken_does_not_stand_beside_the_undo_of_another(
+    open_queue: Page,
+) -> None:
+    page = open_queue
+    held: list[Route] = []
+    vpn = Ticket.objects.get(title__startswith="VPN")
+    page.route(f"**/api/v1/review/{vpn.pk}/", lambda route: held.append(route))
+    page.keyboard.press("Enter")
+    expect(title(page)).to_have_text("Printer jammed")
+    page.keyboard.press("2")
+    expect(said(page)).to_contain_text("is now")
+    newest = said(page).text_content()
+
+    with page.expect_response(f"**/api/v1/review/{vpn.pk}/") as late:
+        held[0].continue_()
+    late.value.finished()
+    page.evaluate("new Promise(requestAnimationFrame)")  # the page has taken it in
+
+    assert said(page).text_content() == newest
+
+
 def test_a_decision_is_taken_back_and_made_otherwise_with_the_mouse(open_queue: Page) -> None:
     page = open_queue
     page.keyboard.press("2")

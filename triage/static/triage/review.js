@@ -128,7 +128,8 @@
       (answer) => {
         const where = [answer.department, answer.group].filter(Boolean).join(" › ");
         const verb = answer.result === "confirmed" ? "confirmed as" : "is now";
-        say(`#${item.ticket.id} ${verb} ${nameOf(answer.category)}, P${answer.priority}, ${where}.`, true);
+        // An answer that was overtaken says nothing: Undo takes back the newest decision.
+        if (done.at(-1) === entry) say(`#${item.ticket.id} ${verb} ${nameOf(answer.category)}, P${answer.priority}, ${where}.`, true);
         return answer;
       },
       (error) => refused(entry, error),
