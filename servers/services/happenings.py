@@ -98,9 +98,8 @@ def follow_chunk(*, now: datetime, only: int | None = None) -> int | None:
         [alone] = cursor.fetchone()
     if not alone:
         return None
-    lock_origins(
-        [SERVERS]
-    )  # whoever removes a server has removed its events, too, when we read them
+    # Whoever removes a server has removed its events, too, when we read them.
+    lock_origins([SERVERS])
     waiting = ServerEvent.objects.waiting().select_related("server")
     events = list(waiting.filter(pk=only) if only else waiting[:CHUNK])
     apply_alerts(alerts=alerts_of(events), now=now)

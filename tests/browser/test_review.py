@@ -209,6 +209,30 @@ def test_what_cannot_be_saved_is_told_and_work_goes_on(forgiving: Page, queue: s
     expect(said(page)).to_contain_text("waits again")
 
 
+def test_when_the_newest_decision_is_refused_undo_is_offered_for_the_one_before(
+    forgiving: Page, queue: str
+) -> None:
+    page, held = forgiving, list[Route]()
+    page.route("**/similar/", _similar)
+    sign_in(page, queue)
+    page.goto(f"{queue}/review/")
+    expect(title(page)).to_have_text("VPN down for the whole office")
+    printer = Ticket.objects.get(title="Printer jammed")
+    page.route(f"**/api/v1/review/{printer.pk}/", lambda route: held.append(route))
+    page.keyboard.press("Enter")
+    expect(said(page)).to_contain_text("confirmed as")
+    first = said(page).text_content()
+    page.keyboard.press("2")
+    expect(said(page)).to_be_empty()
+
+    held[0].fulfill(status=409, content_type="application/json", body='{"detail": "It is merged."}')
+
+    expect(page.locator("[data-part=failed]")).to_contain_text("It is merged.")
+    expect(said(page)).to_have_text(first or "")
+    page.keyboard.press("u")
+    expect(title(page)).to_have_text("VPN down for the whole office")
+
+
 def test_a_queue_that_cannot_be_read_is_not_asked_for_without_pause(
     forgiving: Page, queue: str
 ) -> None:

@@ -59,6 +59,8 @@
     part("said").replaceChildren(text);
     if (undo) part("said").append(h("button", { type: "button", class: "review-button", onclick: takeBack }, "Undo ", h("kbd", {}, "U")));
   };
+  // What stands beside Undo is what it takes back: the newest decision, once it is answered.
+  const sayNewest = () => say(done.at(-1)?.text ?? "", Boolean(done.at(-1)?.text));
   const fail = (text) => part("failed").replaceChildren(text);
 
   // --- the queue
@@ -123,13 +125,14 @@
     decided += 1;
     if (waiting !== null) waiting = Math.max(0, waiting - 1);
     done.push(entry);
+    sayNewest();
     fail("");
     entry.answer = call(`review/${item.ticket.id}/`, sent).then(
       (answer) => {
         const where = [answer.department, answer.group].filter(Boolean).join(" › ");
         const verb = answer.result === "confirmed" ? "confirmed as" : "is now";
-        // An answer that was overtaken says nothing: Undo takes back the newest decision.
-        if (done.at(-1) === entry) say(`#${item.ticket.id} ${verb} ${nameOf(answer.category)}, P${answer.priority}, ${where}.`, true);
+        entry.text = `#${item.ticket.id} ${verb} ${nameOf(answer.category)}, P${answer.priority}, ${where}.`;
+        sayNewest();
         return answer;
       },
       (error) => refused(entry, error),
@@ -140,10 +143,10 @@
   const refused = async (entry, error) => {
     const { item } = entry, { id } = item.ticket;
     if (done.includes(entry)) done.splice(done.indexOf(entry), 1);
+    sayNewest();
     handled.delete(id);
     decided -= 1;
     if (error.status === 409 || error.status === 404) {
-      say("");
       fail(error.status === 404 ? `#${id} went elsewhere meanwhile.` : `#${id} was left out: ${error.message}`);
       count();
       return null;
@@ -181,6 +184,7 @@
       say(`#${item.ticket.id} waits again.`);
     } catch (error) {
       if (!(error instanceof Refused) || error.status >= 500) done.push(entry); // it may be tried again
+      sayNewest();
       fail(`#${entry.item.ticket.id} was not taken back: ${error.message}`);
     }
     return undefined;
