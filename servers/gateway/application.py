@@ -25,6 +25,8 @@ from workers.problems import MEDIA_TYPE, problem
 
 log = structlog.get_logger("servers.intake")
 MOST_BODY: Final = 2**20
+#: Of a longer one so much is heard out and dropped: many senders hear no answer before all is sent.
+MOST_HEARD: Final = 16 * MOST_BODY
 _ALIASES: Final = ("/v2/enqueue", "/v2/change/enqueue")
 _ADDRESS: Final = re.compile(
     rf"{INTAKE}(?:(?P<key>int_[\w-]{{1,100}})/)?(?P<product>{'|'.join(PRODUCTS)})/?", re.ASCII
@@ -173,17 +175,21 @@ async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
         raise Refused(415, "Send the body as it is, without Content-Encoding.")
     too_long = Refused(413, f"The body is longer than {MOST_BODY:,} bytes.", connection="close")
     given = headers.get("content-length", "0")
-    if given.isdecimal() and int(given) > MOST_BODY:
+    if given.isdecimal() and int(given) > MOST_HEARD:
         raise too_long
-    body = bytearray()
+    body, size = bytearray(), 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused(400, "The body ended early.")
-        body += message.get("body", b"")
-        if len(body) > MOST_BODY:
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size <= MOST_BODY:
+            body += piece
+        is_last = not message.get("more_body")
+        if size > MOST_HEARD or (is_last and size > MOST_BODY):
             raise too_long
-        if not message.get("more_body"):
+        if is_last:
             return bytes(body)
 
 

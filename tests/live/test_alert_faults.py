@@ -75,6 +75,16 @@ def sender(desk: Desk) -> Sender:
     return Sender(desk)
 
 
+def test_who_sends_too_much_hears_so_though_it_only_listens_when_all_is_sent(
+    sender: Sender,
+) -> None:
+    status, _, told = sender.post("long", filler="x" * 5_000_000)
+
+    assert status == 413
+    assert told["detail"] == "The body is longer than 1,048,576 bytes."
+    assert sender.post("short", prefer="respond-async")[0] == 202
+
+
 def settled(desk: Desk, seconds: float = 60) -> None:
     query = "SELECT count(*) FROM servers_delivery WHERE finished_at IS NULL"
     desk.wait_for(lambda: desk.count(query) == 0, seconds, "the alerts' tickets")
