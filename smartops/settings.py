@@ -139,6 +139,7 @@ INSTALLED_APPS = [
     "sla",
     "servers",
     "triage",
+    "analytics",
     "smartops.apps.SmartOpsConfig",
 ]
 MIDDLEWARE = [
