@@ -144,6 +144,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "smartops.middleware.RequestContextMiddleware",
+    "smartops.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -291,7 +292,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = env.bool("CELERY_EVENTS", True)  # Flower's sou
 CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "workers.beating:BeatingScheduler"
 CELERY_BEAT_SCHEDULE = schedule(
     sweep_seconds=TRIAGE_SWEEP_SECONDS or 15,
     check_seconds=SLA_CHECK_SECONDS or 15,
