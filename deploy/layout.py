@@ -96,7 +96,6 @@ class Layout:
             **{name: str(value) for name, value in spec["environment"].items()},
             "DATABASE_URL": self.servers[0].url,
             "REDIS_URL": self.servers[1].url,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         moved = {"/tmp/": f"{folder}/"}
         if name in LISTENS:
@@ -107,6 +106,7 @@ class Layout:
         if name in LISTENS:
             command += ["--bind", "127.0.0.1", "--port", str(self.ports[name])]
         environment = {key: replaced(value, moved) for key, value in environment.items()}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         test = list(spec.get("healthcheck", {}).get("test", []))
         check = ["sh", "-c", test[1]] if test[:1] == ["CMD-SHELL"] else test[1:]
         return Service(
