@@ -33,6 +33,8 @@ ENV PATH=/venv/bin:$PATH \
     DJANGO_SETTINGS_MODULE=smartops.settings \
     VAR_DIR=/tmp/smartops \
     WORKER_ALIVE_FILE=/tmp/alive
+# Fargate has no tmpfs: a volume there takes over who may write from this one.
+VOLUME ["/tmp"]
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000

@@ -25,6 +25,7 @@ check: .venv/dev ## Lint, types, layers, migrations, OpenAPI; changes nothing
 	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) -m mypy .
 	.venv/bin/check-jsonschema -q --builtin-schema vendor.compose-spec docker-compose.yml
 	.venv/bin/hadolint Dockerfile
+	if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive deploy/terraform; fi
 
 fix: .venv/dev ## Mend what the linter can mend
 	$(VENV) -m ruff check --fix .
@@ -41,6 +42,9 @@ secrets: ## Write .env with the secrets of docker-compose.yml; keeps what is the
 
 layout: .venv/dev ## Run docker-compose.yml's services as processes, without Docker; prints times and memory
 	$(VENV) -m deploy.layout $(ARGS)
+
+chart: .venv/dev ## Print the Helm chart's manifests without Helm (ARGS='-f values.yaml')
+	@$(VENV) -m deploy.chart $(ARGS)
 
 openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
@@ -65,4 +69,4 @@ clean: ## Remove the environment and all data of the embedded servers
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/embedded
 
-.PHONY: help run test check fix bench eval secrets layout openapi model lock clean
+.PHONY: help run test check fix bench eval secrets layout chart openapi model lock clean

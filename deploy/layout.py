@@ -1,9 +1,9 @@
 """`make layout`: docker-compose.yml without Docker.
 
 Starts the command of each service that is ours as a process with exactly its environment, in the file's order,
-waits for its health check, has a ticket triaged, and stops everything. It differs from containers in this: database and
-Valkey are the embedded ones; all share one address, so that ports and files under /tmp are replaced by free ones;
-nothing limits memory. Run by root, processes are the image's user if that one can reach the files.
+waits for its health check, has a ticket triaged, and stops everything. It differs from containers in this:
+database and Valkey are the embedded ones; all share one address, so that ports and files under /tmp are replaced
+by free ones; nothing limits memory. Run by root, processes are the image's user if that one can reach the files.
 """
 
 import argparse
