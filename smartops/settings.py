@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from environs import validate
 
+from smartops.endpoints import database, sentinels
 from smartops.env import (
     BASE_DIR,
     env,
@@ -169,27 +169,15 @@ TEMPLATES = [
         },
     }
 ]
-_database = urlsplit(service_url("DATABASE_URL", ("postgresql", "postgres")))
+# A pooler that knows no session, such as PgBouncer in transaction mode (docs/operations.md).
+DATABASE_POOLER = env.bool("DATABASE_POOLER", False)
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": _database.path.lstrip("/"),
-        "USER": unquote(_database.username or ""),
-        "PASSWORD": unquote(_database.password or ""),
-        "HOST": _database.hostname or "",
-        "PORT": _database.port or "",
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs one retry, not an error a connection
-        "OPTIONS": {
-            "connect_timeout": 5,
-            # Statements that come again are parsed and planned once a connection: a fifth of PostgreSQL's work
-            # for a ticket. A pooler in transaction mode must know prepared statements (PgBouncer from 1.21).
-            "server_side_binding": True,
-            "prepare_threshold": 5,
-        },
-    }
+    "default": database(
+        service_url("DATABASE_URL", ("postgresql", "postgres")), pooler=bool(DATABASE_POOLER)
+    )
 }
-REDIS_URL = service_url("REDIS_URL", ("redis", "rediss"))
+REDIS_URL = service_url("REDIS_URL", ("redis", "rediss", "sentinel"))
+REDIS_SENTINELS = sentinels(REDIS_URL)
 REDIS_PREFIX = env.str("REDIS_PREFIX", "smartops:")  # of every key and channel that we use there
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -242,7 +230,9 @@ REST_KNOX = {
 # --- Celery -----------------------------------------------------------------------------------
 # The committed row is the work; a message is only a nudge. These settings keep one lost or doubled
 # message cheap; docs/adr/0003 says why each has the value it has.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or (
+    REDIS_SENTINELS.broker_url if REDIS_SENTINELS else REDIS_URL
+)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up on a broker that is away
 CELERY_VISIBILITY_TIMEOUT = 7200  # far above the longest task, or it would run twice
@@ -262,6 +252,9 @@ else:
         "queue_order_strategy": "priority",  # read queues in the order given to the worker
         "global_keyprefix": REDIS_PREFIX,
     }
+    if REDIS_SENTINELS:
+        CELERY_BROKER_TRANSPORT_OPTIONS["master_name"] = REDIS_SENTINELS.master
+        CELERY_BROKER_TRANSPORT_OPTIONS["sentinel_kwargs"] = {"socket_timeout": 2}
 CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # never pickle

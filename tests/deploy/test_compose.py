@@ -120,7 +120,7 @@ def test_a_service_is_confined(name: str) -> None:
     for volume in spec.get("volumes", []):
         if volume.startswith("./"):
             assert volume.endswith(":ro"), volume
-        else:
+        elif volume != "/tmp":
             assert volume.split(":")[0] in FILE["volumes"]
     assert set(spec["networks"]) <= set(FILE["networks"])
 
@@ -181,6 +181,13 @@ def test_the_broker_never_forgets_for_want_of_memory() -> None:
     most = int(command[command.index("--maxmemory") + 1].removesuffix("mb"))
     limit = SERVICES["redis"]["deploy"]["resources"]["limits"]["memory"]
     assert most < int(limit.removesuffix("M"))
+
+
+def test_every_part_may_write_to_tmp_and_to_a_disk_where_files_are_large() -> None:
+    for name, spec in PARTS.items():
+        in_memory = any(mount.startswith("/tmp") for mount in spec["tmpfs"])
+        assert in_memory != ("/tmp" in spec["volumes"]), name
+    assert SERVICES["reports"]["tmpfs"] == []
 
 
 def test_nothing_of_ours_starts_before_the_tables_are_there() -> None:

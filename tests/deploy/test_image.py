@@ -37,7 +37,7 @@ def test_it_runs_as_a_fixed_user_that_is_not_root() -> None:
 
 def test_packages_are_those_of_the_lock_file() -> None:
     assert "--require-hashes" in TEXT
-    assert re.search(r"COPY requirements-embedded\.txt", TEXT)
+    assert re.search(r"COPY requirements\.txt requirements-embedded\.txt", TEXT)
 
 
 @pytest.mark.parametrize("name", [".env", ".git", "var", "tests", "node_modules", "docs"])

@@ -105,7 +105,7 @@ spec:
       {{- end }}
   volumes:
     - name: tmp
-      emptyDir: {sizeLimit: 256Mi}
+      emptyDir: {sizeLimit: {{ .scratch | default "256Mi" }}}
     {{- if and .root.Values.slaConfig (ne .part "migrate") }}
     - name: sla
       configMap: {name: {{ .root.Release.Name }}-sla}
