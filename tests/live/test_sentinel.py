@@ -24,8 +24,14 @@ class Sentinels:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("primary", "replica"):
             self._start(name, self._server(name))
+
+    def watch(self) -> None:
         for name in ("s1", "s2", "s3"):
             self._start(name, self._sentinel(name), "--sentinel")
+
+    def has_synced(self) -> bool:
+        role = self.ask("replica", "ROLE")
+        return isinstance(role, list) and role[3] == b"connected"
 
     def _server(self, name: str) -> str:
         text = f"appendonly yes\nrequirepass {PASSWORD}\nprimaryauth {PASSWORD}\n"
@@ -63,12 +69,10 @@ class Sentinels:
             return None
 
     def agree(self) -> bool:
-        """Every Sentinel knows the other two and the replica, which has what the primary has."""
+        """Every Sentinel knows the other two and the replica."""
         known = [self.ask(name, "SENTINEL", "CKQUORUM", "desk") for name in ("s1", "s2", "s3")]
         replicas = [self.ask(name, "SENTINEL", "REPLICAS", "desk") for name in ("s1", "s2", "s3")]
-        role = self.ask("replica", "ROLE")
-        synced = isinstance(role, list) and role[3] == b"connected"
-        return synced and all(b"3 usable" in bytes(one or b"") for one in known) and all(replicas)
+        return all(b"3 usable" in bytes(one or b"") for one in known) and all(replicas)
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -81,6 +85,8 @@ def sentinels(desk: Desk, tmp_path: Path) -> Iterator[Sentinels]:
     found = Sentinels(tmp_path)
     old = desk.environment["REDIS_URL"]
     try:
+        desk.wait_for(found.has_synced, 20, "the replica")
+        found.watch()
         desk.wait_for(found.agree, 20, "the Sentinels' agreement")
         desk.environment["REDIS_URL"] = found.url
         yield found
