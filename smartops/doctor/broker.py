@@ -57,19 +57,11 @@ def redis_server() -> Iterator[Finding]:
 
 def queues() -> Iterator[Finding]:
     """How much waits in each queue. RabbitMQ and Redis are asked alike."""
-    waiting: dict[str, int] = {}
     with current_app.connection_for_write(connect_timeout=2) as link:
         link.ensure_connection(max_retries=0, timeout=2)
-        for queue in QUEUES:
-            channel = link.channel()
-            try:
-                waiting[queue.name] = channel.queue_declare(
-                    queue.name, passive=True, durable=True
-                ).message_count
-            except link.channel_errors:  # nobody has used it so far
-                waiting[queue.name] = 0
-            else:
-                channel.close()
+        # Declared as workers declare them, not passively: with a prefix, kombu finds no Redis queue that way.
+        with link.channel() as channel:
+            waiting = {q.name: q(channel).queue_declare().message_count for q in QUEUES}
     deep = {name: count for name, count in waiting.items() if count > DEEP}
     for name, count in deep.items():
         yield warning(
