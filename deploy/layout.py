@@ -168,7 +168,8 @@ class Layout:
         )
         if done.returncode:
             raise Failed(f"manage.py {arguments[0]}: {done.stdout}{done.stderr}")
-        return done.stdout.strip()
+        said: str = done.stdout
+        return said.strip()
 
     def triage_one(self) -> tuple[dict[str, Any], float]:
         """Post a ticket and wait until it is triaged. Returns it and the seconds that it took.

@@ -14,7 +14,7 @@ def redis(**options: Any) -> "Redis":
     if found is None:
         return Redis.from_url(settings.REDIS_URL, **options)
     chosen = Sentinel(found.hosts, sentinel_kwargs=_patience(options))
-    client: Redis = chosen.master_for(found.master, **_login(), **options)
+    client: Redis = chosen.master_for(found.master, **_login(found), **options)
     return client
 
 
@@ -24,12 +24,11 @@ def async_redis(**options: Any) -> "AsyncRedis":
     if found is None:
         return AsyncRedis.from_url(settings.REDIS_URL, **options)
     chosen = AsyncSentinel(found.hosts, sentinel_kwargs=_patience(options))
-    client: AsyncRedis = chosen.master_for(found.master, **_login(), **options)
+    client: AsyncRedis = chosen.master_for(found.master, **_login(found), **options)
     return client
 
 
-def _login() -> dict[str, Any]:
-    found = settings.REDIS_SENTINELS
+def _login(found: Any) -> dict[str, Any]:
     login = {"username": found.username, "password": found.password}
     return {"db": found.db, **{name: value for name, value in login.items() if value}}
 

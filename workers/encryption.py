@@ -52,5 +52,9 @@ def is_current(kept: str) -> bool:
 
 def fingerprint() -> str:
     """Return a short mark of SECRET_KEY that does not help to find it."""
+    return fingerprint_of(settings.SECRET_KEY)
+
+
+def fingerprint_of(key: str) -> str:
     derived = HKDF(SHA256(), length=8, salt=None, info=b"smartops.fingerprint.v1")
-    return derived.derive(settings.SECRET_KEY.encode()).hex()
+    return derived.derive(key.encode()).hex()

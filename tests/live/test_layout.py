@@ -1,5 +1,6 @@
 """The layout of docker-compose.yml, as processes."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,11 +32,14 @@ def test_the_services_start_in_order_triage_a_ticket_and_stop_in_time(root: Path
         layout.start()
         ticket, _ = layout.triage_one()
         health = layout.call("/health/ready")
+        found = json.loads(layout.manage("doctor", "--json"))
     finally:
         layout.stop()
 
     assert (ticket["category"], ticket["priority"]) == ("network", 1)
     assert health == {"status": "ok"}
+    assert {one["about"] for one in found} >= {"database", "redis", "workers", "migrations"}
+    assert not [one for one in found if one["level"] == "error"]
     names = [service.name for service in layout.services]
     assert names[0] == "migrate"
     assert names.count("io") == 2
