@@ -7,6 +7,7 @@ by free ones; nothing limits memory. Run by root, processes are the image's user
 """
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -18,10 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
+
+import psycopg
 
 from deploy import compose
 from deploy.write_env import MADE
@@ -32,6 +36,7 @@ OURS: Final = ("postgres", "redis")  # their place is taken by embedded servers
 ELSEWHERE: Final = ("prometheus", "grafana")  # other people's images
 LISTENS: Final = {"web": 8000, "flower": 5555}
 USER: Final = 10001  # of the image
+TICKETS: Final = 5000  # of the load after which memory is measured
 
 
 class Failed(Exception):
@@ -53,6 +58,7 @@ class Service:
     memory: float = 0.0
     stopped_after: float = 0.0
     code: int | None = None
+    connections: int = 0  # to the database
 
     @property
     def output(self) -> str:
@@ -82,9 +88,6 @@ class Layout:
             for number in range(self.scale.get(name, 1)):
                 service = self._service(name, number, wanted[name])
                 self._start(service)
-        for service in self.services:
-            if service.process and service.process.poll() is None:
-                service.memory = memory(service.process.pid)
 
     def _service(self, name: str, number: int, spec: dict[str, Any]) -> Service:
         folder = self.root / f"{name}-{number + 1}"
@@ -96,6 +99,7 @@ class Layout:
             **{name: str(value) for name, value in spec["environment"].items()},
             "DATABASE_URL": self.servers[0].url,
             "REDIS_URL": self.servers[1].url,
+            "PGAPPNAME": folder.name,
         }
         moved = {"/tmp/": f"{folder}/"}
         if name in LISTENS:
@@ -186,6 +190,33 @@ class Layout:
             time.sleep(0.02)
         raise Failed("The ticket was not triaged: is a worker of class core at work?")
 
+    def load(self, tickets: int) -> float:
+        """Post tickets while others read lists, until all is triaged. Returns the seconds that it took."""
+        token = self.manage("create_token", "layout", "--create", "Agent")
+        began = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            pages = [pool.submit(self.call, "/api/v1/tickets/", token) for _ in range(160)]
+            batch = [{"title": f"VPN is down on floor {number}"} for number in range(tickets)]
+            self.call("/api/v1/tickets/batch/", token, batch)
+            for page in pages:
+                page.result()
+        with psycopg.connect(self.servers[0].url) as link:
+            waiting = "SELECT count(*) FROM triage_triagejob WHERE state IN ('pending', 'running')"
+            while link.execute(waiting).fetchall() != [(0,)]:
+                link.rollback()
+                time.sleep(0.05)
+        return time.monotonic() - began
+
+    def measure(self) -> None:
+        """Note what each service holds: memory, and connections to the database."""
+        with psycopg.connect(self.servers[0].url) as link:
+            query = "SELECT application_name, count(*) FROM pg_stat_activity GROUP BY 1"
+            connections = dict(link.execute(query).fetchall())
+        for service in self.services:
+            if service.process and service.process.poll() is None:
+                service.memory = memory(service.process.pid)
+                service.connections = connections.get(service.folder.name, 0)
+
     def stop(self) -> None:
         """Stop in the opposite order, each within its grace period, and the servers last."""
         for service in reversed(self.services):
@@ -229,9 +260,7 @@ def image_environment() -> dict[str, str]:
 
 
 def replaced(text: str, moved: dict[str, str]) -> str:
-    for old, new in moved.items():
-        text = text.replace(old, new)
-    return text
+    return functools.reduce(lambda found, pair: found.replace(*pair), moved.items(), text)
 
 
 def identity() -> dict[str, Any]:
@@ -278,17 +307,20 @@ def main() -> None:
         layout.start()
         ticket, took = layout.triage_one()
         print(f"Ticket {ticket['id']}: {ticket['category']}, P{ticket['priority']}, {took:.2f} s")
+        print(f"{TICKETS} tickets at once beside 160 lists: {layout.load(TICKETS):.1f} s")
+        layout.measure()
     finally:
         layout.stop()
         shutil.rmtree(root, ignore_errors=True)
     limit = re.compile(r"memory: (\w+)")
-    print(f"{'service':10}{'healthy s':>10}{'PSS MB':>10}{'limit':>8}{'stopped s':>11}{'exit':>6}")
+    print("service    healthy s  PSS MB  limit  connections  stopped s  exit")
     for service in layout.services:
         [most] = limit.findall(f"memory: {service.spec['deploy']['resources']['limits']['memory']}")
         print(
-            f"{service.name:10}{service.healthy_after:10.1f}{service.memory:10.0f}{most:>8}"
-            f"{service.stopped_after:11.1f}{service.code!s:>6}"
+            f"{service.name:10}{service.healthy_after:10.1f}{service.memory:8.0f}{most:>7}"
+            f"{service.connections:13}{service.stopped_after:11.1f}{service.code!s:>6}"
         )
+    print(f"{'together':20}{sum(s.memory for s in layout.services):8.0f}")
 
 
 if __name__ == "__main__":

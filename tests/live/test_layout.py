@@ -33,6 +33,7 @@ def test_the_services_start_in_order_triage_a_ticket_and_stop_in_time(root: Path
         ticket, _ = layout.triage_one()
         health = layout.call("/health/ready")
         found = json.loads(layout.manage("doctor", "--json"))
+        layout.measure()
     finally:
         layout.stop()
 
