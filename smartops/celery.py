@@ -12,6 +12,11 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_before_create_process
 
+from smartops.env import var_dir
+from workers import exporter
+
+exporter.prepare(var_dir())  # before anything that counts is loaded
+
 from workers.liveness import AliveFile
 from workers.memory import settle
 

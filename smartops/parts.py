@@ -41,6 +41,7 @@ class Part:
     name: str
     command: list[str]
     colour: str
+    extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     failures: int = 0
     restart_at: float = 0.0
@@ -51,7 +52,7 @@ class Part:
         self.process = subprocess.Popen(
             self.command,
             cwd=BASE,
-            env=environment,
+            env={**environment, **self.extra},
             text=True,
             errors="replace",
             start_new_session=True,

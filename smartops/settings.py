@@ -31,6 +31,7 @@ DEMO = env.bool("SMARTOPS_DEMO", False)
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY", demo=bool(DEMO))
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])  # after a change of the key
+METRICS_TOKEN = secret("METRICS_TOKEN", demo=bool(DEMO), needed=False)  # what Prometheus shows
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("HTTPS", False)  # behind a proxy that terminates TLS
@@ -143,6 +144,7 @@ INSTALLED_APPS = [
     "smartops.apps.SmartOpsConfig",
 ]
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "smartops.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -152,7 +154,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+PROMETHEUS_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ROOT_URLCONF = "smartops.urls"
 TEMPLATES = [
     {

@@ -21,6 +21,7 @@ from urllib.request import urlopen
 
 from smartops import embedded  # env: `.env` belongs to the environment, too
 from smartops.parts import BASE, CELERY, PYTHON, Part, worker_command
+from smartops.targets import Targets
 from workers.queues import WORKERS
 
 BACKOFF_MOST: Final = 30.0  # seconds between restarts of something that keeps dying
@@ -183,8 +184,10 @@ class Stack:
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
+        targets = Targets(self.var)
+        targets.announce({"web": self.options.port, "flower": self.options.flower_port})
         for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
-            part = Part(name, command, colour)
+            part = Part(name, command, colour, targets.environment_of(name))
             part.start(self.environment, self.say)
             self.parts.append(part)
 

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from servers.views.fleet_page import fleet
 from smartops import health
+from smartops.scraping import MetricsView
 from triage.views.review_page import review
 
 admin.autodiscover()
@@ -23,7 +24,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("health/live", health.live),
     path("health/ready", health.ready),
-    path("", include("django_prometheus.urls")),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 handler400 = "smartops.api.bad_request"
 handler403 = "smartops.api.forbidden"

@@ -35,3 +35,4 @@ class TaskName:
     SERVERS_WATCH_STORMS: Final = "servers.watch_storms"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"
     WORKERS_PURGE: Final = "workers.purge"
+    WORKERS_FOLD_TALLIES: Final = "workers.fold_tallies"

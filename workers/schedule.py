@@ -60,5 +60,6 @@ def schedule(
         ),
         "servers: read mailboxes": every(30, TaskName.SERVERS_READ_MAIL),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
+        "workers: add up what metrics tell": every(10, TaskName.WORKERS_FOLD_TALLIES),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
     }

@@ -44,7 +44,7 @@ class Desk:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
-        self.port = embedded._kept_port(root / "web-port")
+        self.port = embedded.kept_port(root / "web-port")
         self.manage("migrate", "--verbosity=0")
         [(self.default_policy,)] = self.sql("SELECT id FROM sla_slapolicy WHERE enabled")
         self.token = self.manage("create_token", "live", "--create", "Agent").strip()
@@ -149,6 +149,14 @@ class Desk:
             return error.code, json.load(error)
         except (URLError, OSError):
             return 0, None
+
+    def metrics(self, port: int | None = None) -> str:
+        """What web, or the worker with this metrics port, tells."""
+        token = (self.root / "var" / "metrics_token").read_text()
+        request = Request(f"http://127.0.0.1:{port or self.port}/metrics")
+        request.add_header("Authorization", f"Bearer {token}")
+        with urlopen(request, timeout=30) as answer:
+            return str(answer.read().decode())
 
     def open(self, count: int, title: str = "VPN is down") -> list[int]:
         """Post `count` tickets at once and return their ids."""
