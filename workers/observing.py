@@ -4,11 +4,10 @@ import time
 from typing import Any, Final
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery.signals import before_task_publish, task_failure, task_revoked
+from celery.signals import task_failure, task_revoked
 from prometheus_client import Counter, Gauge, Histogram
 
-#: In each message: when it was sent, in seconds since 1970 by the sender's clock.
-HEADER: Final = "enqueued_at"
+from workers.context import SENT_AT
 
 TASKS: Final = Counter(
     "smartops_tasks_total",
@@ -37,7 +36,7 @@ SUCCEEDED: Final = Gauge(
 
 def waited(request: Any) -> None:
     """Of a task that begins. A retry waits because it should."""
-    sent = getattr(request, HEADER, None)
+    sent = getattr(request, SENT_AT, None)
     if isinstance(sent, int | float) and not request.retries:
         queue = (request.delivery_info or {}).get("routing_key") or "unknown"
         WAIT.labels(queue).observe(max(time.time() - sent, 0.0))
@@ -48,12 +47,6 @@ def ended(task: str, outcome: str, seconds: float) -> None:
     DURATION.labels(task).observe(seconds)
     if outcome == "succeeded":
         SUCCEEDED.labels(task).set(time.time())
-
-
-@before_task_publish.connect
-def stamp(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    if headers is not None:
-        headers[HEADER] = time.time()
 
 
 @task_failure.connect
