@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from smartops.embedded import kept_port
-from workers.exporter import HOST, PORT
-from workers.queues import WORKERS
+from workers.queues import METRICS_HOST, METRICS_PORT, WORKERS
 
 #: Under `var/`, in the form of Prometheus' `file_sd_configs`.
 FILE: Final = "run/metrics-targets.json"
@@ -24,7 +23,7 @@ class Targets:
         """What makes a worker tell its metrics on this machine only; nothing for what is no worker."""
         if part not in self._ports:
             return {}
-        return {PORT: str(self._ports[part]), HOST: "127.0.0.1"}
+        return {METRICS_PORT: str(self._ports[part]), METRICS_HOST: "127.0.0.1"}
 
     def announce(self, others: Mapping[str, int]) -> None:
         """Write down the workers' ports and those of `others`, for a Prometheus on this machine."""

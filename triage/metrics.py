@@ -33,7 +33,7 @@ _QUEUES: Final = ("triage", "bulk")
 
 LATENCY: Final = Counted(
     "smartops_triage_latency_seconds",
-    "From the moment at which triage was asked for until its decision was committed; bulk: in a batch",
+    "From the moment at which triage was asked for until it was decided; bulk: in a batch",
     ("queue",),
     bounds=(0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 1800.0),
     known=lambda: [(queue,) for queue in _QUEUES],

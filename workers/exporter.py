@@ -18,8 +18,9 @@ from billiard.process import current_process
 from celery.signals import worker_ready
 from django.conf import settings
 
-PORT: Final = "WORKER_METRICS_PORT"
-HOST: Final = "WORKER_METRICS_HOST"
+from workers.queues import METRICS_HOST as HOST
+from workers.queues import METRICS_PORT as PORT
+
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
