@@ -78,7 +78,7 @@ def deadlines(user: Any, now: datetime) -> list[Ticket]:
     shown = [*missed[: max(LATE, NEXT - len(coming))], *coming]
     found = sorted(shown, key=lambda ticket: (ticket.due_at, ticket.pk))[:NEXT]
     for ticket in found:
-        ticket.state = ticket.sla_state(now)  # type: ignore[attr-defined]
+        ticket.state = ticket.sla_state(now)
     return found
 
 
