@@ -151,7 +151,7 @@ async function takeBack() {
     show();
     say(`#${item.ticket.id} waits again.`);
   } catch (error) {
-    if (!(error instanceof Refused) || error.status >= 500) done.push(entry); // it may be tried again
+    if (!(error.status >= 400 && error.status < 500)) done.push(entry); // it may be tried again
     sayNewest();
     fail(`#${entry.item.ticket.id} was not taken back: ${error.message}`);
   }
