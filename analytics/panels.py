@@ -155,8 +155,9 @@ def deadlines(user: Any, now: datetime) -> list[Ticket]:
     missed = running.filter(due_at__lte=now).order_by("-due_at", "-id")
     shown = [*missed[: max(LATE, NEXT - len(coming))], *coming]
     found = sorted(shown, key=lambda ticket: (ticket.due_at, ticket.pk))[:NEXT]
-    for ticket in found:
-        ticket.state = ticket.sla_state(now)
+    for ticket in found:  # how near this deadline is, whatever was missed before
+        warned = ticket.warn_at is not None and ticket.warn_at <= now
+        ticket.near = "breached" if ticket.due_at <= now else "warning" if warned else "ok"
     return found
 
 
