@@ -193,7 +193,9 @@ def test_every_priority_has_a_column(agent: User) -> None:
     make_ticket(priority=2, department="Facilities")
     found = panels.count_open(agent, timezone.now())
 
-    [row] = [r for r in panels.by_department(agent, found)["rows"] if r["all"].label == "Facilities"]
+    [row] = [
+        r for r in panels.by_department(agent, found)["rows"] if r["all"].label == "Facilities"
+    ]
 
     assert [line.count for line in row["cells"]] == [0, 1, 0, 0]
     assert len(row["cells"]) == len(Priority)
