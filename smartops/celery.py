@@ -1,6 +1,7 @@
 """The Celery application. Its settings, with their reasons, are in `smartops/settings.py`."""
 
 import os
+import sys
 import time
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -21,11 +22,14 @@ exporter.prepare(var_dir())  # before anything that counts is loaded
 from workers.context import SENT_AT
 from workers.liveness import AliveFile
 from workers.memory import settle
+from workers.tracing import ON
 
 app = Celery("smartops", task_cls="workers.base:BaseTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(AliveFile)
+if ON and "worker" in sys.argv:
+    import smartops.tracing  # noqa: F401  # it starts with each process of the pool
 
 
 @before_task_publish.connect

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from workers.context import HEADER, new_request_id, request_id
 from workers.errors import PermanentError, TransientError
 from workers.observing import ended, waited
+from workers.tracing import current_trace
 
 log = structlog.get_logger("workers.task")
 
@@ -32,7 +33,7 @@ class BaseTask(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = (self.request.headers or {}).get(HEADER) or getattr(self.request, HEADER, None)
-        with request_id(given or new_request_id()):
+        with request_id(given or current_trace() or new_request_id()):
             started = time.perf_counter()
             close_old_connections()
             waited(self.request)
