@@ -28,6 +28,11 @@ def positive(most: int) -> validate.Range:
     return validate.Range(min=1, max=most)
 
 
+def web_address(value: str) -> None:
+    if value and urlsplit(value).scheme not in ("http", "https"):
+        raise ValidationError("Begin with http:// or https://.")
+
+
 def without(other: str, is_on: bool) -> Callable[[bool], None]:
     """A switch that may not be on together with `other`."""
 

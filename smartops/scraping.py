@@ -10,6 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from analytics import metrics as analytics_metrics
 from servers import metrics as server_metrics
 from sla import metrics as sla_metrics
 from smartops.auth import RememberingTokenAuthentication
@@ -20,7 +21,10 @@ from workers.exporter import is_token
 
 PERMISSION: Final = "workers.view_tally"
 
-for part in (ticket_metrics, triage_metrics, sla_metrics, server_metrics, measuring):
+for part in (
+    *(ticket_metrics, triage_metrics, sla_metrics),
+    *(server_metrics, analytics_metrics, measuring),
+):
     part.register()
 
 

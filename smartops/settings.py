@@ -16,6 +16,7 @@ from smartops.env import (
     secret,
     service_url,
     var_dir,
+    web_address,
     without,
 )
 from smartops.log import LOGGING as LOGGING
@@ -66,6 +67,9 @@ SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
+# Where people find the task monitor and the charts; the admin leads there.
+FLOWER_URL = env.str("FLOWER_URL", "", validate=web_address)
+GRAFANA_URL = env.str("GRAFANA_URL", "", validate=web_address)
 OUTGOING_ALLOW: list[str] = env.list("OUTGOING_ALLOW", [])  # hosts, networks that are not public
 CHECKS_ALLOW: list[str] = env.list("CHECKS_ALLOW", [])  # the same for checks of servers
 NOTIFY_SWEEP_SECONDS = env.int("NOTIFY_SWEEP_SECONDS", 15, validate=positive(600))

@@ -184,6 +184,8 @@ class Stack:
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
+        flower = f"http://{self.options.bind}:{self.options.flower_port}/"
+        self.environment.setdefault("FLOWER_URL", flower)
         targets = Targets(self.var)
         targets.announce({"web": self.options.port, "flower": self.options.flower_port})
         for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
