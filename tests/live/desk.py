@@ -132,13 +132,10 @@ class Desk:
     def get(self, path: str) -> tuple[int, Any]:
         return self._call(Request(f"http://127.0.0.1:{self.port}{path}"))
 
-    def post(self, path: str, body: Any) -> tuple[int, Any]:
-        data = json.dumps(body).encode()
-        return self._call(
-            Request(
-                f"http://127.0.0.1:{self.port}{path}", data, {"Content-Type": "application/json"}
-            )
-        )
+    def post(self, path: str, body: Any, method: str = "POST") -> tuple[int, Any]:
+        data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+        address = f"http://127.0.0.1:{self.port}{path}"
+        return self._call(Request(address, data, headers, method=method))
 
     def _call(self, request: Request) -> tuple[int, Any]:
         request.add_header("Authorization", f"Token {self.token}")

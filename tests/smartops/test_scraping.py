@@ -1,7 +1,5 @@
 """`/metrics`: who may read it, and that Prometheus' own linter has nothing to say."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +10,7 @@ from django.test import Client
 
 from tests.conftest import client_for
 from tests.factories import make_user
+from tests.prometheus import program
 from tickets.services.access import create_token
 from workers import metrics
 
@@ -80,11 +79,7 @@ def test_who_does_not_operate_the_desk_may_not(role: str) -> None:
 
 @pytest.mark.usefixtures("vpn")
 def test_promtool_finds_nothing_to_mend() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        if os.environ.get("CI"):
-            pytest.fail("There is no promtool: install prometheus, so that metrics are looked at.")
-        pytest.skip("There is no promtool.")
+    promtool = program("promtool")
     text = read(authorization=f"Bearer {TOKEN}").content
 
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
