@@ -40,7 +40,7 @@ def lasting(seconds: float | None) -> str:
     """In the two units that matter."""
     if seconds is None:
         return "–"
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{seconds * 1000:.0f} ms"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
