@@ -56,7 +56,7 @@ const arrived = (alert) => {
   look.soon = setTimeout(look, 1000); // its title, and what else changed with it
 };
 const follow = () => {
-  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/alerts${last ? `?after=${last}` : ""}`);
+  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/alerts?after=${last}`);
   const alive = () => {
     clearTimeout(heard);
     heard = setTimeout(() => socket.close(), QUIET); // a connection that died says nothing
