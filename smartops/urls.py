@@ -5,7 +5,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from analytics.views.dashboard import dashboard, dashboard_parts
+from analytics.views.dashboard_page import dashboard, dashboard_parts
+from analytics.views.report_page import report
 from servers.views.fleet_page import fleet
 from smartops import health
 from smartops.scraping import MetricsView
@@ -16,6 +17,7 @@ admin.autodiscover()
 urlpatterns = [
     path("", dashboard, name="desk-dashboard"),
     path("dashboard/panels/", dashboard_parts, name="desk-panels"),
+    path("report/", report, name="desk-report"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
     path("fleet/", fleet, name="fleet-page"),
