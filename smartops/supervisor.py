@@ -29,6 +29,7 @@ from smartops.parts import (
     web_command,
     worker_command,
 )
+from smartops.targets import Targets
 from workers.queues import WORKERS
 
 BACKOFF_MOST: Final = 30.0  # seconds between restarts of something that keeps dying
@@ -163,8 +164,12 @@ class Stack:
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
+        flower = f"http://{self.options.bind}:{self.options.flower_port}/"
+        self.environment.setdefault("FLOWER_URL", flower)
+        targets = Targets(self.var)
+        targets.announce({"web": self.options.port, "flower": self.options.flower_port})
         for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
-            part = Part(name, command, colour)
+            part = Part(name, command, colour, targets.environment_of(name))
             part.start(self.environment, self.say)
             self.parts.append(part)
 

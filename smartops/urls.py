@@ -5,14 +5,19 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from analytics.views.dashboard_page import dashboard, dashboard_parts
+from analytics.views.report_page import report
 from servers.views.fleet_page import fleet
 from smartops import health
+from smartops.scraping import MetricsView
 from triage.views.review_page import review
 
 admin.autodiscover()
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", dashboard, name="desk-dashboard"),
+    path("dashboard/panels/", dashboard_parts, name="desk-panels"),
+    path("report/", report, name="desk-report"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
     path("fleet/", fleet, name="fleet-page"),
@@ -23,7 +28,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("health/live", health.live),
     path("health/ready", health.ready),
-    path("", include("django_prometheus.urls")),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 handler400 = "smartops.api.bad_request"
 handler403 = "smartops.api.forbidden"

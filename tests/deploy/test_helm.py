@@ -233,5 +233,4 @@ def test_metrics_are_read_where_the_parts_tell_them() -> None:
         for part in chosen["values"]:
             ports = found[part]["spec"]["containers"][0]["ports"]
             assert endpoint["port"] in {port["name"] for port in ports}
-    web = monitors["desk-web"]["spec"]["podMetricsEndpoints"][0]
-    assert web["authorization"]["credentials"]["key"] == "METRICS_TOKEN"
+        assert endpoint["authorization"]["credentials"]["key"] == "METRICS_TOKEN"
