@@ -133,7 +133,7 @@ class Layout:
         self.services.append(service)
         patience = seconds(service.spec.get("healthcheck", {}).get("start_period", "60s"))
         if not service.check:  # it runs to its end
-            service.code = service.process.wait(patience)
+            service.code = service.process.wait(10 * patience)
             if service.code:
                 raise Failed(f"{service.name} ended with {service.code}:\n{service.output}")
         while service.check and not self._is_healthy(service):

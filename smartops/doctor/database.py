@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from smartops.doctor.finding import Finding, error, ok, warning
 from workers.encryption import Unreadable, decrypt, is_current
@@ -122,28 +122,25 @@ def connections() -> Iterator[Finding]:
 
 
 def migrations() -> Iterator[Finding]:
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        first = ", ".join(f"{one.app_label}.{one.name}" for one, _ in plan[:3])
-        more = f" and {len(plan) - 3} more" if len(plan) > 3 else ""
+    loader = MigrationLoader(connection)
+    known, applied = set(loader.graph.nodes), set(loader.applied_migrations)
+    if missing := sorted(known - applied):
+        first = ", ".join(".".join(key) for key in missing[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         yield error(
             "migrations",
             f"The database is older than this code: {first}{more}.",
             "Run `manage.py migrate`; old processes may go on meanwhile.",
         )
-    known = set(executor.loader.graph.nodes)
     ours = {label for label, _ in known}
-    newer = [
-        key for key in executor.loader.applied_migrations if key not in known and key[0] in ours
-    ]
+    newer = sorted(key for key in applied - known if key[0] in ours)
     if newer:
         yield warning(
             "migrations",
             f"The database is newer than this code: {', '.join('.'.join(key) for key in newer[:3])}.",
             "Update this process's image to the version that the others run.",
         )
-    if not plan and not newer:
+    if not missing and not newer:
         yield ok("migrations", "The tables are those of this code.")
 
 
