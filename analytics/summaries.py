@@ -1,7 +1,7 @@
 """What there is now, by every property, and what came and went lately."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,14 +41,15 @@ def summary(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any
         there = found.of(by)
         result["by"] = by.value
         result["breakdown"] = [
-            _part(name, *parts.get(key, (NOTHING, NOTHING)), there.get(key, Standing()))
+            _part(name, parts.get(key, (NOTHING, NOTHING)), there.get(key, Standing()))
             for key, name in names_of(by, scope).items()
             if key in there or key in parts
         ]
     return {**result, **fresh}
 
 
-def _part(name: str, now: Counts, before: Counts, standing: Standing) -> dict[str, Any]:
+def _part(name: str, counts: Sequence[Counts], standing: Standing) -> dict[str, Any]:
+    now, before = counts
     return {
         "name": name,
         "total_tickets": standing.tickets,
