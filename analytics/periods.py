@@ -4,6 +4,7 @@ A day begins at its local midnight, or where that is skipped at its first instan
 A period ends with the present quarter of an hour, because that is what is counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -30,6 +31,31 @@ class Period:
     zone: ZoneInfo
     now: Span
     before: Span
+
+
+#: Minutes of what is counted together, the widest first.
+WIDTHS: Final = (1440, 60, 15)
+
+
+def pieces(span: Span) -> list[tuple[int, datetime, datetime]]:
+    """Cut a span into days of UTC, what is left into hours, and the rest into quarters: (minutes, from, to)."""
+    return _cut(span.start, span.end, WIDTHS)
+
+
+def _cut(
+    start: datetime, end: datetime, widths: Sequence[int]
+) -> list[tuple[int, datetime, datetime]]:
+    if start >= end:
+        return []
+    minutes, *narrower = widths
+    if not narrower:
+        return [(minutes, start, end)]
+    width = timedelta(minutes=minutes)
+    first, last = start + (_EPOCH - start) % width, end - (end - _EPOCH) % width
+    if first >= last:
+        return _cut(start, end, narrower)
+    whole = (minutes, first, last)
+    return [*_cut(start, first, narrower), whole, *_cut(last, end, narrower)]
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -1,9 +1,5 @@
 """The figures, with a million tickets and ten million lines of history behind them."""
 
-import time
-
-from bench.lists import times
-from bench.results import Result, percentile
 from tests.live.desk import Desk
 
 PATHS = {

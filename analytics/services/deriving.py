@@ -83,8 +83,8 @@ def _by_metric(begin: FlowKind) -> str:
     return f"CASE metric {cases} END"
 
 
-#: Everything that happened, of the tickets in `fact`. One that came resolved was so before it came. A ticket whose history does not tell how it came to its
-#: status, because somebody wrote the row by hand, came to it when its row says.
+#: Everything that happened to the tickets in `fact`. What came resolved was resolved before it came. Where a
+#: history does not tell how its ticket came to its status, because somebody wrote it by hand, the row says when.
 FLOWS: Final = f"""
     SELECT ticket_id, {FlowKind.CREATED:d} AS kind, 0::bigint AS source_id, opened_at AS at,
            status IN ({_SOLVED}) AS flag, confidence FROM fact

@@ -45,7 +45,8 @@ class History:
         self.chance = random.Random(seed)
         self.between = between
         self.now = datetime.now(UTC) - timedelta(days=DAYS)
-        self.people = [make_user(f"agent{n}", "Agent") for n in range(3)]
+        known = User.objects.filter(username__startswith="agent")
+        self.people = [*known] or [make_user(f"agent{n}", "Agent") for n in range(3)]
         self.groups = list(SupportGroup.objects.order_by("pk"))
         self.undo: list[str] = []
 
@@ -113,6 +114,7 @@ class History:
                 (
                     {"priority": self.chance.randint(1, 4)},
                     {"assignee": self.chance.choice(self.people).username},
+                    {"assignee": "agent0"},
                     {"group": self.chance.choice(self.groups).name},
                     {"department": self.chance.choice(list(Department.objects.all())).name},
                     {"category": self.chance.choice(CATEGORIES)},

@@ -59,15 +59,17 @@ def shown(figures: dict[str, Any], name: str) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    return bool(
-        one == other if one is None or other is None else pytest.approx(one, abs=0.006) == other
-    )
+    if one is None or other is None:
+        return one is other
+    if isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return abs(float(one) - float(other)) < 0.006
 
 
 @pytest.fixture(params=range(3))
 def desk(request: pytest.FixtureRequest) -> APIClient:
     """A desk with a past, as one sees it who sees all."""
-    History(100 + request.param).play(120)
+    History(100 + request.param).play(200)
     services.refresh_figures()
     return client_for(User.objects.create_superuser("zoe"))
 
@@ -81,14 +83,12 @@ def test_the_document_defines_what_the_api_shows(api: APIClient) -> None:
     assert len(QUERIES) == PAGE.read_text().count("```sql")
 
 
-def test_histories_hold_everything_that_is_counted(desk: APIClient) -> None:
-    kinds = set(TicketFlow.objects.values_list("kind", flat=True))
+def test_histories_hold_everything_that_is_counted() -> None:
+    for seed in range(100, 103):
+        History(seed).play(200)
+    services.refresh_figures()
 
-    assert kinds >= {*FlowKind} - {
-        FlowKind.BREACHED_NEXT_UPDATE,
-        FlowKind.REOPENED,
-        FlowKind.AGREED,
-    }
+    assert {*TicketFlow.objects.values_list("kind", flat=True)} == {*FlowKind}
 
 
 def test_every_figure_of_a_period_is_what_its_query_and_plain_python_say(desk: APIClient) -> None:
@@ -103,10 +103,10 @@ def test_every_figure_of_a_period_is_what_its_query_and_plain_python_say(desk: A
             f"t.group_id = {group.pk}",
             lambda t, pk=group.pk: t.group_id == pk,
         )
-    agent = Ticket.objects.filter(assignee__isnull=False).first().assignee  # type: ignore[union-attr]
-    scopes[f"agent={agent.username}&"] = (  # type: ignore[union-attr]
-        f"t.assignee_id = {agent.pk}",  # type: ignore[union-attr]
-        lambda t, pk=agent.pk: t.assignee_id == pk,  # type: ignore[union-attr]
+    agent = User.objects.get(username="agent0")
+    scopes["agent=agent0&"] = (
+        f"t.assignee_id = {agent.pk}",
+        lambda t: t.assignee_id == agent.pk,
     )
     for given, (scope, chosen) in scopes.items():
         plain = Plain(chosen)
