@@ -1,5 +1,10 @@
 """The figures, with a million tickets and ten million lines of history behind them."""
 
+import json
+from statistics import median
+
+from bench.lists import times
+from bench.results import Result, percentile
 from tests.live.desk import Desk
 
 PATHS = {
@@ -12,6 +17,52 @@ PATHS = {
     "performance of 30 days": ("/api/v1/analytics/performance/", 500),
     "performance of 30 days by group": ("/api/v1/analytics/performance/?by=group", 500),
 }
+#: Slices of the first count, each shorter than what a process of the desk may take.
+_FIRST = """
+import json, time
+from analytics.models import RollupState
+from analytics.services import refresh_figures
+started = time.perf_counter()
+count = refresh_figures(seconds=40)
+whole = RollupState.objects.get().as_of is not None
+print(json.dumps([count, time.perf_counter() - started, whole]))
+"""
+#: A tick after `count` tickets were moved, in a warm process like a worker's.
+_TICK = """
+import json, time
+from django.db import connection
+from analytics.services import refresh_figures
+def timed(count):
+    with connection.cursor() as cursor:
+        if count:
+            cursor.execute("UPDATE tickets_ticket SET priority = 5 - priority WHERE id IN"
+                           " (SELECT id FROM tickets_ticket ORDER BY id DESC LIMIT %s)", [count])
+    started = time.perf_counter()
+    assert refresh_figures() == count
+    return time.perf_counter() - started
+timed(10)
+print(json.dumps([[timed(0) for _ in range(5)], [timed(1000) for _ in range(5)]]))
+"""
+#: The same batch with and without the notes that triggers write, in turns.
+_OPEN = """
+import json, time
+from django.db import connection
+from django.utils import timezone
+from tickets.intake import TicketIn
+from tickets.services import open_tickets
+def opened(noted):
+    now = timezone.now()
+    items = [TicketIn.model_validate({"title": f"Printer {n} is on strike", "description": "Paper jam. " * 20},
+                                     context={"now": now}) for n in range(5000)]
+    with connection.cursor() as cursor:
+        verb = "ENABLE" if noted else "DISABLE"
+        cursor.execute(f"ALTER TABLE tickets_ticket {verb} TRIGGER analytics_note_insert")
+    started = time.perf_counter()
+    open_tickets(items=items, actor="bench", now=now)
+    return time.perf_counter() - started
+opened(True), opened(False)
+print(json.dumps([(opened(True), opened(False)) for _ in range(5)]))
+"""
 AGENTS = 40
 #: Lines of history of each ticket.
 EVENTS = 10
@@ -35,7 +86,7 @@ def seed(desk: Desk, count: int) -> None:
             (array['gold', 'silver', 'bronze', 'standard'])[1 + n %% 4], '{{}}', '',
             CASE WHEN open THEN 'open' WHEN n %% 97 = 0 THEN 'cancelled' ELSE 'closed' END,
             1 + n %% 3, 1 + n %% 3, 1 + n %% 4, c.ids[1 + n %% array_length(c.ids, 1)], g.department_id, g.id,
-            a.ids[1 + n %% {AGENTS}], '{{}}', 'completed', 0.5 + (n %% 50) * 0.01, t.at, t.at,
+            a.ids[g.number + n / known.number %% ({AGENTS} / known.number) * known.number], '{{}}', 'completed', 0.5 + (n %% 50) * 0.01, t.at, t.at,
             t.at + (n %% 240) * interval '1 minute', CASE WHEN NOT open AND n %% 97 > 0 THEN ended END,
             CASE WHEN NOT open AND n %% 97 > 0 THEN ended END, 9, n %% 29 = 0
         FROM generate_series(1, %s) n
@@ -109,3 +160,37 @@ def seed(desk: Desk, count: int) -> None:
     for table in ("tickets_ticket", "tickets_ticketevent", "sla_slaclock", "triage_triagedecision"):
         desk.sql(f"VACUUM ANALYZE {table}")
     desk.sql("CHECKPOINT")
+
+
+def measure(desk: Desk, count: int) -> list[Result]:
+    seed(desk, count)
+    counted, seconds, whole = 0, 0.0, False
+    while not whole:
+        part, took, whole = _run(desk, _FIRST)
+        counted, seconds = counted + part, seconds + took
+    results = [Result(f"first count of {count:,} tickets", counted / seconds, "tickets/s", 2000)]
+    desk.sql("VACUUM ANALYZE")
+    desk.start_web()
+    for name, (path, budget) in PATHS.items():
+        value = percentile(times(desk, path), 0.95) * 1000
+        results.append(Result(f"{name}, {count:,} tickets, p95", value, "ms", budget, at_most=True))
+    idle, busy = _run(desk, _TICK)
+    pairs = _run(desk, _OPEN)
+    noted, unnoted = (median(side) for side in zip(*pairs, strict=True))
+    return [
+        *results,
+        Result("tick of the figures, nothing changed", median(idle) * 1000, "ms", 20, at_most=True),
+        Result("tick, 1,000 tickets changed", median(busy) * 1000, "ms", 1000, at_most=True),
+        Result(
+            *("opening 5,000 tickets, noted for the figures", noted * 1000, "ms", 1.1),
+            *("without notes", unnoted * 1000),
+            at_most=True,
+        ),
+    ]
+
+
+def _run(desk: Desk, code: str) -> list[list[float]]:
+    done = desk.run_python(code)
+    assert done.returncode == 0, done.stderr
+    found: list[list[float]] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found

@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('grain', 'key', 'minutes', 'bucket', 'department_id', 'group_id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('grain', models.PositiveSmallIntegerField(choices=[(0, "nothing: a department's count"), (1, 'Group'), (2, 'Priority'), (3, 'Agent')])),
                 ('key', models.BigIntegerField()),
-                ('minutes', models.PositiveSmallIntegerField(help_text='15, 60 or 1440')),
+                ('minutes', models.PositiveSmallIntegerField(help_text='60 or 1440')),
                 ('bucket', models.DateTimeField(help_text='Its begin')),
                 ('department_id', models.BigIntegerField()),
                 ('group_id', models.BigIntegerField(help_text="Of an agent's count; else 0")),
@@ -126,22 +126,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='TicketFlow',
-            fields=[
-                ('pk', models.CompositePrimaryKey('ticket_id', 'kind', 'source_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('ticket_id', models.BigIntegerField()),
-                ('kind', models.PositiveSmallIntegerField(choices=[(0, 'Created'), (1, 'Resolved'), (2, 'Cancelled'), (3, 'Reopened'), (10, 'Met First Response'), (11, 'Met Next Update'), (12, 'Met Resolution'), (20, 'Breached First Response'), (21, 'Breached Next Update'), (22, 'Breached Resolution'), (30, 'Agreed'), (31, 'Corrected')])),
-                ('source_id', models.BigIntegerField()),
-                ('at', models.DateTimeField()),
-                ('department_id', models.BigIntegerField()),
-                ('group_id', models.BigIntegerField()),
-                ('agent_id', models.BigIntegerField()),
-                ('priority', models.PositiveSmallIntegerField()),
-                ('flag', models.BooleanField()),
-                ('confidence', models.IntegerField(null=True)),
-            ],
-        ),
-        migrations.CreateModel(
             name='TicketFact',
             fields=[
                 ('ticket_id', models.BigIntegerField(primary_key=True, serialize=False)),
@@ -165,6 +149,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['triaged_at'], name='analytics_fact_triaged'), models.Index(fields=['first_response_at'], name='analytics_fact_answered'), models.Index(fields=['resolved_at'], name='analytics_fact_resolved'), models.Index(condition=models.Q(('agent_id__gt', 0)), fields=['agent_id'], name='analytics_fact_agent')],
+            },
+        ),
+        migrations.CreateModel(
+            name='TicketFlow',
+            fields=[
+                ('pk', models.CompositePrimaryKey('ticket_id', 'kind', 'source_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('ticket_id', models.BigIntegerField()),
+                ('kind', models.PositiveSmallIntegerField(choices=[(0, 'Created'), (1, 'Resolved'), (2, 'Cancelled'), (3, 'Reopened'), (10, 'Met First Response'), (11, 'Met Next Update'), (12, 'Met Resolution'), (20, 'Breached First Response'), (21, 'Breached Next Update'), (22, 'Breached Resolution'), (30, 'Agreed'), (31, 'Corrected')])),
+                ('source_id', models.BigIntegerField()),
+                ('at', models.DateTimeField()),
+                ('department_id', models.BigIntegerField()),
+                ('group_id', models.BigIntegerField()),
+                ('agent_id', models.BigIntegerField()),
+                ('priority', models.PositiveSmallIntegerField()),
+                ('flag', models.BooleanField()),
+                ('confidence', models.IntegerField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['at'], name='analytics_flow_at')],
             },
         ),
         *(

@@ -88,7 +88,7 @@ flow_written AS (
     {_upsert(_FLOW, _FLOW_KEY, _FLOW_ROW, adding=False)}
 ),
 flow_change AS (
-    SELECT date_bin('15 minutes', at, timestamptz 'epoch') AS bucket, {_names(_PLACE)}, kind, flag, confidence,
+    SELECT date_bin('1 hour', at, timestamptz 'epoch') AS bucket, {_names(_PLACE)}, kind, flag, confidence,
            sum(n) AS n
       FROM (SELECT at, {_names(_PLACE)}, kind, flag, confidence, 1 AS n FROM flow
              UNION ALL SELECT at, {_names(_PLACE)}, kind, flag, confidence, -1 FROM flow_before) both_ways

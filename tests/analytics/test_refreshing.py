@@ -204,7 +204,7 @@ def test_of_many_workers_at_once_each_change_is_counted_once() -> None:
     at_once(*[partial(work, part) for part in range(3)])
     services.refresh_figures()
 
-    [counted] = FlowCount.objects.filter(grain=0, minutes=15)
+    [counted] = FlowCount.objects.filter(grain=0, minutes=60)
     assert (counted.created, counted.cancelled) == (30, 30)
 
 
