@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from analytics.views.dashboard import dashboard, dashboard_parts
 from servers.views.fleet_page import fleet
 from smartops import health
 from triage.views.review_page import review
@@ -12,7 +13,8 @@ from triage.views.review_page import review
 admin.autodiscover()
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", dashboard, name="desk-dashboard"),
+    path("dashboard/panels/", dashboard_parts, name="desk-panels"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
     path("fleet/", fleet, name="fleet-page"),
