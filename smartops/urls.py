@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from analytics.views.dashboard import dashboard, dashboard_parts
 from servers.views.fleet_page import fleet
 from smartops import health
+from smartops.workspace.listing import listing, listing_rows
 from triage.views.review_page import review
 
 admin.autodiscover()
@@ -15,6 +16,8 @@ admin.autodiscover()
 urlpatterns = [
     path("", dashboard, name="desk-dashboard"),
     path("dashboard/panels/", dashboard_parts, name="desk-panels"),
+    path("tickets/", listing, name="workspace"),
+    path("tickets/rows/", listing_rows, name="workspace-rows"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
     path("fleet/", fleet, name="fleet-page"),

@@ -1,16 +1,19 @@
 """How many tickets each value of each filter would show, for the list that is shown.
 
 Each facet leaves its own filter out, so that one sees what choosing another value would bring; tags, of which all
-that are chosen must be there, do not. At most MOST of the newest are counted, for nobody waits for a million.
+that are chosen must be there, do not. At most MOST of the newest are counted, for nobody waits for a million; and
+where those are so rare that to find them takes too long, those among the newest WINDOW tickets.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Case, CharField, Value, When
 from django.db.models.functions import Now
+from psycopg.errors import QueryCanceled
 
 from tickets.filters import TicketFilter
 from tickets.lifecycle import Status
@@ -20,6 +23,7 @@ from tickets.models import (
     Priority,
     SlaState,
     SupportGroup,
+    Ticket,
     Tier,
     TriageStatus,
 )
@@ -27,6 +31,9 @@ from tickets.querysets import sla_conditions
 
 #: So many tickets are counted, the newest: below it the counts are exact.
 MOST: Final = 10_000
+#: So long the counts of one list may take together, before only the newest tickets are looked at.
+PATIENCE: Final = 0.1  # seconds
+WINDOW: Final = 20_000
 #: So many values of one facet are told, the most frequent.
 SHOWN: Final = 20
 
@@ -76,7 +83,12 @@ class Facets(NamedTuple):
 
 
 def facets(
-    filters: Mapping[str, str], *, tickets: Any, request: Any, most: int = MOST
+    filters: Mapping[str, str],
+    *,
+    tickets: Any,
+    request: Any,
+    most: int = MOST,
+    patience: float = PATIENCE,
 ) -> Facets | dict[str, Any]:
     """Count those of `tickets` that the list would show with `filters`, or say what is wrong: filter -> messages.
 
@@ -85,15 +97,18 @@ def facets(
     whole = TicketFilter(filters, queryset=tickets, request=request)
     if not whole.is_valid():
         return dict(whole.errors)
+    # A search finds few tickets, which are counted in no time whatever it took to find them.
+    searched = bool(filters.get("q", "").strip())
+    until = time.monotonic() + (patience if not searched else 60)
     used = [name for name in COLUMNS if filters.get(name, "").strip(" ,")]
-    count, counted = _counts(whole.qs, [n for n in COLUMNS if n not in used], most, tags=True)
-    exact = count < most
+    unused = [name for name in COLUMNS if name not in used]
+    count, exact, counted = _counts(whole.qs, unused, most, until, tags=True)
     found = {name: (exact, values) for name, values in counted.items()}
     for name in used:
         others = {key: value for key, value in filters.items() if key != name}
         rows = TicketFilter(others, queryset=tickets, request=request).qs
-        seen, counted = _counts(rows, [name], most)
-        found[name] = (seen < most, counted[name])
+        _, sure, counted = _counts(rows, [name], most, until)
+        found[name] = (sure, counted[name])
     labels = _labels({name: values for name, (_, values) in found.items()})
     return Facets(
         count,
@@ -103,11 +118,39 @@ def facets(
 
 
 def _counts(
-    rows: Any, names: Sequence[str], most: int, *, tags: bool = False
-) -> tuple[int, dict[str, dict[str, int]]]:
-    """How many of the newest of `rows` there are, and per facet how many have which value, in one statement."""
+    rows: Any, names: Sequence[str], most: int, until: float, *, tags: bool = False
+) -> tuple[int, bool, dict[str, dict[str, int]]]:
+    """How many of `rows` there are, whether that is all of them, and per facet how many have which value."""
     if "sla_state" in names:
         rows = rows.annotate(standing=_standing())
+    left = int((until - time.monotonic()) * 1000)
+    if left > 0 and (counted := _within(left, lambda: _group(rows, names, most, tags))):
+        return counted[0], counted[0] < most, counted[1]
+    newest = Ticket.objects.order_by("-opened_at", "-id").values_list("opened_at", flat=True)
+    oldest = newest[WINDOW : WINDOW + 1].first()
+    window = rows if oldest is None else rows.filter(opened_at__gt=oldest)
+    total, found = _group(window, names, most, tags)
+    return total, oldest is None and total < most, found
+
+
+def _within(milliseconds: int, work: Callable[[], Any]) -> Any:
+    """What `work` answers; None when the database had not done it by then."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+            answer = work()
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+            return answer
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            return None
+        raise
+
+
+def _group(
+    rows: Any, names: Sequence[str], most: int, tags: bool
+) -> tuple[int, dict[str, dict[str, int]]]:
+    """Count the newest of `rows` in one statement."""
     columns = [COLUMNS[name] for name in names]
     wanted = rows.order_by("-opened_at", "-id").values_list("pk", "tags", *columns)[:most]
     sql, given = wanted.query.sql_with_params()

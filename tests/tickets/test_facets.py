@@ -1,8 +1,10 @@
 """Counts beside the list: what choosing another value would bring."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.conftest import NOON, client_for
@@ -116,6 +118,31 @@ def test_beyond_the_limit_the_newest_are_counted_and_it_is_said(desk: list[Ticke
     assert (found.count, found.exact) == (2, False)
     assert not found.facets["department"].exact
     assert not found.facets["status"].exact
+
+
+def test_what_takes_too_long_is_counted_among_the_newest_tickets(
+    desk: list[Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facets, "WINDOW", 1)
+    Ticket.objects.filter(pk=desk[0].pk).update(opened_at=NOON + timedelta(hours=1))
+
+    found = facets.facets({}, tickets=Ticket.objects.all(), request=None, patience=0)
+
+    assert isinstance(found, facets.Facets)
+    assert (found.count, found.exact) == (1, False)
+    assert found.facets["priority"].values == [facets.Count("1", "P1 critical", 1)]
+
+
+def test_the_database_is_stopped_and_asked_less() -> None:
+    def slow() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(5)")
+
+    assert facets._within(20, slow) is None
+    assert facets._within(1000, lambda: "done") == "done"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
 
 
 def test_a_wrong_filter_is_named(api: APIClient) -> None:
