@@ -9,6 +9,7 @@ from analytics.views.dashboard import dashboard, dashboard_parts
 from servers.views.fleet_page import fleet
 from smartops import health
 from smartops.workspace.listing import listing, listing_rows
+from smartops.workspace.ticket import page
 from triage.views.review_page import review
 
 admin.autodiscover()
@@ -18,6 +19,7 @@ urlpatterns = [
     path("dashboard/panels/", dashboard_parts, name="desk-panels"),
     path("tickets/", listing, name="workspace"),
     path("tickets/rows/", listing_rows, name="workspace-rows"),
+    path("tickets/<int:pk>/", page, name="workspace-ticket"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
     path("fleet/", fleet, name="fleet-page"),

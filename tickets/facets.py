@@ -27,7 +27,7 @@ from tickets.models import (
     Tier,
     TriageStatus,
 )
-from tickets.querysets import sla_conditions
+from tickets.querysets import RANKED_MATCHES, newest_matches, search_query, sla_conditions
 
 #: So many tickets are counted, the newest: below it the counts are exact.
 MOST: Final = 10_000
@@ -97,24 +97,36 @@ def facets(
     whole = TicketFilter(filters, queryset=tickets, request=request)
     if not whole.is_valid():
         return dict(whole.errors)
-    # A search finds few tickets, which are counted in no time whatever it took to find them.
-    searched = bool(filters.get("q", "").strip())
-    until = time.monotonic() + (patience if not searched else 60)
-    used = [name for name in COLUMNS if filters.get(name, "").strip(" ,")]
+    given = {name: value for name, value in filters.items() if value.strip(" ,")}
+    every = True
+    if text := given.pop("q", "").strip():
+        tickets, every = _matching(tickets, text)
+    until = time.monotonic() + patience
+
+    def rows(without: str = "") -> Any:
+        kept = {name: value for name, value in given.items() if name != without}
+        return TicketFilter(kept, queryset=tickets, request=request).qs
+
+    used = [name for name in COLUMNS if name in given]
     unused = [name for name in COLUMNS if name not in used]
-    count, exact, counted = _counts(whole.qs, unused, most, until, tags=True)
+    count, exact, counted = _counts(rows(), unused, most, until, tags=True)
     found = {name: (exact, values) for name, values in counted.items()}
     for name in used:
-        others = {key: value for key, value in filters.items() if key != name}
-        rows = TicketFilter(others, queryset=tickets, request=request).qs
-        _, sure, counted = _counts(rows, [name], most, until)
+        _, sure, counted = _counts(rows(without=name), [name], most, until)
         found[name] = (sure, counted[name])
     labels = _labels({name: values for name, (_, values) in found.items()})
-    return Facets(
-        count,
-        exact,
-        {name: Facet(sure, _told(values, labels[name])) for name, (sure, values) in found.items()},
-    )
+    told = {
+        name: Facet(sure and every, _told(values, labels[name]))
+        for name, (sure, values) in found.items()
+    }
+    return Facets(count, exact and every, told)
+
+
+def _matching(tickets: Any, text: str) -> tuple[Any, bool]:
+    """Those of `tickets` among the newest that the words find, and whether older ones cannot be there."""
+    query = search_query(text)
+    ids = newest_matches(query) if query is not None else []
+    return tickets.filter(pk__in=ids), len(ids) < RANKED_MATCHES
 
 
 def _counts(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 
@@ -57,6 +58,29 @@ _ORDERINGS: Final = (
 )
 
 
+class Words(NamedTuple):
+    """The names by which tickets are sorted, of which restricted departments' are seen by members only."""
+
+    departments: list[str]
+    groups: list[tuple[str, str]]
+    categories: list[tuple[str, str]]
+    hidden: frozenset[str]
+
+    @classmethod
+    def read(cls, user: Any) -> "Words":
+        """Departments; groups with theirs; categories as slug and name. A ticket can be sent anywhere."""
+        hidden = hidden_department_ids(user)
+        departments = list(Department.objects.order_by("name").values_list("pk", "name"))
+        groups = SupportGroup.objects.order_by("name").values_list("name", "department__name")
+        categories = Category.objects.order_by("name").values_list("slug", "name")
+        return cls(
+            [name for _, name in departments],
+            list(groups),
+            list(categories),
+            frozenset(name for pk, name in departments if pk in hidden),
+        )
+
+
 class Value(NamedTuple):
     value: str
     label: str
@@ -83,15 +107,10 @@ def words(query: QueryDict, name: str) -> list[str]:
 
 def address(query: QueryDict, **changes: str | None) -> str:
     """The list's address with other values of some parameters, from its first page."""
-    new = query.copy()
-    new.pop("cursor", None)
-    for name, value in changes.items():
-        new.pop(name, None)
-        if value:
-            new[name] = value
-    if not new:
-        new["ordering"] = "-opened_at"  # without anything the list shows the first view
-    return f"?{new.urlencode(safe=',')}"
+    new = {name: value for name, value in query.items() if name != "cursor"} | changes
+    kept = {name: value for name, value in new.items() if value}
+    # Without anything the list shows the first view.
+    return f"?{urlencode(kept or {'ordering': '-opened_at'}, safe=',')}"
 
 
 def toggled(query: QueryDict, name: str, value: str) -> Value:
@@ -103,17 +122,17 @@ def toggled(query: QueryDict, name: str, value: str) -> Value:
     return Value(value, value, address(query, **{name: wanted}), taken)
 
 
-def rail(query: QueryDict, user: Any) -> list[Facet]:
+def rail(query: QueryDict, known_words: Words) -> list[Facet]:
     """Every facet with the values that are known without counting."""
-    hidden = hidden_department_ids(user)
+    hidden = known_words.hidden
     known: dict[str, Iterable[tuple[str, str]]] = {
         "status": [(s.value, short(s)) for s in Status],
         "priority": [(str(p.value), p.label) for p in Priority],
         "sla_state": [(state, word) for state, word in SLA_WORDS.items()],
         "assignee": [("me", "Me"), ("none", "Nobody")],
-        "department": _same(Department.objects.visible_to(user).order_by("name")),
-        "group": _same(SupportGroup.objects.exclude(department__in=hidden).order_by("name")),
-        "category": Category.objects.order_by("name").values_list("slug", "name"),
+        "department": [(name, name) for name in known_words.departments if name not in hidden],
+        "group": [(name, name) for name, owner in known_words.groups if owner not in hidden],
+        "category": known_words.categories,
         "tier": [(tier.value, tier.label) for tier in Tier],
         "triage_status": [(status.value, short(status)) for status in TriageStatus],
         "tag": [],
@@ -127,10 +146,6 @@ def rail(query: QueryDict, user: Any) -> list[Facet]:
         is_open = name in _OPEN or any(value.chosen for value in told)
         facets.append(Facet(name, TITLES[name], told, is_open))
     return facets
-
-
-def _same(rows: Any) -> list[tuple[str, str]]:
-    return [(name, name) for name in rows.values_list("name", flat=True)]
 
 
 def chips(query: QueryDict, facets: Iterable[Facet]) -> list[Chip]:

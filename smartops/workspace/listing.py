@@ -6,15 +6,16 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
 from smartops.workspace import filters
+from smartops.workspace.markup import row_html
 from smartops.workspace.rows import choose, read_page, rows_of
 from tickets.lifecycle import Status
-from tickets.models import Category, Department, Priority, SavedView, SupportGroup, Ticket
+from tickets.models import Priority, SavedView, Ticket
 from tickets.models.view import SHARE
 from tickets.workspace import address_of
 
@@ -28,12 +29,14 @@ _FRESH: Final = 50
 def ticket_list(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("tickets.view_ticket"):
         raise PermissionDenied
-    views = _views(request)
+    views = views_of(request)
     if not request.GET:
         first = views[0]["address"] if views else "status=open,in_progress,on_hold"
         return HttpResponseRedirect(f"?{first}")
     page = read_page(request, Ticket.objects.visible_to(request.user), timezone.now())
-    facets = filters.rail(request.GET, request.user)
+    words = filters.Words.read(request.user)
+    facets = filters.rail(request.GET, words)
+    may_change = request.user.has_perm("tickets.change_ticket")
     here = filters.filters_of(request.GET)
     orderings = filters.orderings(request.GET)
     now = next((o.value for o in orderings if o.chosen), request.GET.get("ordering", ""))
@@ -43,6 +46,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
     context = {
         "title": next((view["name"] for view in views if view["current"]), "Tickets"),
         "page": page,
+        "rows": mark_safe("".join(row_html(row, may_change=may_change) for row in page.rows)),
         "views": views,
         "facets": facets,
         "chips": filters.chips(request.GET, facets),
@@ -51,34 +55,31 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         "kept": [(k, v) for k, v in request.GET.items() if k not in ("q", "cursor", "ordering")],
         "all_tickets": filters.address(QueryDict()),
         "by_time": now == "-opened_at",
-        "may_change": request.user.has_perm("tickets.change_ticket"),
+        "may_change": may_change,
         "may_comment": request.user.has_perm("tickets.add_comment"),
-        "desk": desk(request, here, request.GET.get("ordering", "")),
+        "desk": desk(request, words, here, request.GET.get("ordering", "")),
     }
     return TemplateResponse(request, "workspace/list.html", context)
 
 
-def desk(request: HttpRequest, query: dict[str, str], ordering: str) -> dict[str, Any]:
+def desk(
+    request: HttpRequest, words: filters.Words, query: dict[str, str], ordering: str
+) -> dict[str, Any]:
     """What the scripts need to know; names of people only for those who may assign."""
     user = request.user
-    groups = SupportGroup.objects.select_related("department").order_by("name")
     may_change = user.has_perm("tickets.change_ticket")
     return {
         "me": user.get_username(),
         "mayChange": may_change,
         "mayComment": user.has_perm("tickets.add_comment"),
         "mayShare": user.has_perm(SHARE),
-        "mayReview": user.has_perm("tickets.change_ticket"),
-        "mayFleet": user.has_perm("servers.view_server"),
         "query": query,
         "ordering": ordering,
         "statuses": [[status.value, status.label] for status in Status],
         "priorities": [[p.value, p.label] for p in Priority],
-        "departments": list(Department.objects.order_by("name").values_list("name", flat=True)),
-        "groups": [[group.name, group.department.name] for group in groups],
-        "categories": [
-            list(row) for row in Category.objects.order_by("name").values_list("slug", "name")
-        ],
+        "departments": words.departments,
+        "groups": words.groups,
+        "categories": words.categories,
         "people": people() if may_change else [],
     }
 
@@ -89,7 +90,7 @@ def people() -> list[list[str]]:
     return [[one.get_username(), one.get_full_name()] for one in active]
 
 
-def _views(request: HttpRequest) -> list[dict[str, Any]]:
+def views_of(request: HttpRequest) -> list[dict[str, Any]]:
     seen = SavedView.objects.visible_to(request.user).in_order()
     return [
         {
@@ -124,7 +125,7 @@ def ticket_rows(request: HttpRequest) -> HttpResponse:
     rows = {
         row.ticket.pk: {
             "stamp": row.stamp,
-            "html": render_to_string("workspace/row.html", {"row": row, "may_change": may_change}),
+            "html": row_html(row, may_change=may_change),
         }
         for row in rows_of(tickets, now)
     }

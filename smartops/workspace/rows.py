@@ -20,7 +20,6 @@ _TAGS: Final = 3
 class Row(NamedTuple):
     ticket: Ticket
     sla: str
-    due: str
     age: str
     tags: Sequence[str]
     more_tags: int
@@ -86,7 +85,6 @@ def _row(ticket: Ticket, now: datetime) -> Row:
     return Row(
         ticket,
         sla,
-        due.isoformat() if due else "",
         short_age((now - ticket.opened_at).total_seconds()),
         ticket.tags[:_TAGS],
         max(0, len(ticket.tags) - _TAGS),
