@@ -1,12 +1,12 @@
-"""What the dashboard shows of the present moment, each panel in a bounded time however large the desk is."""
+"""What the dashboard shows of the present moment. All numbers of open tickets come from one look at them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from servers.models import Server
 from servers.summary import ORDER, summary
@@ -14,14 +14,13 @@ from sla.alerts import STATES, visible_escalations
 from sla.messages import sla_type
 from tickets.lifecycle import LIVE
 from tickets.models import Department, Priority, SlaState, Ticket, TriageStatus
-from tickets.querysets import TicketQuerySet
+from tickets.querysets import TicketQuerySet, sla_conditions
 from triage.models import DriftDay, TriageJob
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
 
-#: Beyond it a count reads "10,000+": enough to act on, and found quickly.
-MOST_COUNTED: Final = 10_000
 NEXT: Final = 8
+#: Of the next deadlines, so many places are for those that were missed last.
 LATE: Final = 2
 ALERTS: Final = 8
 #: Days of decisions that the triage panel sums up.
@@ -34,40 +33,119 @@ AGES: Final = (
     ("7 to 30 days", 7, 30),
     ("over 30 days", 30, None),
 )
-_LIVE: Final = {"status": ",".join(LIVE)}
+#: The gravest first.
+SLA_STATES: Final = (
+    *(SlaState.BREACHED, SlaState.WARNING, SlaState.OK),
+    *(SlaState.PAUSED, SlaState.NONE),
+)
+_UNTRIAGED: Final = (TriageStatus.PENDING, TriageStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number with the list behind it. `share` of the sum of its panel, 0 to 1."""
+
+    label: str
+    count: int
+    address: str
+    share: float = 0.0
+    tone: str = ""
+
+
+@dataclass
+class OpenTickets:
+    """Counts of tickets that have not ended, as of one moment."""
+
+    total: int = 0
+    by: Counter[str] = field(default_factory=Counter)
+    #: (department id, priority) -> how many; None where there is none yet.
+    cells: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
 
 
 def listed(**filters: Any) -> str:
     """The address of the tickets with these filters; of those that somebody works on, unless told otherwise."""
-    return f"/tickets/?{urlencode({**_LIVE, **filters})}"
+    return f"/tickets/?{urlencode({'status': ','.join(LIVE), **filters})}"
 
 
-def figures(user: Any, now: datetime) -> list[dict[str, Any]]:
+def count_open(user: Any, now: datetime) -> OpenTickets:
+    """Count the open tickets that `user` sees: one statement, whose cost grows with these alone."""
+    conditions = {
+        **{f"is_{state}": condition for state, condition in sla_conditions(now).items()},
+        **{f"age_{place}": _aged(now, place) for place in range(len(AGES))},
+        "unassigned": Q(assignee=None),
+        "review": Q(triage_status=TriageStatus.NEEDS_REVIEW),
+        "untriaged": Q(triage_status__in=_UNTRIAGED),
+    }
+    counts = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
+    rows: Any = _live(user).values("department", "priority").annotate(all=Count("pk"), **counts)
+    found = OpenTickets()
+    for row in rows:
+        found.total += row["all"]
+        found.cells[row["department"], row["priority"]] += row["all"]
+        for name in conditions:
+            found.by[name] += row[name]
+    return found
+
+
+def figures(found: OpenTickets) -> list[Line]:
     """The line of numbers: what is open, what is late, what waits for somebody."""
-    live = _live(user)
-    states = {state: live.in_sla_states([state], now) for state in SlaState.values}
-    shown = [
-        ("Open tickets", live, listed(), "calm"),
-        ("Breached", states["breached"], listed(sla_state="breached"), "bad"),
-        ("Deadline near", states["warning"], listed(sla_state="warning"), "warn"),
-        ("Unassigned", live.filter(assignee=None), listed(assignee="none"), "calm"),
-        (
-            "Need review",
-            live.filter(triage_status=TriageStatus.NEEDS_REVIEW),
-            listed(triage_status="needs_review"),
-            "info",
-        ),
-        (
-            "Not triaged yet",
-            live.filter(triage_status__in=[TriageStatus.PENDING, TriageStatus.RUNNING]),
-            listed(triage_status="pending,running"),
-            "calm",
-        ),
-    ]
+    by, untriaged = found.by, ",".join(_UNTRIAGED)
     return [
-        {"label": label, "address": address, "tone": tone, **_counted(tickets)}
-        for label, tickets, address, tone in shown
+        Line("Open tickets", found.total, listed(), tone="calm"),
+        Line("Breached", by["is_breached"], listed(sla_state="breached"), tone="bad"),
+        Line("Deadline near", by["is_warning"], listed(sla_state="warning"), tone="warn"),
+        Line("Unassigned", by["unassigned"], listed(assignee="none"), tone="calm"),
+        Line("Need review", by["review"], listed(triage_status="needs_review"), tone="info"),
+        Line("Not triaged yet", by["untriaged"], listed(triage_status=untriaged), tone="calm"),
     ]
+
+
+def by_department(user: Any, found: OpenTickets) -> dict[str, Any]:
+    """Open tickets, departments down and priorities across, each number with the list behind it."""
+    departments = Department.objects.visible_to(user).order_by("name").values_list("pk", "name")
+    most = max(found.cells.values(), default=0)
+    rows = []
+    for pk, name in departments:
+        cells = [
+            Line(
+                f"P{priority}",
+                found.cells[pk, priority],
+                listed(department=name, priority=priority),
+                share=found.cells[pk, priority] / most if most else 0,
+            )
+            for priority in Priority
+        ]
+        total = sum(n for (department, _), n in found.cells.items() if department == pk)
+        rows.append({"cells": cells, "all": Line(name, total, listed(department=name))})
+    return {
+        "rows": sorted(rows, key=lambda row: (-row["all"].count, row["all"].label)),
+        "totals": [
+            Line(
+                f"P{priority}",
+                sum(n for (_, given), n in found.cells.items() if given == priority),
+                listed(priority=priority),
+            )
+            for priority in Priority
+        ],
+        "total": Line("All", found.total, listed()),
+        "unsorted": sum(n for cell, n in found.cells.items() if None in cell),
+    }
+
+
+def sla_states(found: OpenTickets) -> list[Line]:
+    """How the open tickets stand towards their deadlines."""
+    return shared([Line(s, found.by[f"is_{s}"], listed(sla_state=s), tone=s) for s in SLA_STATES])
+
+
+def backlog_age(found: OpenTickets, now: datetime) -> list[Line]:
+    """For how long the open tickets have been open."""
+    lines = []
+    for place, (label, _, _) in enumerate(AGES):
+        bounds = {
+            name: at.isoformat(timespec="seconds") for name, at in _bounds(now, place).items()
+        }
+        lines.append(Line(label, found.by[f"age_{place}"], listed(**bounds)))
+    return shared(lines)
 
 
 def deadlines(user: Any, now: datetime) -> list[Ticket]:
@@ -77,8 +155,9 @@ def deadlines(user: Any, now: datetime) -> list[Ticket]:
     missed = running.filter(due_at__lte=now).order_by("-due_at", "-id")
     shown = [*missed[: max(LATE, NEXT - len(coming))], *coming]
     found = sorted(shown, key=lambda ticket: (ticket.due_at, ticket.pk))[:NEXT]
-    for ticket in found:
-        ticket.state = ticket.sla_state(now)
+    for ticket in found:  # how near this deadline is, whatever was missed before
+        warned = ticket.warn_at is not None and ticket.warn_at <= now
+        ticket.near = "breached" if ticket.due_at <= now else "warning" if warned else "ok"
     return found
 
 
@@ -99,61 +178,6 @@ def alerts(user: Any) -> list[dict[str, Any]]:
     ]
 
 
-def open_by_priority(user: Any) -> dict[str, Any]:
-    """Open tickets, departments down and priorities across, each number with the list behind it."""
-    counts = _live(user).values_list("department", "priority").annotate(count=Count("pk"))
-    cells = {(department, priority): count for department, priority, count in counts.order_by()}
-    names = dict(Department.objects.visible_to(user).order_by("name").values_list("pk", "name"))
-    most = max(cells.values(), default=0)
-    rows = [
-        _row(name, {p: cells.get((pk, p), 0) for p in Priority}, most) for pk, name in names.items()
-    ]
-    unsorted = sum(
-        n for (department, priority), n in cells.items() if not (department and priority)
-    )
-    totals: Counter[int] = Counter()
-    for (_, priority), count in cells.items():
-        totals[priority] += count
-    return {
-        "rows": sorted(rows, key=lambda row: -row["total"]),
-        "totals": [
-            {"priority": p, "count": totals[p], "address": listed(priority=p)} for p in Priority
-        ],
-        "total": sum(cells.values()),
-        "unsorted": unsorted,
-    }
-
-
-def sla_states(user: Any, now: datetime) -> list[dict[str, Any]]:
-    """How the open tickets stand towards their deadlines."""
-    live = _live(user)
-    shown = [
-        {
-            "state": state,
-            "address": listed(sla_state=state),
-            **_counted(live.in_sla_states([state], now)),
-        }
-        for state in ("breached", "warning", "ok", "paused", "none")
-    ]
-    return _with_shares(shown)
-
-
-def backlog_age(user: Any, now: datetime) -> list[dict[str, Any]]:
-    """For how long the open tickets have been open."""
-    shown = []
-    for label, least, most in AGES:
-        filters = {}
-        if most is not None:
-            filters["opened_after"] = now - timedelta(days=most)
-        if least is not None:
-            filters["opened_before"] = now - timedelta(days=least)
-        chosen = {"opened_after": "opened_at__gte", "opened_before": "opened_at__lt"}
-        tickets = _live(user).filter(**{chosen[name]: at for name, at in filters.items()})
-        said = {name: at.replace(microsecond=0).isoformat() for name, at in filters.items()}
-        shown.append({"label": label, "address": listed(**said), **_counted(tickets)})
-    return _with_shares(shown)
-
-
 def triage(now: datetime) -> dict[str, Any]:
     """What became of the machine's answers of the last days, and how often people changed them."""
     since = (now - timedelta(days=TRIAGE_DAYS)).date()
@@ -161,19 +185,15 @@ def triage(now: datetime) -> dict[str, Any]:
         **{name: Sum(name) for name in ("auto", "suggest", "review", "corrected", "agreed")}
     )
     known = {name: value or 0 for name, value in sums.items()}
-    bands = [
-        {"label": label, "count": known[band], "tone": tone}
-        for band, label, tone in (
-            ("auto", "applied", "good"),
-            ("suggest", "applied, to be looked at", "info"),
-            ("review", "left to a person", "warn"),
-        )
-    ]
+    bands = (
+        ("auto", "applied", "good"),
+        ("suggest", "applied, to be looked at", "info"),
+        ("review", "left to a person", "warn"),
+    )
     seen = known["corrected"] + known["agreed"]
     return {
-        "bands": _with_shares(bands),
-        "total": sum(band["count"] for band in bands),
-        "overridden": known["corrected"],
+        "bands": shared([Line(label, known[band], "", tone=tone) for band, label, tone in bands]),
+        "total": sum(known[band] for band, _, _ in bands),
         "seen": seen,
         "override_rate": known["corrected"] / seen if seen else None,
         "days": TRIAGE_DAYS,
@@ -184,13 +204,9 @@ def fleet(user: Any) -> dict[str, Any] | None:
     """How many servers are in which state; nothing for those who may not see servers."""
     if not user.has_perm("servers.view_server"):
         return None
-    states = summary(Server.objects.counts())
-    shown = [
-        {"state": state.value, "count": states["states"][state.value]}
-        for state in ORDER
-        if state.value in states["states"]
-    ]
-    return {"total": states["total"], "states": _with_shares(shown)}
+    counted = summary(Server.objects.counts())
+    lines = [Line(state, counted["states"].get(state, 0), "", tone=state) for state in ORDER]
+    return {"total": counted["total"], "states": shared([line for line in lines if line.count])}
 
 
 def pipeline(now: datetime) -> dict[str, Any]:
@@ -199,7 +215,7 @@ def pipeline(now: datetime) -> dict[str, Any]:
     oldest = waiting.order_by("nudge_at").values_list("created_at", flat=True).first()
     beat = Heartbeat.objects.filter(name="beat").values_list("beat_at", flat=True).first()
     return {
-        "waiting": _counted(waiting),
+        "waiting": waiting.count(),
         "oldest": oldest,
         "oldest_late": oldest is not None and now - oldest > timedelta(minutes=1),
         "beat": beat,
@@ -208,36 +224,30 @@ def pipeline(now: datetime) -> dict[str, Any]:
     }
 
 
+def shared(lines: list[Line]) -> list[Line]:
+    """The same lines, each with its share of their sum."""
+    total = sum(line.count for line in lines)
+    return [
+        Line(line.label, line.count, line.address, line.count / total if total else 0, line.tone)
+        for line in lines
+    ]
+
+
 def _live(user: Any) -> TicketQuerySet:
     return Ticket.objects.visible_to(user).filter(status__in=LIVE)
 
 
-def _counted(rows: Any) -> dict[str, Any]:
-    count = rows.order_by().values("pk")[: MOST_COUNTED + 1].count()
-    if count > MOST_COUNTED:
-        return {"count": MOST_COUNTED, "text": f"{MOST_COUNTED:,}+"}
-    return {"count": count, "text": f"{count:,}"}
+def _bounds(now: datetime, place: int) -> dict[str, datetime]:
+    """The filters of tickets that are as old as AGES says at `place`."""
+    _, least, most = AGES[place]
+    bounds = {}
+    if most is not None:
+        bounds["opened_after"] = now - timedelta(days=most)
+    if least is not None:
+        bounds["opened_before"] = now - timedelta(days=least)
+    return bounds
 
 
-def _with_shares(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each with its `share` of the sum, 0 to 1."""
-    total = sum(row["count"] for row in rows)
-    return [{**row, "share": row["count"] / total if total else 0} for row in rows]
-
-
-def _row(name: str, counts: Mapping[Any, int], most: int) -> dict[str, Any]:
-    cells = [
-        {
-            "priority": priority,
-            "count": counts[priority],
-            "weight": round(counts[priority] / most, 3) if most else 0,
-            "address": listed(department=name, priority=priority),
-        }
-        for priority in Priority
-    ]
-    return {
-        "department": name,
-        "cells": cells,
-        "total": sum(counts.values()),
-        "address": listed(department=name),
-    }
+def _aged(now: datetime, place: int) -> Q:
+    lookups = {"opened_after": "opened_at__gte", "opened_before": "opened_at__lt"}
+    return Q(**{lookups[name]: at for name, at in _bounds(now, place).items()})

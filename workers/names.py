@@ -33,5 +33,6 @@ class TaskName:
     SERVERS_REQUEUE_STALE_DELIVERIES: Final = "servers.requeue_stale_deliveries"
     SERVERS_READ_MAIL: Final = "servers.read_mail"
     SERVERS_WATCH_STORMS: Final = "servers.watch_storms"
+    ANALYTICS_REFRESH: Final = "analytics.refresh"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"
     WORKERS_PURGE: Final = "workers.purge"

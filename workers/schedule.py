@@ -59,6 +59,7 @@ def schedule(
             intake_sweep_seconds, TaskName.SERVERS_REQUEUE_STALE_DELIVERIES
         ),
         "servers: read mailboxes": every(30, TaskName.SERVERS_READ_MAIL),
+        "analytics: bring the figures up to date": every(10, TaskName.ANALYTICS_REFRESH),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
     }

@@ -21,6 +21,7 @@ class DeskPage:
 PAGES: Final = (
     ("Dashboard", "desk-dashboard", "tickets.view_ticket"),
     ("Tickets", "workspace", "tickets.view_ticket"),
+    ("Report", "desk-report", "tickets.view_ticket"),
     ("Review", "review-page", "tickets.change_ticket"),
     ("Fleet", "fleet-page", "servers.view_server"),
     ("Admin", "admin:index", ""),

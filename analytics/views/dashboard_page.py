@@ -26,14 +26,15 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
     user, now = request.user, timezone.now()
     if not user.has_perm("tickets.view_ticket"):
         raise PermissionDenied
+    found = panels.count_open(user, now)
     return {
         "now": now,
-        "figures": panels.figures(user, now),
+        "figures": panels.figures(found),
         "deadlines": panels.deadlines(user, now),
         "alerts": panels.alerts(user),
-        "open": panels.open_by_priority(user),
-        "sla_states": panels.sla_states(user, now),
-        "ages": panels.backlog_age(user, now),
+        "open": panels.by_department(user, found),
+        "sla_states": panels.sla_states(found),
+        "ages": panels.backlog_age(found, now),
         "triage": panels.triage(now),
         "fleet": panels.fleet(user),
         "pipeline": panels.pipeline(now),
