@@ -56,7 +56,7 @@ def hidden_department_ids(user: Any) -> list[int]:
 
 
 def sla_conditions(now: Any) -> dict[str, Q]:
-    """What makes a ticket's `sla_state` at `now`, a time or an expression for it, by state. Each ticket meets one."""
+    """What makes a ticket's `sla_state` at `now` (a time, or an expression), by state. Each ticket meets one."""
     held = Q(due_at=None, sla_breached=False)
     return {
         "breached": Q(sla_breached=True) | Q(due_at__lte=now),

@@ -10,7 +10,8 @@ export const askBulk = (action, ids, desk, done) => {
   const send = async (wish) => {
     const answer = await call("tickets/bulk/", { ids, ...wish }, { headers: { "Idempotency-Key": key } });
     tell(answer);
-    await done(answer.results.filter(({ status }) => status === "CHANGED").map(({ ticket_id: id }) => id));
+    // The dialog closes first: whoever goes on typing types to the list.
+    setTimeout(() => done(answer.results.filter(({ status }) => status === "CHANGED").map(({ ticket_id: id }) => id)));
   };
   const asked = {
     move: () => askForm(`Move ${tickets(ids.length)}`, [
