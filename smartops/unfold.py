@@ -105,6 +105,7 @@ UNFOLD: Final[dict[str, Any]] = {
             section(
                 "Operations",
                 rows("Dead letters", "report", "workers.deadletter"),
+                rows("State of the figures", "monitoring", "analytics.rollupstate"),
                 rows("Schedule", "schedule", "django_celery_beat.periodictask"),
                 item("API documentation", "api", "docs"),
                 item("Health", "monitor_heart", "health"),

@@ -90,6 +90,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.{verb}_delivery" for verb in ("view", "change")),
         *(f"servers.{verb}_mailbox" for verb in ("view", "add", "change", "delete")),
         "servers.change_mailmessage",
+        "analytics.view_rollupstate",
         "workers.view_deadletter",
         "workers.change_deadletter",
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),

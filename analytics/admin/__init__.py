@@ -1,0 +1,3 @@
+"""Admin pages of analytics."""
+
+from analytics.admin import figures  # noqa: F401
