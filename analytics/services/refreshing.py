@@ -117,9 +117,9 @@ def _forget() -> None:
 def figures_findings() -> list[str]:
     """What is wrong with the figures, as sentences for `/health`."""
     fresh = freshness()
-    if fresh["as_of"] is None:
-        waiting = ChangedTicket.objects.exists()
-        return ["The figures are being counted for the first time: not whole yet."] * waiting
+    if fresh["as_of"] is None:  # nobody has looked yet, or not to the end
+        begun = RollupState.objects.filter(refreshed_at__isnull=False).exists()
+        return ["The figures are being counted for the first time: not whole yet."] * begun
     if fresh["age_seconds"] <= OLD.total_seconds():
         return []
     return [
