@@ -1,4 +1,4 @@
-"""What an export tells of a ticket, column by column, and which texts a spreadsheet would take for a formula. Pure."""
+"""What an export tells of a ticket, and which texts a spreadsheet would take for a formula. Pure."""
 
 import re
 from collections.abc import Iterable

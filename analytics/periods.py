@@ -32,6 +32,14 @@ class Period:
     def last(self) -> date:
         return self.end - timedelta(days=1)
 
+    def before(self) -> "Period":
+        """The period of the same kind before, to compare with."""
+        if self.first.day == 1 and self.end.day == 1:
+            first = (self.first - timedelta(days=1)).replace(day=1)
+        else:
+            first = self.first - (self.end - self.first)
+        return Period(first, self.first, self.time_zone)
+
     def in_words(self) -> str:
         if self.first == self.last:
             return f"{self.first:%A, %-d %B %Y}"
@@ -64,10 +72,6 @@ class Rhythm:
         """The last period that is over, whether its report is due already or not."""
         today = now.astimezone(ZoneInfo(self.time_zone)).date()
         return self._period(self._due_day(today))
-
-    def before(self, period: Period) -> Period:
-        """The period of the same kind before, to compare with."""
-        return self._period(period.first)
 
     def _due_day(self, day: date) -> date:
         """The last day up to `day` on which a report is sent."""

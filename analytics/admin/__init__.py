@@ -1,0 +1,3 @@
+from analytics.admin import exports, reports
+
+__all__ = ["exports", "reports"]

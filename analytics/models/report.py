@@ -1,5 +1,6 @@
 """Reports by mail: when and to whom, and each that was sent."""
 
+from datetime import timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from analytics.periods import Every, Rhythm
+from analytics.periods import Every, Period, Rhythm
 from tickets.models import Department
 from tickets.querysets import hidden_department_ids
 from workers.leases import LeasedWork
@@ -138,8 +139,9 @@ class ReportDelivery(LeasedWork):
     schedule = models.ForeignKey(
         ReportSchedule, models.CASCADE, related_name="deliveries", db_index=False
     )
-    starts_at = models.DateTimeField(help_text="The period's beginning")
-    ends_at = models.DateTimeField()
+    first_day = models.DateField()
+    last_day = models.DateField()
+    time_zone = models.CharField(max_length=64, help_text="Whose days they are")
     requested_by = models.CharField(
         max_length=150, blank=True, help_text="Who asked for it; empty: the schedule"
     )
@@ -153,12 +155,12 @@ class ReportDelivery(LeasedWork):
         constraints = [
             LeasedWork.lease_constraint("analytics_delivery_lease_while_running"),
             models.UniqueConstraint(
-                fields=["schedule", "starts_at", "ends_at"],
+                fields=["schedule", "first_day", "last_day"],
                 condition=Q(requested_by=""),
                 name="analytics_delivery_once_per_period",
             ),
             models.CheckConstraint(
-                name="analytics_delivery_period", condition=Q(starts_at__lt=models.F("ends_at"))
+                name="analytics_delivery_period", condition=Q(first_day__lte=models.F("last_day"))
             ),
         ]
         indexes = [
@@ -167,4 +169,8 @@ class ReportDelivery(LeasedWork):
         ]
 
     def __str__(self) -> str:
-        return f"{self.schedule} of {self.starts_at:%Y-%m-%d}"
+        return f"{self.schedule}: {self.period.in_words()}"
+
+    @property
+    def period(self) -> Period:
+        return Period(self.first_day, self.last_day + timedelta(days=1), self.time_zone)

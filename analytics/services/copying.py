@@ -5,7 +5,7 @@ PostgreSQL writes the rows itself: several times as quick as making objects of t
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import F, Func, TextField
@@ -26,9 +26,8 @@ _TYPES: Final = {
     Kind.LIST: "text[]",
 }
 #: What a column is in a CSV file; {} is the column. An empty text is an empty cell, as nothing is.
-_DEFUSED: Final = "CASE WHEN {} ~ '%s' THEN '''' || {} ELSE nullif({}, '') END" % FORMULA.replace(
-    "'", "''"
-)
+_QUOTED: Final = FORMULA.replace("'", "''")
+_DEFUSED: Final = f"CASE WHEN {{}} ~ '{_QUOTED}' THEN '''' || {{}} ELSE nullif({{}}, '') END"
 _CELLS: Final = {
     Kind.TEXT: _DEFUSED,
     Kind.LIST: _DEFUSED.replace("{}", "array_to_string({}, ',')"),
@@ -37,18 +36,25 @@ _CELLS: Final = {
 }
 
 
-def csv_blocks(tickets: Any, columns: Sequence[Column], *, bom: bool = False) -> Iterator[bytes]:
-    """The tickets as CSV with a header, texts defused (`columns.defused`), in blocks of whole rows."""
+class Block(NamedTuple):
+    data: bytes
+    rows: int  # that end in it
+
+
+def csv_blocks(tickets: Any, columns: Sequence[Column], *, bom: bool = False) -> Iterator[Block]:
+    """The tickets as CSV with a header, texts defused (`columns.defused`)."""
     sql, given = _select(tickets, [_cell(column) for column in columns])
-    statement = f"COPY (SELECT * FROM ({sql}) AS t({_names(columns)})) TO STDOUT WITH (FORMAT csv, HEADER)"
-    return _blocks(statement, given, BOM if bom else b"")
+    statement = (
+        f"COPY (SELECT * FROM ({sql}) AS t({_names(columns)})) TO STDOUT WITH (FORMAT csv, HEADER)"
+    )
+    return _blocks(statement, given, BOM if bom else b"", header=1)
 
 
-def json_blocks(tickets: Any, columns: Sequence[Column]) -> Iterator[bytes]:
-    """The tickets as JSON, one object a line, in blocks of whole rows."""
+def json_blocks(tickets: Any, columns: Sequence[Column]) -> Iterator[Block]:
+    """The tickets as JSON, one object a line."""
     sql, given = _select(tickets, [_value(column) for column in columns])
     named = f"SELECT row_to_json(t) FROM ({sql}) AS t({_names(columns)})"
-    return _blocks(f"COPY ({named}) TO STDOUT WITH ({_LINES})", given, b"")
+    return _blocks(f"COPY ({named}) TO STDOUT WITH ({_LINES})", given)
 
 
 def value_rows(tickets: Any, columns: Sequence[Column]) -> Iterator[tuple[Any, ...]]:
@@ -59,16 +65,20 @@ def value_rows(tickets: Any, columns: Sequence[Column]) -> Iterator[tuple[Any, .
         yield from copy.rows()
 
 
-def _blocks(statement: str, given: Sequence[Any], head: bytes) -> Iterator[bytes]:
-    gathered = bytearray(head)
+def _blocks(
+    statement: str, given: Sequence[Any], head: bytes = b"", *, header: int = 0
+) -> Iterator[Block]:
+    gathered, rows = bytearray(head), -header
     with _copied(statement, given) as copy:
         for row in copy:
             gathered += row
+            rows += 1
             if len(gathered) >= BLOCK:
-                yield bytes(gathered)
+                yield Block(bytes(gathered), rows)
                 gathered.clear()
+                rows = 0
     if gathered:
-        yield bytes(gathered)
+        yield Block(bytes(gathered), rows)
 
 
 @contextmanager
