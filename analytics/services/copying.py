@@ -92,7 +92,8 @@ def _select(tickets: Any, expressions: Sequence[Any]) -> tuple[str, Sequence[Any
     """The statement, in the order of the tickets' numbers."""
     chosen = tickets.order_by("pk").values_list(*expressions)
     try:
-        return chosen.query.sql_with_params()
+        sql, given = chosen.query.sql_with_params()
+        return sql, given
     except EmptyResultSet:  # the filters contradict each other, or name what is gone
         anything = chosen.model._default_manager.values_list(*expressions)
         sql, given = anything.query.sql_with_params()

@@ -13,7 +13,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, Throttled, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -45,7 +45,7 @@ from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
 FILTERS = [OpenApiParameter(name, str, description=what) for name, what in filter_names().items()]
 
 
-class OurFormat(BaseContentNegotiation):
+class OurFormat(DefaultContentNegotiation):
     """`format=` is a parameter of ours here; errors are always JSON."""
 
     def select_renderer(
@@ -167,7 +167,7 @@ class LinkOrRole(RolePermission):
     """A link's token opens the file that it names; who has none needs a login and the role."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return "token" in request.query_params or super().has_permission(request, view)
+        return bool(request.query_params.get("token")) or super().has_permission(request, view)
 
 
 class ExportViewSet(
