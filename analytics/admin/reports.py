@@ -39,8 +39,8 @@ class ReportScheduleForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        given = {name: data.get(name) for name in self.changed_data}
-        for name, why in scheduling.problems(given, by=self.person).items():
+        before = ReportSchedule.objects.filter(pk=self.instance.pk).first()
+        for name, why in scheduling.problems(data, by=self.person, schedule=before).items():
             self.add_error(name, why)
         return data
 

@@ -37,7 +37,9 @@ class ReportScheduleSerializer(serializers.ModelSerializer[ReportSchedule]):
         extra_kwargs = {"addresses": {"required": False, "max_length": 50}}
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        if errors := scheduling.problems(values, by=self.context["request"].user):
+        if errors := scheduling.problems(
+            values, by=self.context["request"].user, schedule=self.instance
+        ):
             raise serializers.ValidationError(errors)
         return values
 

@@ -85,7 +85,7 @@ def receivers_of(schedule: ReportSchedule) -> tuple[list[Receiver], dict[str, st
     found: dict[str, Receiver] = {}
     left_out: dict[str, str] = {}
     for person in schedule.people.order_by("pk"):
-        if why := _obstacle(person, schedule) or ("" if person.email else "has no mail address"):
+        if why := _obstacle(person, schedule) or _no_address(person):
             left_out[person.get_username()] = f"{person.get_username()} {why}."
         else:
             hidden = frozenset(hidden_department_ids(person))
@@ -100,6 +100,10 @@ def receivers_of(schedule: ReportSchedule) -> tuple[list[Receiver], dict[str, st
             hidden = frozenset(hidden_department_ids(by))
             found.setdefault(address.lower(), Receiver(address, hidden))
     return list(found.values()), left_out
+
+
+def _no_address(person: Any) -> str:
+    return "" if person.email else "has no mail address"
 
 
 def _obstacle(person: Any, schedule: ReportSchedule) -> str:

@@ -21,12 +21,15 @@ TIMING: Final = ("enabled", "frequency", "weekday", "hour", "time_zone")
 OVERTAKEN: Final = "A newer report took its place before it could be sent."
 
 
-def problems(values: dict[str, Any], *, by: Any) -> dict[str, list[str]]:
-    """What is wrong with these values of a schedule when `by` sets them: field -> messages."""
+def problems(
+    values: dict[str, Any], *, by: Any, schedule: ReportSchedule | None = None
+) -> dict[str, list[str]]:
+    """What is wrong with a new schedule, or with these changes of one, when `by` sets them: field -> messages."""
     department = values.get("department")
     if department is not None and department.pk in hidden_department_ids(by):
         return {"department": ["You may not see this department."]}
-    if values.get("addresses") and hidden_department_ids(by):
+    known = schedule.addresses if schedule else []
+    if values.get("addresses", known) not in ([], known) and hidden_department_ids(by):
         why = "Only who may see every department can enter addresses. Choose people instead."
         return {"addresses": [why]}
     return {}

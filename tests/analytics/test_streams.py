@@ -145,7 +145,9 @@ def test_every_text_comes_back_and_none_is_a_formula(texts: list[str]) -> None:
     # A row whose cells are all empty is a comma.
     assert [as_it_was(row[0]) for row in rows] == texts
     assert [as_it_was(row[1]) for row in rows] == texts
-    assert not [cell for row in rows for cell in row if cell[:1] in set("=+-@\t\r\n＝＋－＠") - {""}]
+    assert not [
+        cell for row in rows for cell in row if cell[:1] in set("=+-@\t\r\n＝＋－＠") - {""}
+    ]
     assert [row["description"] for row in read_lines(lines)] == texts
 
 
