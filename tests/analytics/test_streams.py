@@ -232,7 +232,7 @@ def running_copies() -> list[int]:
         with other.cursor() as cursor:
             cursor.execute(
                 "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY (%%'"
-                " AND datname = current_database()"
+                " AND datname = current_database() AND backend_type = 'client backend'"
             )
             return [pid for (pid,) in cursor.fetchall()]
     finally:
