@@ -57,7 +57,7 @@ class ReportScheduleAdmin(ModelAdmin):
     list_select_related = ("department",)
     search_fields = ("name",)
     ordering = ("name",)
-    filter_horizontal = ("people",)
+    autocomplete_fields = ("people",)
     actions = ("send_now",)
 
     def get_queryset(self, request: HttpRequest) -> Any:

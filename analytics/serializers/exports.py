@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
@@ -115,13 +114,9 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
     def get_download(self, export: Export) -> str | None:
         if not export.has_file:
             return None
-        return f"{settings.PUBLIC_URL}{download_path(export)}"
-
-
-def download_path(export: Export) -> str:
-    """The signed link of an export's file."""
-    address = reverse("export-download", kwargs={"pk": export.pk})
-    return f"{address}?token={link_token(export)}"
+        path = reverse("export-download", kwargs={"pk": export.pk})
+        address: str = self.context["request"].build_absolute_uri(path)
+        return f"{address}?token={link_token(export)}"
 
 
 class TicketSummarySerializer(serializers.Serializer[Any]):

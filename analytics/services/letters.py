@@ -14,6 +14,8 @@ from analytics.periods import Period
 from analytics.services.copying import csv_blocks
 from analytics.services.reporting import Figures, Measures, Part, Scope, figures, within
 
+#: From so many on a change is told in percent.
+PERCENT_FROM: Final = 10
 #: A mail with more is refused by many servers.
 MOST_FILE_BYTES: Final = 10 * 1024 * 1024
 
@@ -115,7 +117,9 @@ def parts(found: Mapping[str, Part]) -> list[dict[str, Any]]:
 
 
 def _counted(name: str, now: int, before: int) -> tuple[str, str, str, str]:
-    change = f"{100 * (now - before) / before:+.0f} %" if before else ""
+    change = f"{now - before:+,}"
+    if before >= PERCENT_FROM:
+        change += f" ({100 * (now - before) / before:+.0f} %)"
     return name, f"{now:,}", f"{before:,}", change
 
 

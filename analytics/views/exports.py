@@ -96,7 +96,7 @@ class ReportExportView(FileView):
             "X-Content-Type-Options": "nosniff",
         }
         if request.method == "HEAD":
-            return HttpResponse(headers=headers)
+            return StreamingHttpResponse((), headers=headers)
         blocks = (
             csv_blocks(tickets, wanted["columns"], bom=wanted["bom"])
             if wanted["format"] == ExportFormat.CSV
@@ -126,7 +126,8 @@ class ReportExportView(FileView):
         owner = self.request.user
         export = exporting.request_export(owner=owner, export_format=export_format, **wanted)
         export.refresh_from_db()
-        return Answer(202, ExportSerializer(export).data)
+        shown = ExportSerializer(export, context={"request": self.request})
+        return Answer(202, shown.data)
 
 
 class ReportSummaryView(FileView):

@@ -240,7 +240,7 @@ def test_others_see_nothing_of_it(agent: User) -> None:
 
 def link(api: APIClient, export: Export) -> str:
     address: str = shown(api, export.pk)["download"]
-    return address.removeprefix("http://localhost:8000")
+    return address.removeprefix("http://testserver")
 
 
 def test_a_link_works_without_a_login_for_an_hour(agent: User, api: APIClient) -> None:

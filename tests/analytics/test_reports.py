@@ -129,7 +129,7 @@ def test_a_due_report_is_planned_once_and_goes_to_each(root: User) -> None:
     assert sorted(m.to[0] for m in mail.outbox) == ["ana@example.com", "bob@example.com"]
     message = mail.outbox[0]
     assert message.subject == "[SmartOps] Week: 2 March to 8 March 2026"
-    assert "Created: 1 (before: 0)" in message.body
+    assert "Created: 1 (before: 0, +1)" in message.body
     assert "P1: 1 created" in message.body
     html = message.alternatives[0][0]
     assert '<th align="left">Created</th><td align="right">1</td>' in html

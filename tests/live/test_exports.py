@@ -77,7 +77,7 @@ def test_a_worker_killed_in_the_middle_leaves_one_whole_file(filled: Desk) -> No
 def fetch(desk: Desk, address: str) -> bytes:
     """Without a login: the link is enough."""
     link = http.client.HTTPConnection("127.0.0.1", desk.port, timeout=30)
-    link.request("GET", address.partition(":8000")[2])
+    link.request("GET", address.partition(f":{desk.port}")[2])
     answer = link.getresponse()
     assert answer.status == 200
     data = answer.read()
