@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from analytics.periods import Every, Period, Rhythm
+from analytics.rhythms import Every, Period, Rhythm
 from tickets.models import Department
 from tickets.querysets import hidden_department_ids
 from workers.leases import LeasedWork

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from analytics.columns import COLUMNS
 from analytics.models import ReportSchedule
-from analytics.periods import Period
+from analytics.rhythms import Period
 from analytics.services.copying import csv_blocks
 from analytics.services.reporting import Figures, Measures, Part, Scope, figures, within
 

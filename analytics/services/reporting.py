@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Aggregate, Count, DurationField, F, Q
 
-from analytics.periods import Period
+from analytics.rhythms import Period
 from sla.models import SlaClock
 from sla.models.clock import ClockState
 from tickets.lifecycle import LIVE

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from analytics.models import ReportDelivery, ReportSchedule
-from analytics.periods import Period
+from analytics.rhythms import Period
 from tickets.querysets import hidden_department_ids
 from workers import services as work
 from workers.context import current_request_id

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from analytics.models import ReportDelivery, ReportSchedule
-from analytics.periods import Period
+from analytics.rhythms import Period
 from analytics.services import delivering, letters, scheduling
 from analytics.services.letters import span
 from analytics.services.reporting import Scope, figures

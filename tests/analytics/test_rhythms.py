@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.periods import Every, Period, Rhythm
+from analytics.rhythms import Every, Period, Rhythm
 
 BERLIN = "Europe/Berlin"
 RHYTHMS = st.builds(
