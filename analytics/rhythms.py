@@ -13,7 +13,7 @@ class Every(StrEnum):
 
 
 @dataclass(frozen=True)
-class Period:
+class Days:
     """From midnight to midnight in a time zone; the end is not part of it."""
 
     first: date
@@ -32,13 +32,13 @@ class Period:
     def last(self) -> date:
         return self.end - timedelta(days=1)
 
-    def before(self) -> "Period":
+    def before(self) -> "Days":
         """The period of the same kind before, to compare with."""
         if self.first.day == 1 and self.end.day == 1:
             first = (self.first - timedelta(days=1)).replace(day=1)
         else:
             first = self.first - (self.end - self.first)
-        return Period(first, self.first, self.time_zone)
+        return Days(first, self.first, self.time_zone)
 
     def in_words(self) -> str:
         if self.first == self.last:
@@ -60,7 +60,7 @@ class Rhythm:
     hour: int
     time_zone: str
 
-    def newest_due(self, now: datetime) -> tuple[datetime, Period]:
+    def newest_due(self, now: datetime) -> tuple[datetime, Days]:
         """Return the last moment up to `now` at which a report fell due, and the period that it is about."""
         today = now.astimezone(ZoneInfo(self.time_zone)).date()
         day = self._due_day(today)
@@ -68,7 +68,7 @@ class Rhythm:
             day = self._due_day(day - timedelta(days=1))
         return self._moment(day), self._period(day)
 
-    def newest_whole(self, now: datetime) -> Period:
+    def newest_whole(self, now: datetime) -> Days:
         """The last period that is over, whether its report is due already or not."""
         today = now.astimezone(ZoneInfo(self.time_zone)).date()
         return self._period(self._due_day(today))
@@ -79,12 +79,12 @@ class Rhythm:
             return day - timedelta(days=(day.weekday() - self.weekday) % 7)
         return day.replace(day=1) if self.every is Every.MONTH else day
 
-    def _period(self, day: date) -> Period:
+    def _period(self, day: date) -> Days:
         """What a report of `day` is about."""
         if self.every is Every.MONTH:
-            return Period((day - timedelta(days=1)).replace(day=1), day, self.time_zone)
+            return Days((day - timedelta(days=1)).replace(day=1), day, self.time_zone)
         days = 7 if self.every is Every.WEEK else 1
-        return Period(day - timedelta(days=days), day, self.time_zone)
+        return Days(day - timedelta(days=days), day, self.time_zone)
 
     def _moment(self, day: date) -> datetime:
         """An hour that the clocks skip is the one after it; of one that comes twice it is the first."""

@@ -1,13 +1,21 @@
+"""The figures kept fresh, exports made, reports sent."""
+
 from typing import Final
 
 from celery import shared_task
 
+from analytics import services
 from analytics.services import delivering, exporting, scheduling
 from workers.clock import present
 from workers.names import TaskName
 
 #: An export may take half an hour; a killed one is begun again when its lease has run out.
 EXPORT_SECONDS: Final = 1800
+
+
+@shared_task(name=TaskName.ANALYTICS_REFRESH)
+def refresh() -> int:
+    return services.refresh_figures()
 
 
 @shared_task(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from analytics import services as analytics
 from servers import services as servers
 from servers.services import deliveries
 from servers.services.checking import check_findings
@@ -54,6 +55,7 @@ def health(request: HttpRequest) -> JsonResponse:
     failing = False
     checks = (
         *(_cache, _broker, _database, _work, _notifications, config_findings),
+        analytics.figures_findings,
         *(_drift, llm_findings, _server_events, _intake, _mail, _checks),
     )
     try:

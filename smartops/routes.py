@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
+from analytics import views as analytics
 from analytics.views import exports, reports
 from servers.views import fleet, incidents, integrations, mail, storms, watch
 from sla import views as sla
@@ -92,6 +93,21 @@ urlpatterns = [
     path("corrections/", triage.CorrectionsView.as_view(), name="corrections"),
     path("servers/summary/", fleet.SummaryView.as_view(), name="server-summary"),
     path("servers/simulation/", fleet.SimulationView.as_view(), name="simulation"),
+    path("analytics/summary/", analytics.SummaryView.as_view(), name="analytics-summary"),
+    path(
+        "analytics/performance/",
+        analytics.PerformanceView.as_view(),
+        name="analytics-performance",
+    ),
+    path("analytics/trends/", analytics.TrendsView.as_view(), name="analytics-trends"),
+    path("analytics/tickets/", analytics.OpenedView.as_view(), name="analytics-tickets"),
+    re_path(
+        r"^analytics/department/(?P<name>[^/\x00]+)/$",
+        analytics.DepartmentView.as_view(),
+        name="analytics-department",
+    ),
+    path("dashboard/summary/", analytics.DashboardSummaryView.as_view(), name="dashboard-summary"),
+    path("dashboard/routing/", analytics.DashboardRoutingView.as_view(), name="dashboard-routing"),
     path("dashboard/", sla.DashboardView.as_view(), name="dashboard"),
     path("route/", tickets.RouteView.as_view(http_method_names=["post", "options"]), name="route"),
     path(

@@ -37,5 +37,6 @@ class TaskName:
     ANALYTICS_REQUEUE_STALE_EXPORTS: Final = "analytics.requeue_stale_exports"
     ANALYTICS_SEND_REPORTS: Final = "analytics.send_reports"
     ANALYTICS_PLAN_REPORTS: Final = "analytics.plan_reports"
+    ANALYTICS_REFRESH: Final = "analytics.refresh"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"
     WORKERS_PURGE: Final = "workers.purge"

@@ -17,6 +17,7 @@ from unfold.decorators import display
 
 from analytics.models import ReportDelivery, ReportSchedule
 from analytics.services import delivering, scheduling
+from analytics.services.reporting import NotCounted
 from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.admin.lists import BoundedPaginator
 from tickets.models import Department
@@ -137,7 +138,11 @@ class ReportScheduleAdmin(ModelAdmin):
 
     def _preview(self, request: HttpRequest, pk: int) -> HttpResponse:
         schedule = self._schedule(request, pk)
-        letter = delivering.preview(schedule=schedule, reader=request.user, now=timezone.now())
+        try:
+            letter = delivering.preview(schedule=schedule, reader=request.user, now=timezone.now())
+        except NotCounted as error:
+            self.message_user(request, f"{error} Try again in a minute.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:analytics_reportschedule_changelist"))
         context = {
             **self.admin_site.each_context(request),
             "title": f"Preview of {schedule}",

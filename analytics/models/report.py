@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from analytics.rhythms import Every, Period, Rhythm
+from analytics.rhythms import Days, Every, Rhythm
 from tickets.models import Department
 from tickets.querysets import hidden_department_ids
 from workers.leases import LeasedWork
@@ -172,5 +172,5 @@ class ReportDelivery(LeasedWork):
         return f"{self.schedule}: {self.period.in_words()}"
 
     @property
-    def period(self) -> Period:
-        return Period(self.first_day, self.last_day + timedelta(days=1), self.time_zone)
+    def period(self) -> Days:
+        return Days(self.first_day, self.last_day + timedelta(days=1), self.time_zone)

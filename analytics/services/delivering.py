@@ -16,6 +16,7 @@ from django.db import transaction
 
 from analytics.models import ReportDelivery, ReportSchedule
 from analytics.services.letters import Letter, Letters
+from analytics.services.reporting import NotCounted
 from analytics.services.scheduling import bury_reports
 from sla.retrying import Result, Verdict
 from sla.services.mailing import send_mail
@@ -56,6 +57,8 @@ def _send(pk: int, now: datetime) -> int:
         _end(delivery, held, refused, now)
     except _Lost:
         log.warning("report was taken over", delivery=pk)
+    except NotCounted as error:
+        _end(delivery, held, Result(Verdict.PAUSE, None, str(error)), now)
     except Exception as error:  # whatever is in the tickets: its row says it
         _fail(delivery, held, error)
     return len(delivery.sent_to) - before

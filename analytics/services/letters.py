@@ -1,6 +1,6 @@
 """A report as a mail: figures in words, tables, the tickets as a file."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -10,9 +10,11 @@ from django.template.loader import render_to_string
 
 from analytics.columns import COLUMNS
 from analytics.models import ReportSchedule
-from analytics.rhythms import Period
+from analytics.rhythms import Days
+from analytics.scopes import Scope
 from analytics.services.copying import csv_blocks
-from analytics.services.reporting import Figures, Measures, Part, Scope, figures, within
+from analytics.services.reporting import Figures, Measures, Part, figures
+from tickets.models import Ticket
 
 #: From so many on a change is told in percent.
 PERCENT_FROM: Final = 10
@@ -34,7 +36,7 @@ class Letters:
     """The mails about one period: one for all who may see the same."""
 
     schedule: ReportSchedule
-    period: Period
+    period: Days
 
     def __post_init__(self) -> None:
         self._written: dict[frozenset[int], Letter] = {}
@@ -42,7 +44,9 @@ class Letters:
     def for_eyes(self, hidden: frozenset[int]) -> Letter:
         """The mail for whoever may not see the departments `hidden`."""
         if hidden not in self._written:
-            self._written[hidden] = self._write(Scope(self.schedule.department_id, hidden))
+            self._written[hidden] = self._write(
+                Scope(tuple(sorted(hidden)), self.schedule.department_id)
+            )
         return self._written[hidden]
 
     def _write(self, scope: Scope) -> Letter:
@@ -74,7 +78,13 @@ class Letters:
 
     def _files(self, scope: Scope) -> tuple[tuple[tuple[str, bytes, str], ...], str]:
         """The tickets that were opened in the period as CSV; or nothing, and a sentence that says why."""
-        tickets = scope.tickets().filter(within("opened_at", self.period))
+        opened = {
+            "opened_at__gte": self.period.starts_at,
+            "opened_at__lt": self.period.ends_at,
+        }
+        tickets = Ticket.objects.outside(scope.hidden).filter(**opened)
+        if scope.department is not None:
+            tickets = tickets.filter(department=scope.department)
         data = bytearray()
         for block in csv_blocks(tickets, list(COLUMNS.values()), bom=True):
             data += block.data
@@ -102,17 +112,17 @@ def lines(found: Figures) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def parts(found: Mapping[str, Part]) -> list[dict[str, Any]]:
+def parts(found: Sequence[Part]) -> list[dict[str, Any]]:
     return [
         {
-            "name": name,
+            "name": part.name,
             "created": f"{part.created:,}",
             "created_before": f"{part.created_before:,}",
             "resolved": f"{part.resolved:,}",
             "resolved_before": f"{part.resolved_before:,}",
             "backlog": f"{part.backlog:,}",
         }
-        for name, part in found.items()
+        for part in found
     ]
 
 
@@ -126,12 +136,12 @@ def _counted(name: str, now: int, before: int) -> tuple[str, str, str, str]:
 def _shares(now: Measures, before: Measures) -> tuple[str, str, str]:
     change = ""
     if now.sla_met is not None and before.sla_met is not None:
-        change = f"{100 * (now.sla_met - before.sla_met):+.1f} points"
+        change = f"{now.sla_met - before.sla_met:+.1f} points"
     return _share(now.sla_met), _share(before.sla_met), change
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "–" if value is None else f"{value:.1f} %"
 
 
 def span(value: timedelta | None) -> str:

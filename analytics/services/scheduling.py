@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from analytics.models import ReportDelivery, ReportSchedule
-from analytics.rhythms import Period
+from analytics.rhythms import Days
 from tickets.querysets import hidden_department_ids
 from workers import services as work
 from workers.context import current_request_id
@@ -82,7 +82,7 @@ def _plan(schedule: ReportSchedule, now: datetime) -> int:
 
 
 @transaction.atomic(durable=True)
-def _plan_once(schedule: ReportSchedule, period: Period) -> int:
+def _plan_once(schedule: ReportSchedule, period: Days) -> int:
     """The period's one delivery, whoever plans it in the same moment. Those that still wait give way."""
     delivery, made = ReportDelivery.objects.get_or_create(
         schedule=schedule,

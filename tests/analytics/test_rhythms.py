@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.rhythms import Every, Period, Rhythm
+from analytics.rhythms import Days, Every, Rhythm
 
 BERLIN = "Europe/Berlin"
 RHYTHMS = st.builds(
@@ -45,7 +45,7 @@ def test_a_weekly_report_is_about_the_seven_days_before_its_day() -> None:
 
     assert due == at("2026-03-02T07:00+00:00")
     assert (period.first, period.last) == (date(2026, 2, 23), date(2026, 3, 1))
-    assert period.before() == Period(date(2026, 2, 16), date(2026, 2, 23), "UTC")
+    assert period.before() == Days(date(2026, 2, 16), date(2026, 2, 23), "UTC")
 
 
 def test_a_monthly_report_is_about_the_month_before() -> None:
@@ -55,11 +55,11 @@ def test_a_monthly_report_is_about_the_month_before() -> None:
 
     assert due == at("2026-02-01T07:00+00:00")
     assert (period.first, period.last) == (date(2026, 1, 1), date(2026, 1, 31))
-    assert period.before() == Period(date(2025, 12, 1), date(2026, 1, 1), "UTC")
+    assert period.before() == Days(date(2025, 12, 1), date(2026, 1, 1), "UTC")
 
 
 def test_a_day_on_which_the_clocks_change_is_longer_or_shorter() -> None:
-    spring = Period(date(2026, 3, 29), date(2026, 3, 30), BERLIN)
+    spring = Days(date(2026, 3, 29), date(2026, 3, 30), BERLIN)
 
     assert spring.ends_at - spring.starts_at == timedelta(hours=23)
     due, _ = Rhythm(Every.DAY, 0, 2, BERLIN).newest_due(at("2026-03-29T12:00+02:00"))
@@ -96,4 +96,4 @@ def test_the_newest_whole_period_is_over(rhythm: Rhythm, now: datetime) -> None:
     ],
 )
 def test_a_period_in_words(first: date, end: date, words: str) -> None:
-    assert Period(first, end, "UTC").in_words() == words
+    assert Days(first, end, "UTC").in_words() == words

@@ -57,6 +57,13 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-sla", "get"): EVERYONE,
     ("ticket-acknowledge", "post"): WORKERS,
     ("dashboard", "get"): EVERYONE,
+    ("dashboard-summary", "get"): EVERYONE,
+    ("dashboard-routing", "get"): EVERYONE,
+    ("analytics-summary", "get"): EVERYONE,
+    ("analytics-performance", "get"): EVERYONE,
+    ("analytics-trends", "get"): EVERYONE,
+    ("analytics-tickets", "get"): EVERYONE,
+    ("analytics-department", "get"): EVERYONE,
     ("review", "get"): EVERYONE,
     ("review-next", "get"): EVERYONE,
     ("review-ticket", "post"): WORKERS,
@@ -278,7 +285,7 @@ def address(name: str) -> str:
             ticket=make_ticket(), files=[NewFile("a.txt", "text/plain", b"a")], actor="x", now=NOON
         )
         return reverse(name, kwargs={"attachment_id": file.pk})
-    if name in ("department-detail", "department-tickets"):
+    if name in ("department-detail", "department-tickets", "analytics-department"):
         return reverse(name, kwargs={"name": "Finance"})
     if name.startswith("server-heartbeat"):
         given = {"name": make_watched().name}

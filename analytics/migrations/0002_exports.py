@@ -14,9 +14,8 @@ import analytics.models.report
 
 
 class Migration(migrations.Migration):
-    initial = True
-
     dependencies = [
+        ("analytics", "0001_initial"),
         ("tickets", "0010_contents_in_pieces"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,35 @@
+"""How old the figures are, and one view of them for all the questions of an answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+
+from analytics.models import RollupState
+
+
+@contextmanager
+def one_view() -> Iterator[None]:
+    """All that is read inside is of the same moment. In a transaction that is open already: as that reads."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # Medians sort what happened in the period: in memory, and without compiling for it.
+            cursor.execute("SET LOCAL work_mem = '32MB'; SET LOCAL jit = off")
+        yield
+
+
+def freshness() -> dict[str, Any]:
+    """`as_of`: all that was committed before is counted (None: never counted yet), and how many seconds ago that
+    is, by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT as_of, extract(epoch FROM clock_timestamp() - as_of)::float8
+                  FROM {RollupState._meta.db_table} WHERE id = 1"""
+        )
+        as_of, age = cursor.fetchone() or (None, None)
+    return {"as_of": as_of, "age_seconds": None if age is None else round(max(age, 0.0), 1)}

@@ -1,0 +1,78 @@
+"""How well the desk works in a period, beside the period before: times, kept promises, rates."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from analytics.durations import NO_MEASURES, Times, times_by, times_in
+from analytics.flows import NOTHING, Counts, counts_by, counts_in
+from analytics.freshness import freshness, one_view
+from analytics.periods import Period
+from analytics.rates import rates
+from analytics.scopes import By, Scope, names_of
+
+
+def performance(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]:
+    """The figures of `period` and of the one before; with `by`, also of each department, group, agent or priority.
+
+    Times are seconds, rates percent.
+    """
+    spans = (period.now, period.before)
+    with one_view():
+        counts, times = counts_in(scope, spans), times_in(scope, spans)
+        parts = _parts(scope, period, by) if by else None
+        fresh = freshness()
+    now, before = (_figures(*pair) for pair in zip(counts, times, strict=True))
+    return {
+        # What other systems' clients look for.
+        "total_tickets": counts[0]["created"],
+        "resolved_tickets": counts[0]["created_resolved"],
+        "resolution_rate": now["resolution_rate"],
+        "average_categorization_confidence": now["average_confidence"],
+        "period": show_period(period),
+        "current": now,
+        "previous": before,
+        **({"by": by.value, "breakdown": parts} if by else {}),
+        **fresh,
+    }
+
+
+def _parts(scope: Scope, period: Period, by: By) -> list[dict[str, Any]]:
+    spans = (period.now, period.before)
+    counts, times = counts_by(scope, spans, by), times_by(scope, spans, by)
+    parts = []
+    for key, name in names_of(by, scope).items():
+        if key in counts or key in times:
+            pairs = zip(
+                counts.get(key, [NOTHING] * 2), times.get(key, [NO_MEASURES] * 2), strict=True
+            )
+            now, before = (_figures(*pair) for pair in pairs)
+            parts.append({"name": name, "current": now, "previous": before})
+    return parts
+
+
+def _figures(counts: Counts, times: Mapping[str, Times]) -> dict[str, Any]:
+    return {
+        **rates(counts),
+        "triage_latency": times["triage_seconds"],
+        "first_response": {
+            "wall": times["response_seconds"],
+            "business": times["response_business_seconds"],
+        },
+        "resolution": {
+            "wall": times["resolution_seconds"],
+            "business": times["resolution_business_seconds"],
+        },
+    }
+
+
+def show_period(period: Period) -> dict[str, Any]:
+    def span(start: datetime, end: datetime) -> dict[str, datetime]:
+        return {"from": start.astimezone(period.zone), "to": end.astimezone(period.zone)}
+
+    return {
+        "days": period.days,
+        "tz": period.zone.key,
+        **span(period.now.start, period.now.end),
+        "previous": span(period.before.start, period.before.end),
+    }

@@ -1,0 +1,69 @@
+"""What may be asked: the parameters that all questions share."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from analytics.periods import MOST_DAYS, Period, period_of, zone_of
+from analytics.scopes import By, Scope, scope_of
+
+DAYS: Final = 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    scope: Scope
+    period: Period
+    by: By | None
+
+
+class AskingSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS, default=DAYS)
+    tz = serializers.CharField(default="UTC", max_length=60)
+    department = serializers.CharField(required=False, default=None)
+    group = serializers.CharField(required=False, default=None)
+    agent = serializers.CharField(required=False, default=None)
+    by = serializers.ChoiceField(choices=[by.value for by in By], required=False, default=None)
+
+    def validate_tz(self, value: str) -> Any:
+        try:
+            return zone_of(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+def asked_in(request: Request, now: datetime, **fixed: str) -> Asked:
+    """What the request asks for.
+
+    :raises UnknownNames: a department, group or agent that there is not, or that the asker may not see.
+    """
+    given = {name: value for name, value in request.query_params.items() if value != ""}
+    form = AskingSerializer(data={**given, **fixed})
+    form.is_valid(raise_exception=True)
+    wish = form.validated_data
+    # The default of a field is not validated.
+    zone = zone_of(wish["tz"]) if isinstance(wish["tz"], str) else wish["tz"]
+    scope = scope_of(request.user, **{n: wish[n] for n in ("department", "group", "agent")})
+    return Asked(scope, period_of(now, wish["days"], zone), By(wish["by"]) if wish["by"] else None)
+
+
+SCOPED: Final = [
+    OpenApiParameter("department", str, description="Only this department's tickets"),
+    OpenApiParameter("group", str, description="Only this group's tickets"),
+    OpenApiParameter("agent", str, description="Only tickets assigned to this login name"),
+]
+DATED: Final = [
+    OpenApiParameter(
+        "days", int, description=f"Today and the days before; 1 to {MOST_DAYS}, {DAYS} unless told"
+    ),
+    OpenApiParameter(
+        "tz", str, description="Time zone of the days, as Europe/Berlin; UTC unless told"
+    ),
+]
+PARTED: Final = [
+    OpenApiParameter("by", str, enum=[by.value for by in By], description="Each of these, too")
+]
