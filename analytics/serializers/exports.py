@@ -119,7 +119,7 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
         return f"{address}?token={link_token(export)}"
 
 
-class TicketSummarySerializer(serializers.Serializer[Any]):
+class SummaryReportSerializer(serializers.Serializer[Any]):
     generated_at = serializers.DateTimeField()
     total_tickets = serializers.IntegerField()
     by_priority = serializers.DictField(child=serializers.IntegerField())

@@ -25,7 +25,7 @@ from analytics.serializers.exports import (
     NewExportSerializer,
     StreamSerializer,
     SummaryFormatSerializer,
-    TicketSummarySerializer,
+    SummaryReportSerializer,
     filter_names,
 )
 from analytics.services import downloads, exporting
@@ -136,7 +136,7 @@ class ReportSummaryView(FileView):
     @extend_schema(
         parameters=[SummaryFormatSerializer, *FILTERS],
         responses={
-            200: TicketSummarySerializer,
+            200: SummaryReportSerializer,
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
         },
     )
@@ -147,7 +147,7 @@ class ReportSummaryView(FileView):
         now = timezone.now()
         summary = summarize(tickets, now=now)
         if form.validated_data["format"] == "json":
-            return Response(TicketSummarySerializer(summary).data, content_type="application/json")
+            return Response(SummaryReportSerializer(summary).data, content_type="application/json")
         name = f"summary_{now:%Y-%m-%d_%H%M%S}.csv"
         return HttpResponse(
             as_csv(summary),

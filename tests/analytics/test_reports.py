@@ -92,11 +92,13 @@ def test_figures_are_those_of_the_period_beside_the_one_before() -> None:
     assert (second.created, second.resolved, second.backlog) == (2, 1, 2)
 
 
-def test_the_share_of_promises_kept_is_that_of_clocks_that_ended_in_the_period() -> None:
+def test_the_share_of_promises_kept_is_that_of_those_kept_or_missed_in_the_period() -> None:
     for state, count in (("met", 3), ("breached", 1), ("cancelled", 2)):
         for _ in range(count):
             clock = make_escalation(make_ticket(at=INSIDE)).clock
             end = {"state": state, "stopped_at": INSIDE, "running_since": None}
+            if state == "breached":
+                end["breached_at"] = INSIDE
             SlaClock.objects.filter(pk=clock.pk).update(**end, next_check_at=None)
     SlaClock.objects.filter(state="running").delete()
 
