@@ -38,6 +38,9 @@ eval: .venv/dev ## Measure the classifier on labelled sets (SMARTOPS_DATA, or ..
 openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
 
+screenshots: .venv/dev ## Take the README's pictures anew from the demo's data
+	$(VENV) -m tests.browser.screenshots
+
 model: .venv/dev ## Train the shipped classifier anew from triage/corpus
 	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) manage.py train_classifier \
 	    --corpus --to triage/classifier/shipped.zip
@@ -58,4 +61,4 @@ clean: ## Remove the environment and all data of the embedded servers
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/embedded
 
-.PHONY: help run test check fix bench eval openapi model lock clean
+.PHONY: help run test check fix bench eval openapi screenshots model lock clean

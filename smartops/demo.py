@@ -10,12 +10,13 @@ from django.contrib.auth.models import User
 
 from tickets.intake import TicketIn
 from tickets.lifecycle import Status
-from tickets.models import Department, Ticket
+from tickets.models import Department, Ticket, TriageStatus
 from tickets.services import change_tickets, comment_on, move_tickets, open_tickets, route_tickets
 from tickets.services.access import give_role
 from triage.classifier.dataset import load_corpus
 from triage.models import TriageJob
-from triage.services import run_jobs
+from triage.services import measure_drift, run_jobs
+from triage.services.reviewing import review_tickets
 
 SEED: Final = 20
 DAYS: Final = 14
@@ -30,6 +31,7 @@ PEOPLE: Final = (
     ("chen", "Chen Wei", "Agent", ("HR",)),
     ("vera", "Vera Lindqvist", "Viewer", ()),
 )
+AGENTS: Final = ("ana", "bob", "chen")
 REQUESTERS: Final = (
     *("Amelie Durand", "Kofi Mensah", "Priya Nair", "Jonas Weber", "Lucia Romano", "Tom Hughes"),
     *("Aisha Rahman", "Mateo Silva", "Yuki Tanaka", "Olga Ivanova", "Sam Carter", "Noor de Vries"),
@@ -93,9 +95,11 @@ def tickets(*, now: datetime) -> int:
         return 0
     chance = random.Random(SEED)
     arrivals: dict[datetime, list[TicketIn]] = defaultdict(list)
+    truth: dict[str, str] = {}
     for number, example in enumerate(chance.sample(load_corpus(held_out=True), TICKETS), start=1):
         at = _arrival(chance, now)
         who = chance.choice(REQUESTERS)
+        grave = chance.random() < 0.5  # so many senders say how grave it is
         item = {
             "external_id": f"D-{number:04}",
             "source": SOURCE,
@@ -104,14 +108,18 @@ def tickets(*, now: datetime) -> int:
             "requester_name": who,
             "requester_email": who.lower().replace(" ", ".") + "@demo.example",
             "customer_tier": chance.choice(TIERS),
+            "impact": example.impact if grave else None,
+            "urgency": example.urgency if grave else None,
             "opened_at": at.isoformat(),
         }
+        truth[f"D-{number:04}"] = example.label
         filled = {name: value for name, value in item.items() if value}
         arrivals[at.replace(minute=0, second=0, microsecond=0)].append(
             TicketIn.model_validate(filled, context={"now": now})
         )
     for hour in sorted(arrivals):
-        _one_hour(arrivals[hour], chance, now)
+        _one_hour(arrivals[hour], truth, chance, now)
+    measure_drift(days=[(now - timedelta(days=n)).date() for n in range(DAYS + 1)], now=now)
     return TICKETS
 
 
@@ -127,7 +135,9 @@ def _arrival(chance: random.Random, now: datetime) -> datetime:
             return at
 
 
-def _one_hour(items: list[TicketIn], chance: random.Random, now: datetime) -> None:
+def _one_hour(
+    items: list[TicketIn], truth: dict[str, str], chance: random.Random, now: datetime
+) -> None:
     opened = [
         outcome.ticket for outcome in open_tickets(items=items, actor="demo", now=_latest(items))
     ]
@@ -136,15 +146,26 @@ def _one_hour(items: list[TicketIn], chance: random.Random, now: datetime) -> No
     for start in range(0, len(jobs), 100):
         run_jobs(ids=jobs[start : start + 100], now=_latest(items) + timedelta(seconds=1))
     for ticket in Ticket.objects.filter(pk__in=ids).order_by("pk"):
-        _work_on(ticket, chance, now)
+        at = ticket.opened_at + timedelta(minutes=chance.uniform(2, 90))
+        if at < now and chance.random() < 0.9:
+            _review(ticket, truth[ticket.external_id or ""], chance.choice(AGENTS), at)
+        _work_on(Ticket.objects.get(pk=ticket.pk), chance, now)
 
 
 def _latest(items: list[TicketIn]) -> datetime:
     return max(item.opened_at for item in items if item.opened_at)
 
 
+def _review(ticket: Ticket, category: str, agent: str, at: datetime) -> None:
+    """Say what it is about, where triage was unsure."""
+    if ticket.triage_status == TriageStatus.NEEDS_REVIEW:
+        right = ticket.category is not None and ticket.category.slug == category
+        values = {} if right else {"category": category}
+        review_tickets(ids=[ticket.pk], values=values, by=agent, now=at)
+
+
 def _work_on(ticket: Ticket, chance: random.Random, now: datetime) -> None:
-    agent = chance.choice(("ana", "bob", "chen"))
+    agent = chance.choice(AGENTS)
     for visit in _plan(ticket, chance):
         if visit.at >= now:
             return

@@ -134,6 +134,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.contrib.humanize",  # 1,234 in templates
     "rest_framework",
     "knox",
     "django_filters",
@@ -198,6 +199,7 @@ DATABASES = {
 REDIS_URL = service_url("REDIS_URL", ("redis", "rediss"))
 REDIS_PREFIX = env.str("REDIS_PREFIX", "smartops:")  # of every key and channel that we use there
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["smartops.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

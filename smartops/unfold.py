@@ -41,6 +41,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 "Desk",
                 rows("Tickets", "confirmation_number", "tickets.ticket"),
                 item("Review", "rule", "review-page", "tickets.change_ticket"),
+                rows("Views", "bookmarks", "tickets.savedview"),
                 rows("Departments", "apartment", "tickets.department"),
                 rows("Groups", "groups", "tickets.supportgroup"),
                 rows("Categories", "category", "tickets.category"),

@@ -55,6 +55,18 @@ def hidden_department_ids(user: Any) -> list[int]:
     return hidden
 
 
+def sla_conditions(now: Any) -> dict[str, Q]:
+    """What makes a ticket's `sla_state` at `now` (a time, or an expression), by state. Each ticket meets one."""
+    held = Q(due_at=None, sla_breached=False)
+    return {
+        "breached": Q(sla_breached=True) | Q(due_at__lte=now),
+        "warning": Q(warn_at__lte=now, due_at__gt=now, sla_breached=False),
+        "ok": Q(warn_at__gt=now, sla_breached=False),
+        "paused": held & Q(status="on_hold"),
+        "none": held & ~Q(status="on_hold"),
+    }
+
+
 class TicketQuerySet(QuerySet["Ticket"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """Tickets outside the restricted departments that `user` is no member of."""
@@ -68,15 +80,7 @@ class TicketQuerySet(QuerySet["Ticket"]):
 
     def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
         """Tickets whose `sla_state` at `now` is one of `states`."""
-        held = Q(due_at=None, sla_breached=False)
-        conditions = {
-            "breached": Q(sla_breached=True) | Q(due_at__lte=now),
-            "warning": Q(warn_at__lte=now, due_at__gt=now, sla_breached=False),
-            "ok": Q(warn_at__gt=now, sla_breached=False),
-            "paused": held & Q(status="on_hold"),
-            "none": held & ~Q(status="on_hold"),
-        }
-        wanted = Q(pk__in=[])
+        conditions, wanted = sla_conditions(now), Q(pk__in=[])
         for state in states:
             wanted |= conditions[state]
         return self.filter(wanted)

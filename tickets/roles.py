@@ -12,6 +12,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "tickets.view_department",
         "tickets.view_supportgroup",
         "tickets.view_category",
+        *(f"tickets.{verb}_savedview" for verb in ("view", "add", "change", "delete")),
         *(f"sla.view_{model}" for model in ("slaclock", "clockevent", "escalation")),
         "triage.view_triagejob",
         "triage.view_triagebatch",
@@ -45,6 +46,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "tickets.change_ticket",
         "tickets.add_comment",
         "tickets.add_attachment",
+        "tickets.share_savedview",
         "triage.add_triagejob",
         "servers.operate_server",
         *(f"servers.{verb}_maintenancewindow" for verb in ("add", "change", "delete")),
@@ -53,6 +55,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "Admin": (
         "tickets.delete_ticket",
         "tickets.delete_attachment",
+        "tickets.manage_savedview",
         *(
             f"tickets.{verb}_{model}"
             for model in ("department", "supportgroup", "category")

@@ -71,8 +71,8 @@ class Letters:
         }
         return Letter(
             f"[SmartOps] {subject}",
-            render_to_string("analytics/report.txt", context),
-            render_to_string("analytics/report.html", context),
+            render_to_string("analytics/report_mail.txt", context),
+            render_to_string("analytics/report_mail.html", context),
             files,
         )
 

@@ -23,7 +23,6 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("servers.view_server"):
         raise PermissionDenied
     context = {
-        **admin.site.each_context(request),
         "title": "Fleet",
         "summary": summary(Server.objects.counts()),
         "signs": [{"state": state.value, "sign": SIGNS[state]} for state in ORDER],

@@ -48,6 +48,15 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-detach", "post"): WORKERS,
     ("ticket-children", "get"): EVERYONE,
     ("ticket-children", "post"): WORKERS,
+    ("ticket-facets", "get"): EVERYONE,
+    ("ticket-bulk", "post"): WORKERS,
+    ("ticket-presence", "post"): EVERYONE,
+    ("ticket-present", "get"): EVERYONE,
+    ("savedview-list", "get"): EVERYONE,
+    ("savedview-list", "post"): EVERYONE,
+    ("savedview-detail", "get"): EVERYONE,
+    ("savedview-detail", "patch"): EVERYONE,
+    ("savedview-detail", "delete"): EVERYONE,
     ("ticket-attachments", "get"): EVERYONE,
     ("ticket-attachments", "post"): WORKERS,
     ("attachment", "get"): EVERYONE,
@@ -254,7 +263,7 @@ def address(name: str) -> str:
         "ticket-comments",
         "ticket-events",
         "ticket-merge",
-        *("ticket-attach", "ticket-detach", "ticket-children"),
+        *("ticket-attach", "ticket-detach", "ticket-children", "ticket-presence"),
     ):
         return reverse(name, kwargs={"pk": make_ticket().pk})
     if name in (

@@ -17,7 +17,6 @@ def review_page(request: HttpRequest) -> HttpResponse:
     departments = Department.objects.order_by("name")
     seen = departments.visible_to(request.user)
     context = {
-        **admin.site.each_context(request),
         "title": "Review",
         "departments": seen,
         "chosen": request.GET.get("department", ""),

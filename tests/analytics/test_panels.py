@@ -1,0 +1,202 @@
+"""The dashboard's numbers are those of the lists behind them."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from analytics import panels
+from servers.lifecycle import State
+from tests.conftest import client_for
+from tests.factories import make_escalation, make_ticket, make_user
+from tests.servers.fleet import make_server
+from tests.sla.policies import publish_policy
+from tests.statements import statements_of
+from tickets.lifecycle import Status
+from tickets.models import Department, Priority, Ticket
+from tickets.services import change_tickets, move_tickets
+from triage.models import DriftDay
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(agent: User) -> User:
+    """Twelve tickets of all ages, states and places. Returns an agent who sees them."""
+    publish_policy()
+    now = timezone.now()
+    for n, age in enumerate((0, 0.2, 2, 4, 8, 40)):
+        for department in ("IT Support", "Facilities"):
+            ticket = make_ticket(
+                title=f"{n} {department}",
+                at=now - timedelta(days=age),
+                priority=1 + n % 4,
+                department=department,
+            )
+            if n == 1:
+                change_tickets(ids=[ticket.pk], values={"assignee": "ana"}, actor="ana", now=now)
+            if n == 4:
+                move_tickets(ids=[ticket.pk], status=Status.ON_HOLD, actor="ana", now=now)
+            if n == 5:
+                move_tickets(ids=[ticket.pk], status=Status.RESOLVED, actor="ana", now=now)
+    return agent
+
+
+def behind(line: panels.Line, user: User) -> int:
+    """How many tickets the API lists with the filters of the line's address."""
+    filters = dict(parse_qsl(urlsplit(line.address).query))
+    answer = client_for(user).get("/api/v1/tickets/", {**filters, "page_size": "200"})
+    assert answer.status_code == 200, answer.json()
+    return len(answer.json()["results"])
+
+
+def test_each_number_is_as_long_as_the_list_behind_it(desk: User) -> None:
+    now = timezone.now()
+    found = panels.count_open(desk, now)
+    table = panels.by_department(desk, found)
+    lines = [
+        *panels.figures(found),
+        *panels.sla_states(found),
+        *panels.backlog_age(found, now),
+        *table["totals"],
+        table["total"],
+        *(cell for row in table["rows"] for cell in (row["all"], *row["cells"])),
+    ]
+
+    assert {line.address: line.count for line in lines} == {
+        line.address: behind(line, desk) for line in lines
+    }
+    assert sum(line.count for line in lines) > 40
+
+
+def test_the_parts_of_a_panel_add_up_to_the_whole(desk: User) -> None:
+    now = timezone.now()
+    found = panels.count_open(desk, now)
+
+    assert found.total == 10
+    for lines in (panels.sla_states(found), panels.backlog_age(found, now)):
+        assert sum(line.count for line in lines) == found.total
+        assert sum(line.share for line in lines) == pytest.approx(1)
+
+
+def test_tickets_of_a_restricted_department_are_counted_for_its_members_only(desk: User) -> None:
+    Department.objects.filter(name="Facilities").update(restricted=True)
+    outsider = User.objects.get(pk=desk.pk)
+
+    found = panels.count_open(outsider, timezone.now())
+    names = [row["all"].label for row in panels.by_department(outsider, found)["rows"]]
+
+    assert found.total == 5
+    assert "Facilities" not in names
+    assert {t.department.name for t in panels.deadlines(outsider, timezone.now())} == {"IT Support"}
+
+
+def test_the_next_deadlines_stand_after_the_two_that_were_missed_last(agent: User) -> None:
+    publish_policy(tiers={"standard": {p: {"resolution": "10h"} for p in ("P1", "P2", "P3", "P4")}})
+    now = timezone.now()
+    for hours in range(1, 20):
+        make_ticket(title=f"{hours}", at=now - timedelta(hours=hours))
+
+    shown = panels.deadlines(agent, now)
+
+    assert [t.title for t in shown] == ["11", "10", "9", "8", "7", "6", "5", "4"]
+    assert [t.near for t in shown] == ["breached"] * 2 + ["warning"] + ["ok"] * 5  # type: ignore[attr-defined]
+
+
+def test_where_little_is_to_come_more_of_what_was_missed_is_shown(agent: User) -> None:
+    publish_policy(tiers={"standard": {p: {"resolution": "1h"} for p in ("P1", "P2", "P3", "P4")}})
+    now = timezone.now()
+    for hours in range(12):
+        make_ticket(title=f"{hours}", at=now - timedelta(hours=hours, minutes=5))
+
+    assert [t.title for t in panels.deadlines(agent, now)] == [
+        "7",
+        "6",
+        "5",
+        "4",
+        "3",
+        "2",
+        "1",
+        "0",
+    ]
+
+
+def test_the_triage_panel_sums_up_the_last_days(agent: User) -> None:
+    now = timezone.now()
+    for days, auto in ((0, 6), (3, 2), (20, 100)):
+        DriftDay.objects.create(
+            field="category",
+            day=(now - timedelta(days=days)).date(),
+            decisions=auto + 2,
+            auto=auto,
+            suggest=1,
+            review=1,
+            corrected=1,
+            agreed=3,
+            measured_at=now,
+        )
+
+    shown = panels.triage(now)
+
+    assert [line.count for line in shown["bands"]] == [8, 2, 2]
+    assert (shown["total"], shown["seen"], shown["override_rate"]) == (12, 8, 0.25)
+
+
+def test_the_page_costs_the_same_statements_however_much_there_is(
+    desk: User, client: Client
+) -> None:
+    client.force_login(desk)
+    client.get("/")  # what the process remembers of people and departments
+
+    few = statements_of(lambda: client.get("/"))
+    for n in range(20):
+        make_escalation(make_ticket(title=f"more {n}", department="Finance"))
+        make_server(f"s{n}", state=State.RUNNING)
+
+    assert statements_of(lambda: client.get("/")) == few
+
+
+def test_a_title_is_never_read_as_markup(desk: User, client: Client) -> None:
+    make_escalation(make_ticket(title="<script>alert(1)</script>", priority=1))
+    client.force_login(desk)
+
+    text = client.get("/").content.decode()
+
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboard/panels/"])
+def test_only_people_of_the_desk_see_the_dashboard(path: str, client: Client) -> None:
+    assert client.get(path).status_code == 302
+
+    nobody = make_user("nobody", None)
+    User.objects.filter(pk=nobody.pk).update(is_staff=True)
+    client.force_login(User.objects.get(pk=nobody.pk))
+    assert client.get(path).status_code == 403
+
+
+def test_a_viewer_sees_the_dashboard_without_pages_that_need_more(client: Client, db: Any) -> None:
+    client.force_login(make_user("vera", "Viewer"))
+
+    text = client.get("/").content.decode()
+
+    assert ">Fleet</a>" in text
+    assert ">Review</a>" not in text
+
+
+def test_every_priority_has_a_column(agent: User) -> None:
+    make_ticket(priority=2, department="Facilities")
+    found = panels.count_open(agent, timezone.now())
+
+    [row] = [
+        r for r in panels.by_department(agent, found)["rows"] if r["all"].label == "Facilities"
+    ]
+
+    assert [line.count for line in row["cells"]] == [0, 1, 0, 0]
+    assert len(row["cells"]) == len(Priority)
+    assert Ticket.objects.count() == 1
