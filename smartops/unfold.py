@@ -104,6 +104,12 @@ UNFOLD: Final[dict[str, Any]] = {
                 rows("Notifications", "notifications", "sla.notification"),
             ),
             section(
+                "Reports",
+                rows("Exports", "download", "analytics.export"),
+                rows("Report schedules", "schedule_send", "analytics.reportschedule"),
+                rows("Reports sent", "outgoing_mail", "analytics.reportdelivery"),
+            ),
+            section(
                 "Operations",
                 rows("Dead letters", "report", "workers.deadletter"),
                 rows("State of the figures", "monitoring", "analytics.rollupstate"),

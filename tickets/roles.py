@@ -39,6 +39,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.view_{model}" for model in ("server", "serverevent", "simulation")),
         *(f"servers.view_{model}" for model in ("incident", "storm", "maintenancewindow")),
         "servers.view_integration",
+        *(f"analytics.{verb}_export" for verb in ("view", "add")),
     ),
     "Agent": (
         "tickets.add_ticket",
@@ -94,6 +95,9 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.{verb}_mailbox" for verb in ("view", "add", "change", "delete")),
         "servers.change_mailmessage",
         "analytics.view_rollupstate",
+        "analytics.change_export",
+        *(f"analytics.{verb}_reportschedule" for verb in ("view", "add", "change", "delete")),
+        "analytics.view_reportdelivery",
         "workers.view_deadletter",
         "workers.change_deadletter",
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),

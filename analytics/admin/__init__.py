@@ -1,3 +1,5 @@
 """Admin pages of analytics."""
 
-from analytics.admin import figures  # noqa: F401
+from analytics.admin import exports, figures, reports
+
+__all__ = ["exports", "figures", "reports"]
