@@ -100,6 +100,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "analytics.view_reportdelivery",
         "workers.view_deadletter",
         "workers.change_deadletter",
+        "workers.view_tally",  # /metrics
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),
         "auth.view_group",
         *(f"knox.{verb}_authtoken" for verb in ("view", "add", "delete")),
