@@ -94,11 +94,13 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.{verb}_delivery" for verb in ("view", "change")),
         *(f"servers.{verb}_mailbox" for verb in ("view", "add", "change", "delete")),
         "servers.change_mailmessage",
+        "analytics.view_rollupstate",
         "analytics.change_export",
         *(f"analytics.{verb}_reportschedule" for verb in ("view", "add", "change", "delete")),
         "analytics.view_reportdelivery",
         "workers.view_deadletter",
         "workers.change_deadletter",
+        "workers.view_tally",  # /metrics
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),
         "auth.view_group",
         *(f"knox.{verb}_authtoken" for verb in ("view", "add", "delete")),

@@ -40,3 +40,4 @@ class TaskName:
     ANALYTICS_REFRESH: Final = "analytics.refresh"
     WORKERS_BEAT_TICK: Final = "workers.beat_tick"
     WORKERS_PURGE: Final = "workers.purge"
+    WORKERS_FOLD_TALLIES: Final = "workers.fold_tallies"

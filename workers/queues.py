@@ -69,3 +69,7 @@ WORKERS: Final = {
     # Minutes of arithmetic: training, exports.
     "reports": WorkerSpec(queues=(REPORTS,), pool="prefork", concurrency=1),
 }
+
+#: In a worker's environment: where it tells its metrics (`workers.exporter`).
+METRICS_PORT: Final = "WORKER_METRICS_PORT"
+METRICS_HOST: Final = "WORKER_METRICS_HOST"

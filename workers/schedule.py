@@ -68,5 +68,6 @@ def schedule(
         ),
         "analytics: bring the figures up to date": every(10, TaskName.ANALYTICS_REFRESH),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
+        "workers: add up what metrics tell": every(10, TaskName.WORKERS_FOLD_TALLIES),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
     }

@@ -1,3 +1,5 @@
-from analytics.admin import exports, reports
+"""Admin pages of analytics."""
 
-__all__ = ["exports", "reports"]
+from analytics.admin import exports, figures, reports
+
+__all__ = ["exports", "figures", "reports"]
