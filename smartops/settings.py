@@ -121,6 +121,13 @@ LLM_PRICE_IN = env.float("LLM_PRICE_IN", 0.0, validate=validate.Range(min=0))  #
 LLM_PRICE_OUT = env.float("LLM_PRICE_OUT", 0.0, validate=validate.Range(min=0))  # million tokens
 LLM_SWEEP_SECONDS = env.int("LLM_SWEEP_SECONDS", 15, validate=positive(600))
 
+# --- Exports and reports ------------------------------------------------------------------------
+WEB_THREADS = env.int("WEB_THREADS", 8, validate=positive(256))  # streams may take half of them
+EXPORT_DAYS = env.int("EXPORT_DAYS", 7, validate=positive(365))  # then files go
+EXPORT_MAX_MB = env.int("EXPORT_MAX_MB", 1024, validate=positive(100_000))  # one file
+EXPORT_LEASE_SECONDS = env.int("EXPORT_LEASE_SECONDS", 60, validate=positive(3600))
+EXPORT_SWEEP_SECONDS = env.int("EXPORT_SWEEP_SECONDS", 15, validate=positive(600))
+
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
@@ -303,6 +310,7 @@ CELERY_BEAT_SCHEDULE = schedule(
     llm_sweep_seconds=LLM_SWEEP_SECONDS or 15,
     fleet_tick_seconds=FLEET_TICK_SECONDS or 5,
     intake_sweep_seconds=INTAKE_SWEEP_SECONDS or 15,
+    export_sweep_seconds=EXPORT_SWEEP_SECONDS or 15,
 )
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`

@@ -34,10 +34,12 @@ def prepare(var: Path) -> None:
         return
     if not port.isdecimal():
         sys.exit(f"{PORT} must be a port, such as 9100.")
+    from wsgiref.simple_server import make_server
+
     from prometheus_client import exposition, values
 
     try:
-        server = exposition.make_server(
+        server = make_server(
             os.environ.get(HOST) or "0.0.0.0",
             int(port),
             answer,

@@ -123,7 +123,7 @@ def post(
             pool.stream(
                 "POST",
                 f"{target.scheme}://{host}{port}{target.path}",
-                headers={**given, **tracing.headers()},
+                headers=given | dict(tracing.headers().items()),
                 content=body,
                 extensions={"timeout": dict.fromkeys(("connect", "read", "write"), seconds)},
             ) as answer,

@@ -83,8 +83,8 @@ def queue_alerts(*, alerts: Sequence[Alert]) -> list[list[str]]:
 def announce_opened(*, tickets: Sequence[Ticket]) -> None:
     """Tell owners' callbacks of new tickets, in the caller's transaction."""
     if subscriptions.current():
-        kind, rest = MessageKind.TICKET_CREATED, ({"changes": {}}, current_request_id())
-        _queue([_Fact(ticket, kind, ticket.opened_at, *rest) for ticket in tickets])
+        kind, here = MessageKind.TICKET_CREATED, current_request_id()
+        _queue([_Fact(ticket, kind, ticket.opened_at, {"changes": {}}, here) for ticket in tickets])
 
 
 def announce_changes(*, events: Sequence[NewEvent]) -> None:
