@@ -249,7 +249,11 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up on a brok
 CELERY_VISIBILITY_TIMEOUT = 7200  # far above the longest task, or it would run twice
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
 if CELERY_BROKER_URL.startswith("amqp"):
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True, "max_retries": 0}
+    # At once, and once: what published before RabbitMQ's restart holds a connection that is dead, and beat would
+    # hold it for ever.
+    CELERY_TASK_PUBLISH_RETRY = True
+    CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
@@ -263,7 +267,7 @@ else:
         "queue_order_strategy": "priority",  # read queues in the order given to the worker
         "global_keyprefix": REDIS_PREFIX,
     }
-CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
+    CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
 CELERY_TASK_IGNORE_RESULT = True  # the row is the result

@@ -114,7 +114,7 @@ class Publisher:
             task_name, kwargs={"ids": [pk for pk, _ in items]}, immutable=True
         )
         try:
-            signature.apply_async(retry=False, headers={HEADER: request_ids})
+            signature.apply_async(headers={HEADER: request_ids})
         except (
             Exception
         ) as error:  # whatever the transport raises: the rows stay, the sweep finds them

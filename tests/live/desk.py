@@ -210,10 +210,13 @@ class Desk:
                 self.kill_tree(process)
         self.processes.clear()
 
-    def stop(self) -> None:
-        self.stop_processes()
+    def stop_web(self) -> None:
         if self.web is not None and self.web.poll() is None:
             self.kill_tree(self.web)
+
+    def stop(self) -> None:
+        self.stop_processes()
+        self.stop_web()
         self.valkey.stop()
         self.postgres.stop()
 
