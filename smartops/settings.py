@@ -254,6 +254,8 @@ if CELERY_BROKER_URL.startswith("amqp"):
     # hold it for ever.
     CELERY_TASK_PUBLISH_RETRY = True
     CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    # RabbitMQ takes a message away after half an hour and closes the channel; a worker must outlive that.
+    CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,

@@ -40,6 +40,7 @@ class Rabbit:
         self.url = f"amqp://smartops:secret@127.0.0.1:{self.port}//"
         (root / "home").mkdir(parents=True)
         (root / "plugins").write_text("[].")
+        (root / "rabbitmq.conf").write_text("default_user = smartops\ndefault_pass = secret\n")
         self.environment = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -64,11 +65,9 @@ class Rabbit:
         self.epmd = self._spawn("epmd", "-address", "127.0.0.1", "-port", str(self.names))
         self.start()
 
-    def start(self, *settings: str) -> None:
-        """Start it, with further lines for its configuration, and wait until it answers."""
-        lines = ("default_user = smartops", "default_pass = secret", *settings)
-        (self.root / "rabbitmq.conf").write_text("\n".join([*lines, ""]))
-        self.process = self._spawn(str(SERVER), "-noinput")
+    def start(self, *arguments: str) -> None:
+        """Start it, with further arguments such as `-rabbit consumer_timeout 2000`, and wait until it answers."""
+        self.process = self._spawn(str(SERVER), "-noinput", *arguments)
         end = time.monotonic() + START_SECONDS
         while not self.answers():
             if time.monotonic() > end or self.process.poll() is not None:

@@ -150,7 +150,7 @@ def test_a_worker_whose_message_was_taken_away_after_the_consumer_timeout_goes_o
     desk: Desk, broker: Rabbit
 ) -> None:
     broker.halt()
-    broker.start("consumer_timeout = 2000", "channel_tick_interval = 1000")
+    broker.start(*"-rabbit consumer_timeout 2000 -rabbit channel_tick_interval 1000".split())
     worker = desk.start()
 
     long = desk.open(200, "SLOW network")  # four seconds
