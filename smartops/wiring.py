@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.sessions.models import Session
+from django.db.backends.signals import connection_created
 from knox.models import AuthToken
 
 from servers import services as servers
@@ -25,6 +26,7 @@ from triage import knowledge
 from triage import services as triage
 from triage.matrix import priority
 from workers.services import PURGES
+from workers.sql import free_what_vanished_hosts_hold
 
 
 def opening(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
@@ -77,6 +79,7 @@ def connect() -> None:
     tickets_opened.connect(opened, dispatch_uid="smartops.opened")
     tickets_changed.connect(changed, dispatch_uid="smartops.changed")
     storm_started.connect(storm_began, dispatch_uid="smartops.storm_began")
+    connection_created.connect(free_what_vanished_hosts_hold, dispatch_uid="smartops.connected")
     trying.PRIORITY_OF[:] = [priority_of]
     PURGES[:] = [
         forget_old_keys,

@@ -21,7 +21,9 @@ def needed() -> None:
     if SERVER.exists() and shutil.which("epmd"):
         return
     if os.environ.get("CI"):
-        pytest.fail(f"There is no {SERVER}: install rabbitmq-server, so that it is tried as broker.")
+        pytest.fail(
+            f"There is no {SERVER}: install rabbitmq-server, so that it is tried as broker."
+        )
     pytest.skip(f"There is no {SERVER} (package rabbitmq-server)")
 
 

@@ -35,7 +35,6 @@ def desk(servers: Desk, broker: Rabbit) -> Iterator[Desk]:
         broker.start()
     servers.environment |= {"CELERY_BROKER_URL": broker.url, "NUDGE_SECONDS": str(NUDGE_SECONDS)}
     yield servers
-    import shutil; shutil.copy(servers.root / "processes.log", "/tmp/li/processes.log")
     servers.stop_processes()
     servers.stop_web()
     del servers.environment["CELERY_BROKER_URL"]
@@ -45,10 +44,6 @@ def desk(servers: Desk, broker: Rabbit) -> Iterator[Desk]:
 def findings(desk: Desk) -> list[str]:
     _, answer = desk.get("/health")
     return answer["findings"]
-
-
-def log(desk: Desk) -> str:
-    return (desk.root / "processes.log").read_text(errors="replace")
 
 
 def wait_for_claim(desk: Desk) -> None:
@@ -154,7 +149,9 @@ def test_a_worker_whose_message_was_taken_away_after_the_consumer_timeout_goes_o
     worker = desk.start()
 
     long = desk.open(200, "SLOW network")  # four seconds
-    desk.wait_for(lambda: "PRECONDITION" in log(desk) or worker.poll() is not None, 60, "the timeout")
+    desk.wait_for(
+        lambda: "PRECONDITION" in desk.said() or worker.poll() is not None, 60, "the timeout"
+    )
 
     ids = desk.open(3)
     desk.wait_until_triaged(60)
