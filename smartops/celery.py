@@ -15,7 +15,7 @@ from celery.signals import worker_before_create_process
 from workers.liveness import AliveFile
 from workers.memory import settle
 
-app = Celery("smartops", task_cls="workers.base:BaseTask")
+app = Celery("smartops", task_cls="workers.base:BaseTask", events="workers.consumer:PromptEvents")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(AliveFile)

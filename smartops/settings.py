@@ -182,8 +182,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs one retry, not an error a connection
         "OPTIONS": {
             "connect_timeout": 5,
-            # A host that is cut off gives up what waits for an answer, instead of holding a thread for a quarter of
-            # an hour. The other direction: `workers.sql.free_what_vanished_hosts_hold`.
+            # A host that is cut off gives up what waits for an answer, instead of holding a thread for a quarter
+            # of an hour. The other direction: `workers.sql.free_what_vanished_hosts_hold`.
             "tcp_user_timeout": 10_000,  # milliseconds without a sign that anything arrived
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -260,6 +260,7 @@ if CELERY_BROKER_URL.startswith("amqp"):
     # hold it for ever.
     CELERY_TASK_PUBLISH_RETRY = True
     CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    CELERY_BROKER_HEARTBEAT = 10  # after twice that each side knows that the other one has vanished
     # RabbitMQ takes a message away after half an hour and closes the channel; a worker must outlive that.
     CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 else:

@@ -1,7 +1,7 @@
-"""Hosts with addresses of their own on one machine: network namespaces around a switch, whose cables a test may pull.
+"""Hosts with addresses of their own on one machine: network namespaces around a switch, whose cables can be pulled.
 
-The switch lies in a namespace too, so that the machine's own network knows nothing of them: no address, no route, no
-rule. Names carry the process' number, so that two runs never meet.
+The switch lies in a namespace too, so that the machine's own network knows nothing of them: no address, no route,
+no rule. Names carry the process' number, so that two runs never meet.
 """
 
 import ctypes

@@ -36,10 +36,10 @@ def free_ports(count: int) -> list[int]:
 
 
 class Rabbit:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, address: str = "127.0.0.1") -> None:
         self.root = root
         self.port, self.distribution, self.names = free_ports(3)
-        self.url = f"amqp://smartops:secret@127.0.0.1:{self.port}//"
+        self.url = f"amqp://smartops:secret@{address}:{self.port}//"
         (root / "home").mkdir(parents=True)
         (root / "plugins").write_text("[].")
         (root / "rabbitmq.conf").write_text("default_user = smartops\ndefault_pass = secret\n")
@@ -51,7 +51,7 @@ class Rabbit:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_ALLOW_INPUT": "1",  # no shell around it that would outlive or hide it
             "RABBITMQ_NODENAME": f"smartops-{self.port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_IP_ADDRESS": address,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self.distribution),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",

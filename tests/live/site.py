@@ -1,11 +1,12 @@
-"""A desk on five hosts: one with the data, two web hosts, two worker hosts with a beat each; and an office that uses it."""
+"""A desk on five hosts: one with the data, two web hosts, two worker hosts with a beat each; and an office."""
 
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -15,10 +16,33 @@ from smartops import embedded
 from smartops.parts import CELERY, worker_command
 from tests.live.desk import BASE, LEASE_SECONDS, Desk
 from tests.live.hosts import Network
+from tests.live.rabbit import Rabbit
+from tests.live.test_sla_faults import assert_each_level_once, publish, wait_until_escalated
 
 WEB, WORKERS = ("north", "south"), ("east", "west")
 WEB_PORT = 8000
 _DONE = re.compile(r'"task": "([a-z_.]+)".*"event": "task done"')
+
+
+@contextmanager
+def opened(root: Path, *, rabbitmq: bool = False) -> Iterator["Site"]:
+    """A site at work, and this thread in its office. All of it is gone afterwards, however the block ends."""
+    for folder in (root, root.parent, root.parent.parent):
+        folder.chmod(0o755)  # the database runs as another user
+    with ExitStack() as stack:
+        network = Network()
+        stack.callback(network.close)
+        site = Site(root, network)
+        stack.callback(site.stop)
+        if rabbitmq:
+            with network.at("data"):
+                broker = Rabbit(root / "rabbitmq", site.address)
+            stack.callback(broker.stop)
+            site.environment["CELERY_BROKER_URL"] = broker.url
+        stack.enter_context(network.at("office"))
+        site.open_for_business()
+        publish(site, "2s", [{"at": 50}, {"at": 100}, {"after": "1s"}])
+        yield site
 
 
 class Site(Desk):
@@ -124,13 +148,48 @@ class Site(Desk):
             process = subprocess.Popen(
                 [*named, *command],
                 cwd=BASE,
-                env={**self.environment, "VAR_DIR": str(self.root / host)},
+                env={
+                    **self.environment,
+                    "VAR_DIR": str(self.root / host),
+                    "WORKER_ALIVE_FILE": str(self.alive(host, command)),
+                },
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         self.processes.append(process)
         return process
+
+    def alive(self, host: str, command: Sequence[str]) -> Path:
+        """What a worker touches, and the probe of its container looks at."""
+        name = command[command.index("-n") + 1] if "-n" in command else "none"
+        return self.root / f"{host}-{name.partition('@')[0]}.alive"
+
+    def touched(self, host: str, name: str) -> float:
+        return (self.root / f"{host}-{name}.alive").stat().st_mtime
+
+    def open_everywhere(self, batches: int, size: int) -> list[int]:
+        """Post slow tickets to both web hosts in turn. Returns their ids."""
+        ids: list[int] = []
+        for number in range(batches):
+            self.talk_to(WEB[number % len(WEB)])
+            ids += self.open(size, "SLOW printer")
+        return ids
+
+    def wait_until_both_worker_hosts_are_at_work(self) -> None:
+        held = "SELECT count(DISTINCT lease_token) FROM triage_triagejob WHERE state = 'running'"
+        self.wait_for(lambda: self.count(held) > 2, 30, "claims of both")  # one alone has two
+
+    def wait_until_all_is_done(self, ids: list[int]) -> None:
+        """Triaged once, and each level of escalation reached once."""
+        self.wait_until_triaged(60)
+        wait_until_escalated(self, 60)
+        self.assert_each_has_exactly_one_result(ids)
+        assert_each_level_once(self, ids)
+
+    def ended(self) -> list[tuple[str, str]]:
+        """Which worker or beat has died, and where."""
+        return [part for part, process in self.parts.items() if process.poll() is not None]
 
     def talk_to(self, host: str) -> None:
         """Which web host gets what comes next."""

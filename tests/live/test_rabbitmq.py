@@ -1,9 +1,8 @@
-"""The whole desk with RabbitMQ as its broker: it is killed, stopped, silent; workers die. Every ticket gets its one decision."""
+"""The whole desk with RabbitMQ as its broker: stopped, killed, silent. Every ticket gets its one decision."""
 
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from kombu import Connection
@@ -145,10 +144,12 @@ def test_a_worker_whose_message_was_taken_away_after_the_consumer_timeout_goes_o
     desk: Desk, broker: Rabbit
 ) -> None:
     broker.halt()
-    broker.start(*"-rabbit consumer_timeout 2000 -rabbit channel_tick_interval 1000".split())
+    broker.start(
+        *["-rabbit", "consumer_timeout", "2000", "-rabbit", "channel_tick_interval", "1000"]
+    )
     worker = desk.start()
 
-    long = desk.open(200, "SLOW network")  # four seconds
+    desk.open(200, "SLOW network")  # four seconds
     desk.wait_for(
         lambda: "PRECONDITION" in desk.said() or worker.poll() is not None, 60, "the timeout"
     )
