@@ -1,4 +1,4 @@
-"""Hosts with addresses of their own on one machine: network namespaces around a switch, whose cables can be pulled.
+"""Hosts with addresses of their own on one machine: namespaces around a switch, whose cables can be pulled.
 
 The switch lies in a namespace too, so that the machine's own network knows nothing of them: no address, no route,
 no rule. Names carry the process' number, so that two runs never meet.

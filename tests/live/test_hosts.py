@@ -1,4 +1,4 @@
-"""Several web and worker hosts, and cables pulled: others finish what was begun, and who was cut off comes back."""
+"""Several web and worker hosts and pulled cables: others finish what was begun; who was cut off comes back."""
 
 import sys
 import time
