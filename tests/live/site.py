@@ -21,6 +21,7 @@ from tests.live.test_sla_faults import assert_each_level_once, publish, wait_unt
 
 WEB, WORKERS = ("north", "south"), ("east", "west")
 WEB_PORT = 8000
+_BEAT = (*CELERY, "smartops.beat", "beat", "-l", "WARNING", "--pidfile=")
 _DONE = re.compile(r'"task": "([a-z_.]+)".*"event": "task done"')
 
 
@@ -51,6 +52,7 @@ class Site(Desk):
     def __init__(self, root: Path, network: Network) -> None:
         self.root, self.network = root, network
         self.processes, self.web = [], None
+        self.parts: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self.port = WEB_PORT
         for host in ("data", *WEB, *WORKERS, "office"):
             network.join(host)
@@ -115,8 +117,6 @@ class Site(Desk):
 
     def open_for_business(self) -> None:
         self.manage("migrate", "--verbosity=0")
-        [(self.default_policy,)] = self.sql("SELECT id FROM sla_slapolicy WHERE enabled")
-        self.token = self.manage("create_token", "live", "--create", "Agent").strip()
         for host in WEB:
             self.run(
                 host,
@@ -124,22 +124,16 @@ class Site(Desk):
                 *("--host", "0.0.0.0", "--port", str(WEB_PORT), "--lifespan", "off"),
                 *("--log-level", "warning", "--ws-per-message-deflate", "false"),
             )
-        self.parts = {
-            (host, name): self.run(host, *_watched(worker_command(name)))
-            for host in WORKERS
-            for name in ("core", "io")
-        }
         for host in WORKERS:
-            self.start_beat_at(host)
+            for name in ("core", "io"):
+                self.parts[host, name] = self.run(host, *_watched(worker_command(name)))
+            self.parts[host, "beat"] = self.run(host, *_BEAT)
+        self.token = self.manage("create_token", "live", "--create", "Agent").strip()
         for host in WEB:
             self.talk_to(host)
             self.wait_for(lambda: self.get("/health/ready")[0] == 200, 60, f"{host}'s web")
         for host in WORKERS:
             self.wait_for(lambda host=host: self.done(host) > 0, 60, f"{host}'s first task")
-
-    def start_beat_at(self, host: str) -> None:
-        beat = [*CELERY, "smartops.beat", "beat", "-l", "WARNING", "--pidfile="]
-        self.parts[host, "beat"] = self.run(host, *beat)
 
     def run(self, host: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a process on a host, which has a name, a network, a log and a folder of its own."""

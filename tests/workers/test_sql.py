@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
-        ("tcp_user_timeout", "20s"),
+        ("tcp_user_timeout", "20000"),
     ],
 )
 def test_the_database_looks_whether_the_other_end_of_a_connection_is_still_there(
