@@ -8,6 +8,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from workers import tracing
@@ -25,7 +26,7 @@ from sla.feed import Feed
 from smartops.bridge import Bridge
 from workers.memory import settle
 
-bridge = Bridge(wsgi, threads=int(os.environ.get("WEB_THREADS", "8")))
+bridge = Bridge(wsgi, threads=settings.WEB_THREADS)
 feed = Feed()
 intake = Intake()
 

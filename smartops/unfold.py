@@ -56,6 +56,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 "Desk",
                 rows("Tickets", "confirmation_number", "tickets.ticket"),
                 item("Review", "rule", "review-page", "tickets.change_ticket"),
+                rows("Views", "bookmarks", "tickets.savedview"),
                 rows("Departments", "apartment", "tickets.department"),
                 rows("Groups", "groups", "tickets.supportgroup"),
                 rows("Categories", "category", "tickets.category"),
@@ -118,8 +119,15 @@ UNFOLD: Final[dict[str, Any]] = {
                 rows("Notifications", "notifications", "sla.notification"),
             ),
             section(
+                "Reports",
+                rows("Exports", "download", "analytics.export"),
+                rows("Report schedules", "schedule_send", "analytics.reportschedule"),
+                rows("Reports sent", "outgoing_mail", "analytics.reportdelivery"),
+            ),
+            section(
                 "Operations",
                 rows("Dead letters", "report", "workers.deadletter"),
+                rows("State of the figures", "monitoring", "analytics.rollupstate"),
                 rows("Schedule", "schedule", "django_celery_beat.periodictask"),
                 item("API documentation", "api", "docs"),
                 item("Health", "monitor_heart", "health"),

@@ -10,6 +10,8 @@ from analytics.views.report_page import report
 from servers.views.fleet_page import fleet
 from smartops import health
 from smartops.scraping import MetricsView
+from smartops.workspace.listing import listing, listing_rows
+from smartops.workspace.ticket import page
 from triage.views.review_page import review
 
 admin.autodiscover()
@@ -17,6 +19,9 @@ admin.autodiscover()
 urlpatterns = [
     path("", dashboard, name="desk-dashboard"),
     path("dashboard/panels/", dashboard_parts, name="desk-panels"),
+    path("tickets/", listing, name="workspace"),
+    path("tickets/rows/", listing_rows, name="workspace-rows"),
+    path("tickets/<int:pk>/", page, name="workspace-ticket"),
     path("report/", report, name="desk-report"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.sessions.models import Session
 from knox.models import AuthToken
 
+from analytics.services.exporting import forget_old_exports
 from servers import services as servers
 from servers.models import Storm
 from servers.services import deliveries, trying
@@ -102,4 +103,5 @@ def connect() -> None:
         triage.forget_old_drift,
         triage.forget_old_terms,
         deliveries.forget_old_deliveries,
+        forget_old_exports,
     ]

@@ -33,6 +33,9 @@ ROUTES: Final = {
     "triage.learn": {"queue": REPORTS},
     "triage.shadow": {"queue": REPORTS},
     "triage.measure_drift": {"queue": REPORTS},
+    "analytics.export": {"queue": REPORTS},
+    # Waits for a mail server; not behind a training that takes an hour.
+    "analytics.send_reports": {"queue": NOTIFY},
     "triage.ask_llm": {"queue": LLM},
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},

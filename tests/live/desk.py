@@ -41,6 +41,8 @@ class Desk:
             "FLEET_TICK_SECONDS": "1",
             "INTAKE_LEASE_SECONDS": str(LEASE_SECONDS),
             "INTAKE_SWEEP_SECONDS": "1",
+            "EXPORT_LEASE_SECONDS": str(LEASE_SECONDS),
+            "EXPORT_SWEEP_SECONDS": "1",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
