@@ -11,6 +11,7 @@ from typing import Final
 
 from bench import (
     alerts,
+    analytics,
     checks,
     clocks,
     feed,
@@ -27,6 +28,7 @@ SECTIONS: Final[dict[str, Callable[[Desk, int], list[Result]]]] = {
     "throughput": lambda desk, _: throughput.measure(desk),
     "intake": lambda desk, _: intake.measure(desk),
     "lists": lists.measure,
+    "analytics": analytics.measure,
     "similar": similar.measure,
     "clocks": clocks.measure,
     "alerts": lambda desk, _: alerts.measure(desk),

@@ -66,6 +66,7 @@ def _refresh_chunk() -> Refreshed:
         return Refreshed(0, drained=True)
     throw_out_when_frozen(60)
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")  # compiling would take longer than a usual chunk
         # Asked before the notes are read: what was committed by then is among them.
         cursor.execute("SELECT clock_timestamp()")
         [at] = cursor.fetchone()
