@@ -33,7 +33,7 @@ from tickets.querysets import RANKED_MATCHES, newest_matches, search_query, sla_
 #: So many tickets are counted, the newest: below it the counts are exact.
 MOST: Final = 10_000
 #: So long the counts of one list may take together, before only the newest tickets are looked at.
-PATIENCE: Final = 0.1  # seconds
+PATIENCE: Final = 0.12  # seconds
 WINDOW: Final = 20_000
 #: So many values of one facet are told, the most frequent.
 SHOWN: Final = 20

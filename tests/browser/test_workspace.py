@@ -249,6 +249,8 @@ def test_filters_are_chosen_counted_searched_and_taken_away(
     expect(rows(page)).to_have_count(1)
     expect(page.get_by_text("1 ticket", exact=True)).to_be_visible()
     page.get_by_role("link", name=re.compile("^Priority: P1")).click()
+    expect(rows(page)).to_have_count(3)
+    ready(page)
     page.keyboard.press("/")
     page.keyboard.type("jammed")
     page.keyboard.press("Enter")

@@ -92,7 +92,7 @@ const move = async (status) => {
     h("ul", {}, goes.map((child) => h("li", {}, `#${child.id} ${child.title}`))), `Resolve ${goes.length + 1} tickets`, () => () => moveTo(status));
 };
 const facts = () => region("facts").dataset;
-const tags = () => facts().tags.split(",").filter(Boolean);
+const tags = () => [...region("facts").querySelectorAll("[data-untag]")].map((button) => button.dataset.untag);
 const numberForm = (title, label, path, name, button, done) => askForm(title, [
   field(label, h("input", { name, required: true, inputmode: "numeric", pattern: "#?[0-9]{1,18}", placeholder: "#number", autocomplete: "off" })),
   field("Why, for the history", h("input", { name: "reason", maxlength: 300, autocomplete: "off" })),
@@ -143,7 +143,7 @@ const work = {
   "assign-me": () => patch(() => ({ assignee: desk.me }), "It is yours."),
   confirm: () => act(() => call(`review/${id}/`, { accept: true, version }), "Confirmed."),
   detach: () => act(() => call(`${here}detach/`, {})),
-  edit, route, merge: () => merge(), help: () => part("help").showModal(), palette: () => openPalette(),
+  edit, route, merge: () => merge(), attach: () => attach(), help: () => part("help").showModal(), palette: () => openPalette(),
 };
 
 document.addEventListener("click", (event) => {
