@@ -55,6 +55,7 @@ _ORDERINGS: Final = (
     ("-opened_at", "Newest first"),
     ("opened_at", "Oldest first"),
     ("due_at", "Next deadline first"),
+    ("priority", "Most urgent first"),
 )
 
 
