@@ -9,6 +9,7 @@ from analytics.views.dashboard_page import dashboard, dashboard_parts
 from analytics.views.report_page import report
 from servers.views.fleet_page import fleet
 from smartops import health
+from smartops.scraping import MetricsView
 from smartops.workspace.listing import listing, listing_rows
 from smartops.workspace.ticket import page
 from triage.views.review_page import review
@@ -32,7 +33,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("health/live", health.live),
     path("health/ready", health.ready),
-    path("", include("django_prometheus.urls")),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 handler400 = "smartops.api.bad_request"
 handler403 = "smartops.api.forbidden"

@@ -39,6 +39,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.view_{model}" for model in ("server", "serverevent", "simulation")),
         *(f"servers.view_{model}" for model in ("incident", "storm", "maintenancewindow")),
         "servers.view_integration",
+        *(f"analytics.{verb}_export" for verb in ("view", "add")),
     ),
     "Agent": (
         "tickets.add_ticket",
@@ -93,8 +94,13 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.{verb}_delivery" for verb in ("view", "change")),
         *(f"servers.{verb}_mailbox" for verb in ("view", "add", "change", "delete")),
         "servers.change_mailmessage",
+        "analytics.view_rollupstate",
+        "analytics.change_export",
+        *(f"analytics.{verb}_reportschedule" for verb in ("view", "add", "change", "delete")),
+        "analytics.view_reportdelivery",
         "workers.view_deadletter",
         "workers.change_deadletter",
+        "workers.view_tally",  # /metrics
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),
         "auth.view_group",
         *(f"knox.{verb}_authtoken" for verb in ("view", "add", "delete")),

@@ -1,4 +1,4 @@
-"""The tables of the figures, and the triggers that note which tickets' figures have changed (ADR 0025)."""
+"""The tables of the figures, and the triggers that note which tickets' figures have changed (ADR 0024)."""
 
 from django.db import migrations, models
 

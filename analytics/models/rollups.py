@@ -1,4 +1,4 @@
-"""What the figures are read from: one row a ticket, what happened to it, and both counted (ADR 0025).
+"""What the figures are read from: one row a ticket, what happened to it, and both counted (ADR 0024).
 
 Nothing here is truth: all of it can be made again from tickets, their history, clocks, decisions and corrections.
 0 stands for no department, group, agent, category or priority, so that it can be part of a key.

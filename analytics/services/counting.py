@@ -60,7 +60,7 @@ _CONFIDENT: Final = "coalesce(sum(n) FILTER (WHERE confidence IS NOT NULL), 0)"
 _CONFIDENCE: Final = "coalesce(sum(n * confidence), 0)"
 _STANDING: Final = ("tickets", "confident", "confidence")
 
-_COUNT: Final = f"""
+COUNT: Final = f"""
 WITH fact AS MATERIALIZED ({FACTS}),
 turn AS MATERIALIZED ({TURNS}),
 said AS MATERIALIZED ({SAID}),
@@ -123,4 +123,4 @@ def count_anew(ids: Sequence[int]) -> None:
     """Bring what these tickets add to the figures up to date; of those that are gone, take it away. The caller's
     transaction, in which it holds the row of `RollupState`."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"ids": list(ids)})
+        cursor.execute(COUNT, {"ids": list(ids)})

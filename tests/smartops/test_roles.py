@@ -7,6 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from analytics.models import ReportDelivery, ReportSchedule
+from analytics.services.exporting import request_export, run_exports
 from servers.models import Integration, Mailbox, Server, Storm
 from servers.services.checks import create_check
 from servers.services.heartbeats import give_key
@@ -212,6 +214,22 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("check-detail", "delete"): ADMINS,
     ("check-results", "get"): EVERYONE,
     ("check-run", "post"): WORKERS,
+    ("report-export", "get"): EVERYONE,
+    ("report-export", "post"): EVERYONE,
+    ("report-summary", "get"): EVERYONE,
+    ("export-list", "get"): EVERYONE,
+    ("export-detail", "get"): EVERYONE,
+    ("export-detail", "delete"): EVERYONE,
+    ("export-cancel", "post"): EVERYONE,
+    ("export-download", "get"): EVERYONE,
+    ("reportschedule-list", "get"): ADMINS,
+    ("reportschedule-list", "post"): ADMINS,
+    ("reportschedule-detail", "get"): ADMINS,
+    ("reportschedule-detail", "patch"): ADMINS,
+    ("reportschedule-detail", "delete"): ADMINS,
+    ("reportschedule-send", "post"): ADMINS,
+    ("reportdelivery-list", "get"): ADMINS,
+    ("reportdelivery-detail", "get"): ADMINS,
 }
 #: Where a key of its own is asked for and no login: programs speak here, whatever people may.
 KEYED = {
@@ -346,6 +364,21 @@ def address(name: str) -> str:
     if name.startswith("check-") and name != "check-list":
         values = {"server": make_server(uuid.uuid4().hex), "kind": "tcp", "target": "[::1]:1"}
         return reverse(name, kwargs={"pk": create_check(values=values, now=NOON).pk})
+    if name.startswith("export-") and name != "export-list":
+        # Of whoever asks: nobody sees those of others.
+        owner = User.objects.order_by("-pk").first() or make_user("owner", None)
+        export = request_export(owner=owner, export_format="csv", filters={})
+        if name == "export-download":
+            run_exports(ids=[export.pk])
+        return reverse(name, kwargs={"pk": export.pk})
+    if name.startswith("report") and "-list" not in name and name[6:7] in "sd":
+        schedule = ReportSchedule.objects.create(name=str(uuid.uuid4()))
+        row: Any = schedule
+        if name.startswith("reportdelivery"):
+            row = ReportDelivery.objects.create(
+                schedule=schedule, first_day=NOON, last_day=NOON, time_zone="UTC"
+            )
+        return reverse(name, kwargs={"pk": row.pk})
     return reverse(name)
 
 
