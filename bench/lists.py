@@ -21,11 +21,17 @@ PATHS = {
     "search, the beginning of a word": ("/api/v1/tickets/?q=offl", 150),
     "search with filters": ("/api/v1/tickets/?q=printer+offline&status=open", 150),
     "one ticket": ("/api/v1/tickets/500/", 50),
+    "counts beside the filters": ("/api/v1/tickets/facets/?status=open,in_progress,on_hold", 150),
+    "counts beside three filters": (
+        "/api/v1/tickets/facets/?priority=1&department=Finance&status=open",
+        150,
+    ),
 }
 #: Pages of the desk, as the server writes them; with what the browser does a first paint takes 200 ms.
 PAGES = {
     "dashboard": "/",
-    "ticket workspace": "/tickets/",
+    "ticket workspace": "/tickets/?status=open,in_progress,on_hold",
+    "ticket workspace by deadline": "/tickets/?status=open,in_progress&ordering=due_at",
     "ticket workspace, one ticket": "/tickets/500/",
 }
 PAGE_BUDGET = 130

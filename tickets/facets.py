@@ -7,7 +7,8 @@ where those are so rare that to find them takes too long, those among the newest
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
@@ -32,7 +33,7 @@ from tickets.querysets import RANKED_MATCHES, newest_matches, search_query, sla_
 #: So many tickets are counted, the newest: below it the counts are exact.
 MOST: Final = 10_000
 #: So long the counts of one list may take together, before only the newest tickets are looked at.
-PATIENCE: Final = 0.1  # seconds
+PATIENCE: Final = 0.12  # seconds
 WINDOW: Final = 20_000
 #: So many values of one facet are told, the most frequent.
 SHOWN: Final = 20
@@ -63,18 +64,21 @@ _CHOICES: Final[Mapping[str, Any]] = {
 }
 
 
-class Count(NamedTuple):
+@dataclass(frozen=True)
+class Count:
     value: str
     label: str
     count: int
 
 
-class Facet(NamedTuple):
+@dataclass(frozen=True)
+class Facet:
     exact: bool
     values: list[Count]
 
 
-class Facets(NamedTuple):
+@dataclass(frozen=True)
+class Facets:
     """`count` tickets are in the list; when that is not `exact`, there are at least so many."""
 
     count: int

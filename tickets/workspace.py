@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from django.http import QueryDict
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from tickets.facets import NAMES
@@ -16,7 +16,6 @@ from tickets.serializers import StatusField
 
 MOST_AT_ONCE: Final = 500
 MOST_LOOKED_AT: Final = 200
-_NUMBER: Final = {"min_value": 1, "max_value": 2**63 - 1}
 ACTIONS: Final = ("move", "assign", "route", "priority", "tag", "untag", "comment")
 #: What each action needs besides the tickets.
 _NEEDED: Final = {
@@ -71,15 +70,12 @@ class PresentSerializer(serializers.Serializer[Any]):
     )
 
 
-class PriorityField(serializers.Field):
-    def to_internal_value(self, data: Any) -> int:
+class PriorityField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> Any:
         try:
             return parse_priority(data)
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from None
-
-    def to_representation(self, value: int) -> int:
-        return value
 
 
 @extend_schema_serializer(
@@ -98,7 +94,9 @@ class PriorityField(serializers.Field):
 )
 class BulkSerializer(serializers.Serializer[Any]):
     ids = serializers.ListField(
-        child=serializers.IntegerField(**_NUMBER), min_length=1, max_length=MOST_AT_ONCE
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        min_length=1,
+        max_length=MOST_AT_ONCE,
     )
     action = serializers.ChoiceField(choices=ACTIONS)
     status = StatusField(required=False, help_text="move: where to")
@@ -112,9 +110,9 @@ class BulkSerializer(serializers.Serializer[Any]):
     group = serializers.CharField(
         max_length=80, required=False, allow_null=True, default=None, help_text="route: and to whom"
     )
-    priority = extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})(
-        PriorityField
-    )(required=False, allow_null=True, help_text=f"priority: {WORD}; null lets triage decide")
+    priority = PriorityField(
+        required=False, allow_null=True, help_text=f"priority: {WORD}; null lets triage decide"
+    )
     tags = serializers.ListField(
         child=serializers.CharField(max_length=50),
         min_length=1,

@@ -211,7 +211,7 @@ def facts_of(ticket: Ticket) -> TicketFacts:
     """What messages tell of a ticket, which is loaded with its names."""
     return TicketFacts(
         id=ticket.pk,
-        url=f"{settings.PUBLIC_URL}/admin/tickets/ticket/{ticket.pk}/change/",
+        url=f"{settings.PUBLIC_URL}/tickets/{ticket.pk}/",
         title=ticket.title,
         status=ticket.status,
         priority=ticket.priority,

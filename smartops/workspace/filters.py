@@ -1,6 +1,6 @@
 """The rail beside the list and the chips above it: links that add a value to the list's address, or remove it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -55,6 +55,7 @@ _ORDERINGS: Final = (
     ("-opened_at", "Newest first"),
     ("opened_at", "Oldest first"),
     ("due_at", "Next deadline first"),
+    ("priority", "Most urgent first"),
 )
 
 
@@ -125,21 +126,21 @@ def toggled(query: QueryDict, name: str, value: str) -> Value:
 def rail(query: QueryDict, known_words: Words) -> list[Facet]:
     """Every facet with the values that are known without counting."""
     hidden = known_words.hidden
-    known: dict[str, Iterable[tuple[str, str]]] = {
-        "status": [(s.value, short(s)) for s in Status],
-        "priority": [(str(p.value), p.label) for p in Priority],
-        "sla_state": [(state, word) for state, word in SLA_WORDS.items()],
+    known: dict[str, Sequence[tuple[str, str]]] = {
+        "status": [(str(s.value), short(s)) for s in Status],
+        "priority": [(str(p.value), str(p.label)) for p in Priority],
+        "sla_state": list(SLA_WORDS.items()),
         "assignee": [("me", "Me"), ("none", "Nobody")],
         "department": [(name, name) for name in known_words.departments if name not in hidden],
         "group": [(name, name) for name, owner in known_words.groups if owner not in hidden],
         "category": known_words.categories,
-        "tier": [(tier.value, tier.label) for tier in Tier],
-        "triage_status": [(status.value, short(status)) for status in TriageStatus],
+        "tier": [(str(tier.value), str(tier.label)) for tier in Tier],
+        "triage_status": [(str(status.value), short(status)) for status in TriageStatus],
         "tag": [],
     }
     facets = []
     for name, values in known.items():
-        labels = dict(values)
+        labels: dict[str, str] = dict(values)
         plain = {value.casefold() for value in labels}
         labels |= {word: word for word in words(query, name) if word.casefold() not in plain}
         told = [toggled(query, name, v)._replace(label=label) for v, label in labels.items()]
@@ -154,7 +155,7 @@ def chips(query: QueryDict, facets: Iterable[Facet]) -> list[Chip]:
     told = []
     for name in TicketFilter.base_filters:
         if query.get(name, "").strip(" ,"):
-            plain = [query[name]] if name == "q" else words(query, name)
+            plain = [str(query[name])] if name == "q" else words(query, name)
             text = ", ".join(labels.get((name, word.casefold()), word) for word in plain)
             told.append(Chip(TITLES.get(name, name), text, address(query, **{name: None})))
     return told
@@ -163,7 +164,9 @@ def chips(query: QueryDict, facets: Iterable[Facet]) -> list[Chip]:
 def filters_of(query: QueryDict) -> dict[str, str]:
     """The filters in an address that filter anything, as a saved view keeps them."""
     return {
-        name: query[name] for name in TicketFilter.base_filters if query.get(name, "").strip(" ,")
+        name: str(query[name])
+        for name in TicketFilter.base_filters
+        if query.get(name, "").strip(" ,")
     }
 
 

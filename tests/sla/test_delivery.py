@@ -493,7 +493,7 @@ def test_mail_has_text_and_html_and_runs_no_markup_of_a_title() -> None:
     assert "&lt;b&gt;Boss &amp; Co&lt;/b&gt;" in html
     assert "<b>" not in html
     assert "Escalation Lv.: 1" in sent.body
-    assert "http://localhost:8000/admin/tickets/ticket/" in sent.body
+    assert "http://localhost:8000/tickets/" in sent.body
 
 
 def test_a_digest_of_mail_is_for_one_person() -> None:

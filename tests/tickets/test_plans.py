@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import make_user
+from tickets import urgency
 from tickets.facets import Facets, facets
 from tickets.filters import TicketFilter
 from tickets.models import Ticket
@@ -173,6 +174,22 @@ def test_facets_count_the_newest_by_the_lists_index(many: None) -> None:
             cursor.execute(f"EXPLAIN {sql}")
             text = str(cursor.fetchall())
         assert "Seq Scan on tickets_ticket" not in text
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_page_by_priority_reads_two_ranges_of_its_index(many: None, back: bool) -> None:
+    middle = Ticket.objects.order_by("pk")[9000]
+    place = urgency.Place(back, 2, middle.opened_at, middle.pk)
+    with CaptureQueriesContext(connection) as captured:
+        page, _, _ = urgency.read_page(Ticket.objects.all(), place, 50)
+
+    assert {ticket.priority for ticket in page} == {2}
+    for query in captured:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            text = str(cursor.fetchall())
+        assert "tickets_ticket_priority" in text
+        assert "Sort" not in text
 
 
 def test_parents_are_found_by_the_index_of_those_that_are_attached(many: None) -> None:

@@ -44,5 +44,6 @@ def delete_view(*, view: SavedView) -> None:
 
 
 def _check_name(owner: int | None, name: str, besides: int | None = None) -> None:
-    if SavedView.objects.filter(owner=owner, name=name).exclude(pk=besides).exists():
+    same = SavedView.objects.filter(owner=owner, name=name).values_list("pk", flat=True)
+    if any(pk != besides for pk in same):
         raise NameTaken(f"There is a view {name!r} already.")

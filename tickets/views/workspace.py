@@ -81,12 +81,13 @@ class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
     def presence(self, request: Request, pk: str) -> Response:
         """Say that one looks at the ticket, every ten seconds, and hear who else does."""
         ticket = self.get_object()
+        me: Any = request.user
         form = HereSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         others = presence.announce(
             ticket.pk,
-            username=request.user.get_username(),
-            name=request.user.get_full_name() or request.user.get_username(),
+            username=me.get_username(),
+            name=me.get_full_name() or me.get_username(),
             **form.validated_data,
         )
         return Response(OthersSerializer({"others": others, "version": ticket.version}).data)

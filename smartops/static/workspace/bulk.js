@@ -10,8 +10,7 @@ export const askBulk = (action, ids, desk, done) => {
   const send = async (wish) => {
     const answer = await call("tickets/bulk/", { ids, ...wish }, { headers: { "Idempotency-Key": key } });
     tell(answer);
-    // The dialog closes first: whoever goes on typing types to the list.
-    setTimeout(() => done(answer.results.filter(({ status }) => status === "CHANGED").map(({ ticket_id: id }) => id)));
+    return () => done(answer.results.filter(({ status }) => status === "CHANGED").map(({ ticket_id: id }) => id));
   };
   const asked = {
     move: () => askForm(`Move ${tickets(ids.length)}`, [

@@ -16,7 +16,8 @@ export const openDialog = (title, ...content) => {
   return dialog;
 };
 
-/** A dialog with a form. `work` gets the form's data; what it throws is shown and the dialog stays. */
+/** A dialog with a form. `work` gets the form's data; what it throws is shown and the dialog stays. It may return
+    what shall be done when the dialog is closed, so that who goes on typing types to the page. */
 export const askForm = (title, fields, { label = "Save", work, danger = false }) => {
   const problem = h("p", { class: "ws-problem", role: "alert" });
   const send = h("button", { class: danger ? "button danger" : "button main" }, label);
@@ -27,8 +28,9 @@ export const askForm = (title, fields, { label = "Save", work, danger = false })
     send.disabled = true;
     problem.textContent = "";
     try {
-      await work(new FormData(form, event.submitter));
+      const next = await work(new FormData(form, event.submitter));
       dialog.close();
+      await next?.();
     } catch (error) {
       problem.textContent = error.message;
     } finally { send.disabled = false; }

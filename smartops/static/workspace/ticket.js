@@ -37,7 +37,10 @@ const refresh = async ({ force = false } = {}) => {
     if (shown.get(name) === html || !old || (!force && typing(old))) continue;
     const made = fresh.querySelector(`[data-region=${name}]`), open = [...old.querySelectorAll("details")].map((one) => one.open);
     const focused = old.contains(document.activeElement) ? [...old.querySelectorAll("button, a, input, select, summary")].indexOf(document.activeElement) : -1;
+    const field = old.contains(document.activeElement) && document.activeElement.matches("input, textarea") ? document.activeElement : null;
+    const typed = field && field.value !== field.defaultValue ? { name: field.name, value: field.value } : null;
     old.replaceWith(made);
+    if (typed && made.querySelector(`[name="${typed.name}"]`)) made.querySelector(`[name="${typed.name}"]`).value = typed.value;
     [...made.querySelectorAll("details")].forEach((one, place) => { one.open = open[place] ?? one.open; });
     if (focused >= 0) (made.querySelectorAll("button, a, input, select, summary")[focused] ?? made).focus({ preventScroll: true });
     if (!made.hidden) made.classList.add("wt-flash");
@@ -58,22 +61,27 @@ const conflict = (again) => {
   box.hidden = false;
   box.querySelector("button").focus();
 };
-/** Do `work`, which asks the API; show what came of it. A conflict is shown calmly, and the work can be done again. */
-const act = async (work, said = "") => {
+/** Do `work`, which asks the API, after what was asked before; show what came of it and return whether it was done.
+    A conflict is shown calmly, and the work can be done again. */
+let turn = Promise.resolve();
+const act = (work, said = "") => (turn = turn.then(() => doNow(work, said)));
+const doNow = async (work, said) => {
   try {
     const answer = await work();
     if (answer?.version) version = answer.version;
     part("conflict").hidden = true;
     await refresh({ force: true });
     if (said) note(said);
+    return true;
   } catch (error) {
     await refresh({ force: true }).catch(() => null);
     if (error.status === 412) conflict(() => act(work, said));
     else note(error.message, { bad: true });
+    return false;
   }
 };
 const guarded = () => ({ headers: { "If-Match": `"${version}"` } });
-const patch = (values, said) => act(() => call(here, values, { method: "PATCH", ...guarded() }), said);
+const patch = (values, said) => act(() => call(here, values(), { method: "PATCH", ...guarded() }), said);
 const moveTo = (status, reason = "") => act(() => call(`${here}status/`, { status, reason }, { method: "PUT", ...guarded() }));
 const move = async (status) => {
   const children = Number(region("head").dataset.openChildren);
@@ -81,17 +89,17 @@ const move = async (status) => {
   const { results } = await call(`${here}children/`);
   const goes = results.filter(({ on_resolve: what }) => what === "resolves");
   return confirmed("Resolve what is attached, too?",
-    h("ul", {}, goes.map((child) => h("li", {}, `#${child.id} ${child.title}`))), `Resolve ${goes.length + 1} tickets`, () => moveTo(status));
+    h("ul", {}, goes.map((child) => h("li", {}, `#${child.id} ${child.title}`))), `Resolve ${goes.length + 1} tickets`, () => () => moveTo(status));
 };
 const facts = () => region("facts").dataset;
-const tags = () => facts().tags.split(",").filter(Boolean);
+const tags = () => [...region("facts").querySelectorAll("[data-untag]")].map((button) => button.dataset.untag);
 const numberForm = (title, label, path, name, button, done) => askForm(title, [
   field(label, h("input", { name, required: true, inputmode: "numeric", pattern: "#?[0-9]{1,18}", placeholder: "#number", autocomplete: "off" })),
   field("Why, for the history", h("input", { name: "reason", maxlength: 300, autocomplete: "off" })),
 ], { label: button, work: async (data) => {
   const number = Number(data.get(name).replace("#", ""));
   await call(`${here}${path}/`, { [name]: number, reason: data.get("reason") });
-  await done(number);
+  return () => done(number);
 } });
 const levels = [["", "As triage decides"], [1, "1 high"], [2, "2 medium"], [3, "3 low"]];
 const edit = () => {
@@ -108,34 +116,34 @@ const edit = () => {
     const before = { title: now.title, description: part("description")?.textContent ?? "", requester_name: now.requester, requester_email: now.email, customer_tier: now.tier, impact: now.impact, urgency: now.urgency };
     const values = Object.fromEntries([...data].filter(([name, value]) => value.replaceAll("\r\n", "\n") !== before[name])
       .map(([name, value]) => [name, ["impact", "urgency"].includes(name) ? (value ? Number(value) : null) : value]));
-    if (!Object.keys(values).length) return;
+    if (!Object.keys(values).length) return undefined;
     const answer = await call(here, values, { method: "PATCH", ...guarded() }).catch(async (error) => {
       if (error.status === 412) await refresh({ force: true });
       throw error;
     });
     version = answer.version;
-    await refresh({ force: true });
+    return () => refresh({ force: true });
   } });
 };
 const route = () => askForm(`Send #${id} to a department`, [
   ...routeFields(desk, facts().department, facts().group), field("Why, for the history", h("input", { name: "reason", maxlength: 300, autocomplete: "off" })),
 ], { label: "Send", work: async (data) => {
   await call(`route/${id}/`, { department: data.get("department"), group: data.get("group") || null, reason: data.get("reason") }, { method: "PUT" });
-  await refresh({ force: true });
+  return () => refresh({ force: true });
 } });
 const merge = (into = "") => into
   ? confirmed(`Merge #${id} into #${into}?`, `Its comments and files move to #${into}, which goes on for both; this one is cancelled.`, "Merge",
-    async () => { await call(`${here}merge/`, { into }); location.href = `/tickets/${into}/`; })
+    async () => { await call(`${here}merge/`, { into }); return () => { location.href = `/tickets/${into}/`; }; })
   : numberForm(`Merge #${id} into another ticket`, "The ticket that goes on", "merge", "into", "Merge", async (number) => { location.href = `/tickets/${number}/`; });
 const attach = (to = "") => to
   ? confirmed(`Attach #${id} to #${to}?`, `#${to} is worked on for both: what is done there is done here.`, "Attach",
-    async () => { await call(`${here}attach/`, { to }); await refresh({ force: true }); })
+    async () => { await call(`${here}attach/`, { to }); return () => refresh({ force: true }); })
   : numberForm(`Attach #${id} to another ticket`, "The ticket that is worked on for both", "attach", "to", "Attach", () => refresh({ force: true }));
 const work = {
-  "assign-me": () => patch({ assignee: desk.me }, "It is yours."),
+  "assign-me": () => patch(() => ({ assignee: desk.me }), "It is yours."),
   confirm: () => act(() => call(`review/${id}/`, { accept: true, version }), "Confirmed."),
   detach: () => act(() => call(`${here}detach/`, {})),
-  edit, route, merge: () => merge(), help: () => part("help").showModal(), palette: () => openPalette(),
+  edit, route, merge: () => merge(), attach: () => attach(), help: () => part("help").showModal(), palette: () => openPalette(),
 };
 
 document.addEventListener("click", (event) => {
@@ -144,19 +152,26 @@ document.addEventListener("click", (event) => {
   const { do: name, move: status, untag, removeFile } = button.dataset;
   if (name) work[name]?.();
   if (status) move(status);
-  if (untag) patch({ tags: tags().filter((tag) => tag !== untag) });
-  if (removeFile) confirmed("Remove this file?", "The history keeps its name.", "Remove", () => act(() => call(`attachments/${removeFile}/`, undefined, { method: "DELETE" })));
+  if (untag) patch(() => ({ tags: tags().filter((tag) => tag !== untag) }));
+  if (removeFile) confirmed("Remove this file?", "The history keeps its name.", "Remove", () => () => act(() => call(`attachments/${removeFile}/`, undefined, { method: "DELETE" })));
 });
-const changed = (input) => {
+const changed = async (input) => {
   const value = input.value.trim(), name = input.dataset.field;
-  if (name === "tag") {
-    if (value && !tags().includes(value)) return patch({ tags: [...tags(), value] });
-    input.value = "";
-    return undefined;
-  }
-  return patch({ [name]: name === "priority" && value ? Number(value) : value || null });
+  if (await patch(() => ({ [name]: name === "priority" && value ? Number(value) : value || null }))) return;
+  if (input.tagName === "SELECT") for (const option of input.options) option.selected = option.defaultSelected;
+  else input.value = input.defaultValue;
 };
-page.addEventListener("change", ({ target }) => { if (target.dataset.field) changed(target); });
+const addTag = (input) => {
+  const tag = input.value.trim();
+  input.value = "";
+  if (tag && !tags().includes(tag)) patch(() => ({ tags: [...tags(), tag] }));
+};
+page.addEventListener("change", ({ target }) => { if (target.dataset.field && target.dataset.field !== "tag") changed(target); });
+page.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.target.dataset.field !== "tag") return;
+  event.preventDefault();
+  addTag(event.target);
+});
 page.addEventListener("submit", (event) => {
   if (event.target.dataset.part !== "acknowledge") return;
   event.preventDefault();
