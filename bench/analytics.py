@@ -15,7 +15,6 @@ PATHS = {
     "trends of 90 days by department": ("/api/v1/analytics/trends/?days=90&by=department", 150),
     "trends of 90 days of an agent": ("/api/v1/analytics/trends/?days=90&agent=agent7", 150),
     "performance of 30 days": ("/api/v1/analytics/performance/", 500),
-    "performance of 30 days by group": ("/api/v1/analytics/performance/?by=group", 500),
 }
 #: Slices of the first count, each shorter than what a process of the desk may take.
 _FIRST = """
@@ -174,16 +173,24 @@ def measure(desk: Desk, count: int) -> list[Result]:
         part, took, whole = _run(desk, _FIRST)
         counted, seconds = counted + part, seconds + took
     results = [Result(f"first count of {count:,} tickets", counted / seconds, "tickets/s", 2000)]
+    value, path = 0.0, ""
     desk.sql("VACUUM ANALYZE")
     desk.start_web()
     for name, (path, budget) in PATHS.items():
         value = percentile(times(desk, path), 0.95) * 1000
         results.append(Result(f"{name}, {count:,} tickets, p95", value, "ms", budget, at_most=True))
+    whole_ms = value  # of the last path, which its parts are compared with
+    by_group = percentile(times(desk, f"{path}?by=group"), 0.95) * 1000
     idle, busy = _run(desk, _TICK)
     pairs = _run(desk, _OPEN)
     noted, unnoted = (median(side) for side in zip(*pairs, strict=True))
     return [
         *results,
+        Result(
+            *(f"the same by group, {count:,} tickets, p95", by_group, "ms", 3),
+            *("the whole", whole_ms),
+            at_most=True,
+        ),
         Result("tick of the figures, nothing changed", median(idle) * 1000, "ms", 20, at_most=True),
         Result("tick, 1,000 tickets changed", median(busy) * 1000, "ms", 1000, at_most=True),
         Result(
