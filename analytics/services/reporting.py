@@ -59,7 +59,7 @@ def figures(scope: Scope, days: Days, before: Days) -> Figures:
         as_of = freshness()["as_of"]
         if as_of is None or as_of < days.ends_at:
             raise NotCounted("The figures of the period are not counted yet.")
-        counts, times = counts_in(scope, spans), times_in(scope, spans)
+        counts, times = counts_in(scope, spans), times_in(scope, spans).total
         there = standings(scope)
         parts = [_parts(scope, spans, by, there) for by in (By.PRIORITY, By.DEPARTMENT)]
     now, then = (_measures(*pair) for pair in zip(counts, times, strict=True))
