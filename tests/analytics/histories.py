@@ -61,6 +61,7 @@ class History:
             *[self._triage] * 4,
             *[self._review] * 4,
             *(self._take_back, self._retriage, self._merge, self._delete, self._attach),
+            *[self._serve_well] * 2,
             *(self._detach, self._arrive_resolved, self._lose_agent, check_clocks),
         )
         for _ in range(steps):
@@ -134,6 +135,16 @@ class History:
                 actor="agent2",
                 now=self.now,
             )
+
+    def _serve_well(self) -> None:
+        """A ticket that keeps all its promises: answered at once, told again, resolved."""
+        [outcome] = open_tickets(items=[self._item(opened_at=None)], actor="test", now=self.now)
+        assert outcome.ticket is not None
+        for _ in range(2):
+            comment_on(
+                ticket=outcome.ticket, body="Done.", public=True, actor="agent2", now=self.now
+            )
+        move_tickets(ids=[outcome.ticket.pk], status=Status.RESOLVED, actor="agent2", now=self.now)
 
     def _triage(self) -> None:
         waiting = TriageJob.objects.filter(state="pending").order_by("pk")
