@@ -211,7 +211,7 @@ class Layout:
         """Note what each service holds: memory, and connections to the database."""
         with psycopg.connect(self.servers[0].url) as link:
             query = "SELECT application_name, count(*) FROM pg_stat_activity GROUP BY 1"
-            connections = dict(link.execute(query).fetchall())
+            connections: dict[str, int] = dict(link.execute(query).fetchall())
         for service in self.services:
             if service.process and service.process.poll() is None:
                 service.memory = memory(service.process.pid)

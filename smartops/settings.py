@@ -255,7 +255,14 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up on a brok
 CELERY_VISIBILITY_TIMEOUT = 7200  # far above the longest task, or it would run twice
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
 if CELERY_BROKER_URL.startswith("amqp"):
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True, "max_retries": 0}
+    # At once, and once: what published before RabbitMQ's restart holds a connection that is dead, and beat would
+    # hold it for ever.
+    CELERY_TASK_PUBLISH_RETRY = True
+    CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    CELERY_BROKER_HEARTBEAT = 10  # after twice that each side knows that the other one has vanished
+    # RabbitMQ takes a message away after half an hour and closes the channel; a worker must outlive that.
+    CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
@@ -272,7 +279,7 @@ else:
     if REDIS_SENTINELS:
         CELERY_BROKER_TRANSPORT_OPTIONS["master_name"] = REDIS_SENTINELS.master
         CELERY_BROKER_TRANSPORT_OPTIONS["sentinel_kwargs"] = {"socket_timeout": 2}
-CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
+    CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
 CELERY_TASK_IGNORE_RESULT = True  # the row is the result

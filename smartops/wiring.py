@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.sessions.models import Session
+from django.db.backends.signals import connection_created
 from knox.models import AuthToken
 
 from analytics.services.exporting import forget_old_exports
@@ -30,6 +31,7 @@ from triage import services as triage
 from triage.matrix import priority
 from workers import tallies
 from workers.services import PURGES
+from workers.sql import free_what_vanished_hosts_hold
 
 
 def opening(sender: Any, *, tickets: list[Ticket], **_: Any) -> None:
@@ -87,6 +89,7 @@ def connect() -> None:
         *triage_metrics.SOURCES,
         *sla_metrics.SOURCES,
     ]
+    connection_created.connect(free_what_vanished_hosts_hold, dispatch_uid="smartops.connected")
     trying.PRIORITY_OF[:] = [priority_of]
     PURGES[:] = [
         forget_old_keys,

@@ -37,7 +37,10 @@ def requeue_stale_batches() -> int:
 
 
 @shared_task(
-    name=TaskName.TRIAGE_TRAIN, time_limit=TRAINING_SECONDS, soft_time_limit=TRAINING_SECONDS - 60
+    name=TaskName.TRIAGE_TRAIN,
+    time_limit=TRAINING_SECONDS,
+    soft_time_limit=TRAINING_SECONDS - 60,
+    acks_late=False,  # RabbitMQ waits half an hour; the sweep finds the run of a worker that died
 )
 def train(*, ids: list[int]) -> int:
     """`ids` are training runs."""

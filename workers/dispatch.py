@@ -116,7 +116,7 @@ class Publisher:
         )
         try:
             with tracing.sending(request_id for _, request_id in items if request_id):
-                signature.apply_async(retry=False, headers={HEADER: request_ids})
+                signature.apply_async(headers={HEADER: request_ids})
         except (
             Exception
         ) as error:  # whatever the transport raises: the rows stay, the sweep finds them

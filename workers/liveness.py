@@ -10,25 +10,28 @@ EVERY_SECONDS: Final = 5.0
 VARIABLE: Final = "WORKER_ALIVE_FILE"
 
 
+def show() -> None:
+    """Touch the file that WORKER_ALIVE_FILE names, if it names one."""
+    if name := os.environ.get(VARIABLE):
+        Path(name).touch()
+
+
 class AliveFile(bootsteps.StartStopStep):
-    """Touches the file that WORKER_ALIVE_FILE names. A loop that hangs stops touching it; a broker that is away
-    does not, for restarting the worker would not bring it back."""
+    """A loop that hangs stops touching the file. A broker that is away does not (the consumer touches it while it
+    waits), for restarting the worker would not bring it back."""
 
     requires = {"celery.worker.components:Timer"}
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        name = os.environ.get(VARIABLE, "")
-        self.path = Path(name) if name else None
         self.timer: Any = None
 
     def start(self, parent: Any) -> None:
-        if self.path is not None:
-            self.path.touch()
-            self.timer = parent.timer.call_repeatedly(EVERY_SECONDS, self.path.touch)
+        show()
+        self.timer = parent.timer.call_repeatedly(EVERY_SECONDS, show)
 
     def stop(self, parent: Any) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        if name := os.environ.get(VARIABLE):
+            Path(name).unlink(missing_ok=True)

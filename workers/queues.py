@@ -19,7 +19,8 @@ NOTIFY: Final = "notify"
 LLM: Final = "llm"
 REPORTS: Final = "reports"
 
-#: Each with an exchange of its own: queues that share one would each get every message.
+#: Each with an exchange of its own: queues that share one would each get every message. On RabbitMQ they are
+#: durable and classic (ADR 0003).
 QUEUES: Final = tuple(
     Queue(name, Exchange(name), routing_key=name)
     for name in (DEFAULT, SLA, ALERTS, WATCH, TRIAGE, BULK, NOTIFY, LLM, REPORTS)

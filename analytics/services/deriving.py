@@ -9,7 +9,7 @@ from analytics.models import FlowKind
 from sla.models import SlaClock
 from tickets.lifecycle import LIVE, Status
 from tickets.models import Ticket, TicketEvent
-from triage.models import Correction, Field, TriageDecision
+from triage.models import Correction, Field, TriageDecision, TriageJob
 
 
 def listed(words: object) -> str:
@@ -31,15 +31,17 @@ FACTS: Final = f"""
            t.status, t.customer_tier, t.status IN ({_LIVE}) AS live,
            round(t.confidence * 1000000)::int AS confidence, decided.at AS triaged_at, t.first_response_at,
            solved.at AS resolved_at,
-           {_SECONDS.format("decided.at - t.created_at")} AS triage_seconds,
+           {_SECONDS.format("decided.at - decided.asked_at")} AS triage_seconds,
            {_SECONDS.format("t.first_response_at - t.opened_at")} AS response_seconds,
            CASE WHEN t.first_response_at IS NOT NULL THEN clock.response END AS response_business_seconds,
            {_SECONDS.format("solved.at - t.opened_at")} AS resolution_seconds,
            CASE WHEN solved.at IS NOT NULL THEN clock.resolution END AS resolution_business_seconds,
            t.opened_at, t.resolved_at AS ended_at, t.updated_at
       FROM {Ticket._meta.db_table} t
-      LEFT JOIN LATERAL (SELECT min(created_at) AS at FROM {TriageDecision._meta.db_table}
-                          WHERE ticket_id = t.id AND NOT refined) decided ON true
+      LEFT JOIN LATERAL (SELECT d.created_at AS at, coalesce(j.created_at, t.created_at) AS asked_at
+                           FROM {TriageDecision._meta.db_table} d
+                           LEFT JOIN {TriageJob._meta.db_table} j ON j.id = d.job_id
+                          WHERE d.ticket_id = t.id AND NOT d.refined ORDER BY d.id LIMIT 1) decided ON true
       LEFT JOIN LATERAL (
            SELECT sum(extract(epoch FROM counted)) FILTER (WHERE metric = 'first_response')::float8 AS response,
                   sum(extract(epoch FROM counted)) FILTER (WHERE metric = 'resolution')::float8 AS resolution

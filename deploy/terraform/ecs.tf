@@ -78,7 +78,7 @@ resource "aws_ecs_task_definition" "migrate" {
 }
 
 resource "aws_ecs_service" "part" {
-  for_each        = local.parts
+  for_each        = { for name, part in local.parts : name => part if var.running }
   name            = each.key
   cluster         = aws_ecs_cluster.desk.id
   task_definition = aws_ecs_task_definition.part[each.key].arn
@@ -114,7 +114,7 @@ resource "aws_ecs_service" "part" {
 
 # By CPU. By queue depth, AWS would need somebody who writes it to CloudWatch; the Helm chart scales by it (KEDA).
 resource "aws_appautoscaling_target" "part" {
-  for_each           = { for name, part in local.parts : name => part if part.max > part.min }
+  for_each           = { for name, part in local.parts : name => part if var.running && part.max > part.min }
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
   resource_id        = "service/${aws_ecs_cluster.desk.name}/${aws_ecs_service.part[each.key].name}"

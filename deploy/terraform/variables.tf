@@ -72,6 +72,12 @@ variable "extra_secrets" {
   description = "Setting to ARN of a secret, for EMAIL_HOST_PASSWORD, LLM_API_KEY and such."
 }
 
+variable "running" {
+  type        = bool
+  default     = true
+  description = "false at first: everything but the services, so that the tables can be made before they start."
+}
+
 variable "web" {
   type        = object({ cpu = number, memory = number, min = number, max = number })
   default     = { cpu = 512, memory = 1024, min = 2, max = 6 }

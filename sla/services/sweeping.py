@@ -3,7 +3,9 @@
 from django.db import connection, transaction
 
 from sla.models import Channel, Notification
+from workers import tallies
 from workers.dispatch import enqueue_each
+from workers.leases import RESENDS
 from workers.names import TaskName
 
 LOST_WORKER = "The worker died or was too slow, and its lease ran out."
@@ -23,6 +25,8 @@ def requeue_stale_notifications() -> int:
                  WHERE state = 'sending' AND lease_until < statement_timestamp()""",
             [LOST_WORKER],
         )
+        kind = Notification._meta.label_lower
+        tallies.add({(RESENDS.name, (kind, "worker_lost")): cursor.rowcount})
         cursor.execute(
             f"""UPDATE {table} SET state = 'dead', outcome = 'gave_up', ended_at = statement_timestamp(),
                        error = CASE WHEN error = '' THEN 'It could not be sent in time.' ELSE error END

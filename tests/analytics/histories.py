@@ -136,7 +136,11 @@ class History:
             )
 
     def _triage(self) -> None:
-        ids = list(TriageJob.objects.filter(state="pending").values_list("pk", flat=True))
+        waiting = TriageJob.objects.filter(state="pending").order_by("pk")
+        for job in waiting:  # a test's transaction has one time only
+            asked_at = job.created_at - timedelta(seconds=self.chance.uniform(0, 90))
+            TriageJob.objects.filter(pk=job.pk).update(created_at=asked_at)
+        ids = list(waiting.values_list("pk", flat=True))
         run_jobs(ids=ids[:100], now=self.now)
 
     def _retriage(self) -> None:

@@ -21,9 +21,12 @@ class Plain:
         self.tickets = {t.pk: t for t in Ticket.objects.order_by("pk") if chosen(t)}
         self.turns = list(self._turns())
         self.clocks = [c for c in SlaClock.objects.order_by("pk") if c.ticket_id in self.tickets]
-        self.decided: dict[int, datetime] = {}
-        for decision in TriageDecision.objects.filter(refined=False).order_by("created_at"):
-            self.decided.setdefault(decision.ticket_id, decision.created_at)
+        #: When triage was asked for, and when it first decided.
+        self.decided: dict[int, tuple[datetime, datetime]] = {}
+        decisions = TriageDecision.objects.filter(refined=False).select_related("job")
+        for decision in decisions.order_by("pk"):
+            times = (decision.job.created_at, decision.created_at)
+            self.decided.setdefault(decision.ticket_id, times)
 
     def _turns(self) -> Any:
         """(ticket, when, before, after) for each change of status."""
@@ -71,8 +74,8 @@ class Plain:
             else None,
             "triage_latency": shares(
                 [
-                    (at - self.tickets[pk].created_at).total_seconds()
-                    for pk, at in self.decided.items()
+                    (at - asked_at).total_seconds()
+                    for pk, (asked_at, at) in self.decided.items()
                     if pk in self.tickets and inside(at)
                 ]
             ),

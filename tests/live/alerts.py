@@ -74,7 +74,7 @@ def follow(
     if headers is None:
         headers = {"Authorization": f"Token {token or desk.token}"}
     with connect(
-        f"ws://127.0.0.1:{desk.port}/ws/alerts{query}",
+        f"ws://{desk.host}:{desk.port}/ws/alerts{query}",
         additional_headers=headers,
         compression=None,
         proxy=None,

@@ -46,7 +46,7 @@ class Desk:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
-        self.port = embedded.kept_port(root / "web-port")
+        self.host, self.port = "127.0.0.1", embedded.kept_port(root / "web-port")
         self.manage("migrate", "--verbosity=0")
         [(self.default_policy,)] = self.sql("SELECT id FROM sla_slapolicy WHERE enabled")
         self.token = self.manage("create_token", "live", "--create", "Agent").strip()
@@ -132,11 +132,11 @@ class Desk:
         return worker
 
     def get(self, path: str) -> tuple[int, Any]:
-        return self._call(Request(f"http://127.0.0.1:{self.port}{path}"))
+        return self._call(Request(f"http://{self.host}:{self.port}{path}"))
 
     def post(self, path: str, body: Any, method: str = "POST") -> tuple[int, Any]:
         data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
-        address = f"http://127.0.0.1:{self.port}{path}"
+        address = f"http://{self.host}:{self.port}{path}"
         return self._call(Request(address, data, headers, method=method))
 
     def _call(self, request: Request) -> tuple[int, Any]:
@@ -189,8 +189,11 @@ class Desk:
             if true():
                 return
             time.sleep(step)
-        log = (self.root / "processes.log").read_text(errors="replace")[-3000:]
-        raise AssertionError(f"{what} did not come within {seconds} s\n{log}")
+        raise AssertionError(f"{what} did not come within {seconds} s\n{self.said()[-3000:]}")
+
+    def said(self) -> str:
+        """What the processes have written so far."""
+        return (self.root / "processes.log").read_text(errors="replace")
 
     def assert_each_has_exactly_one_result(self, ids: list[int]) -> None:
         """The invariant: one decision, one set of events, nothing stuck, for every accepted ticket."""
@@ -198,7 +201,7 @@ class Desk:
             """SELECT t.id, t.triage_status, t.category_id IS NOT NULL,
                       (SELECT count(*) FROM triage_triagedecision d WHERE d.ticket_id = t.id),
                       (SELECT array_agg(e.kind::text ORDER BY e.id)
-                         FROM tickets_ticketevent e WHERE e.ticket_id = t.id),
+                         FROM tickets_ticketevent e WHERE e.ticket_id = t.id AND e.kind <> 'escalated'),
                       (SELECT array_agg(j.state::text) FROM triage_triagejob j WHERE j.ticket_id = t.id)
                  FROM tickets_ticket t WHERE t.id = ANY(%s)""",
             ids,

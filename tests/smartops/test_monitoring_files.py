@@ -46,11 +46,13 @@ def test_the_rules_pass_their_tests(path: Path) -> None:
 
 def test_every_alert_says_how_grave_it_is_what_it_means_and_where_to_read_on() -> None:
     alerts = [rule for rule in rules() if "alert" in rule]
+    pages = (BASE.parent / "docs/operations.md").read_text()
     for rule in alerts:
         assert rule["labels"]["severity"] in ("critical", "warning", "info"), rule["alert"]
         assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
         page = f"docs/operations.md#{rule['alert'].lower()}"
         assert rule["annotations"]["runbook_url"] == page
+        assert f"### {rule['alert']}\n" in pages
     assert len({rule["alert"] for rule in alerts}) == len(alerts)
 
 

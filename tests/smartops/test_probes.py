@@ -21,3 +21,12 @@ def test_everything_else_is_asked_by_name(
     settings.ALLOWED_HOSTS = ["desk.example.com"]
 
     assert client.get(path, headers={"host": "10.3.4.5:8000"}).status_code == 400
+
+
+@pytest.mark.django_db
+def test_prometheus_asks_by_address_and_needs_its_token(
+    client: Client, settings: LazySettings
+) -> None:
+    settings.ALLOWED_HOSTS = ["desk.example.com"]
+
+    assert client.get("/metrics", headers={"host": "10.3.4.5:8000"}).status_code == 401

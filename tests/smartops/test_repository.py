@@ -34,6 +34,16 @@ def test_every_queue_is_read_by_a_worker() -> None:
     assert {route["queue"] for route in ROUTES.values()} <= read
 
 
+def test_no_task_holds_its_message_for_longer_than_rabbitmq_waits() -> None:
+    app.loader.import_default_modules()
+
+    patience = 30 * 60  # seconds; then the message goes to another worker
+    limits = {name: task.time_limit or app.conf.task_time_limit for name, task in app.tasks.items()}
+    assert {
+        name for name, task in app.tasks.items() if task.acks_late and limits[name] > patience
+    } == set()
+
+
 def test_every_tick_expires_and_names_a_task() -> None:
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         assert entry["task"] in names()

@@ -10,6 +10,7 @@ from tests.factories import make_ticket
 from triage.models import TriageJob
 from workers import leases
 from workers.leases import State
+from workers.models import Tally
 
 pytestmark = pytest.mark.django_db
 LEASE = timedelta(seconds=60)
@@ -145,3 +146,19 @@ def test_a_revived_row_has_all_its_attempts_again() -> None:
 
     assert TriageJob.revive([job.pk]) == [job.pk]
     assert leases.claim(TriageJob, [job.pk], lease=LEASE).ids == (job.pk,)
+
+
+def test_a_sweep_counts_what_it_sent_again_and_why() -> None:
+    never_taken, taken, failed = make_job(), make_job(), make_job()
+    leases.claim(TriageJob, [taken.pk], lease=LEASE)
+    TriageJob.objects.filter(pk=failed.pk).update(attempts=3)
+    let_the_lease_run_out(never_taken, taken, failed)
+
+    leases.take_stale(TriageJob)
+
+    counted = Tally.objects.filter(name=leases.RESENDS.name).values_list("labels", "value")
+    assert {reason: value for (_, reason), value in counted} == {
+        "message_lost": 1,
+        "worker_lost": 1,
+        "failed": 1,
+    }
