@@ -124,6 +124,22 @@ def test_a_change_by_somebody_else_is_shown_calmly_and_ones_own_can_be_made_agai
     expect(told).to_be_hidden()
 
 
+def test_a_field_shows_what_holds_when_its_change_was_not_made(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    bob: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn), ticking=False)
+    change_tickets(ids=[vpn.pk], values={"assignee": "bob"}, actor="bob", now=now())
+
+    page.get_by_label("Assignee").fill("ana")
+    page.get_by_label("Assignee").press("Enter")
+    page.get_by_role("button", name="Leave it").click()
+
+    expect(page.get_by_label("Assignee")).to_have_value("bob")
+
+
 def test_what_others_do_appears_and_what_one_types_stays(
     enter: Enter,  # noqa: F811
     ana: User,  # noqa: F811
@@ -253,6 +269,22 @@ def test_a_ticket_is_merged_into_a_similar_one(
     expect(page.get_by_text("It was merged into")).to_contain_text("Printer jammed")
     expect(writing(page)).to_have_count(0)
     expect(page.get_by_role("button", name="Reopen")).to_have_count(0)
+
+
+def test_what_triage_decided_is_confirmed(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    Ticket.objects.filter(pk=vpn.pk).update(triage_status="needs_review")
+    page = enter(ana, at(vpn))
+    expect(meta(page)).to_contain_text("needs review")
+
+    page.get_by_role("button", name="Triage was right").click()
+
+    expect(page.get_by_text("Confirmed.")).to_be_visible()
+    expect(meta(page)).not_to_contain_text("needs review")
+    assert Ticket.objects.get(pk=vpn.pk).triage_status == "completed"
 
 
 def test_a_refusal_is_told(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811

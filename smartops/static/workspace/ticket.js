@@ -158,8 +158,9 @@ document.addEventListener("click", (event) => {
 const changed = async (input) => {
   const value = input.value.trim(), name = input.dataset.field;
   if (await patch(() => ({ [name]: name === "priority" && value ? Number(value) : value || null }))) return;
-  if (input.tagName === "SELECT") for (const option of input.options) option.selected = option.defaultSelected;
-  else input.value = input.defaultValue;
+  const shownNow = region("facts").querySelector(`[name="${input.name}"]`); // another one, if the part was exchanged
+  if (shownNow?.tagName === "SELECT") for (const option of shownNow.options) option.selected = option.defaultSelected;
+  else if (shownNow) shownNow.value = shownNow.defaultValue;
 };
 const addTag = (input) => {
   const tag = input.value.trim();
