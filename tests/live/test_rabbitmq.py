@@ -158,3 +158,4 @@ def test_a_worker_whose_message_was_taken_away_after_the_consumer_timeout_goes_o
     desk.wait_until_triaged(60)
     desk.assert_each_has_exactly_one_result(ids)
     assert worker.poll() is None
+    broker.halt()  # the next test has one with its usual patience
