@@ -24,6 +24,8 @@ check: .venv/dev ## Lint, types, layers, migrations, OpenAPI; changes nothing
 	.venv/bin/lint-imports
 	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) -m mypy .
 	.venv/bin/check-jsonschema -q --builtin-schema vendor.compose-spec docker-compose.yml
+	.venv/bin/hadolint Dockerfile
+	if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive deploy/terraform; fi
 
 fix: .venv/dev ## Mend what the linter can mend
 	$(VENV) -m ruff check --fix .
@@ -34,6 +36,15 @@ bench: .venv/dev ## Measure against the budgets; writes var/bench.json
 
 eval: .venv/dev ## Measure the classifier on labelled sets (SMARTOPS_DATA, or ../shared/data)
 	$(VENV) -m bench.eval $(ARGS)
+
+secrets: ## Write .env with the secrets of docker-compose.yml; keeps what is there
+	@$(PYTHON) deploy/write_env.py
+
+layout: .venv/dev ## Run docker-compose.yml's services as processes, without Docker; prints times and memory
+	$(VENV) -m deploy.layout $(ARGS)
+
+chart: .venv/dev ## Print the Helm chart's manifests without Helm (ARGS='-f values.yaml')
+	@$(VENV) -m deploy.chart $(ARGS)
 
 openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
@@ -46,9 +57,9 @@ model: .venv/dev ## Train the shipped classifier anew from triage/corpus
 	    --corpus --to triage/classifier/shipped.zip
 
 lock: .venv/dev ## Compile the lock files from pyproject.toml
-	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra tracing -o requirements.txt
 	$(COMPILE) -c requirements.txt --extra embedded -o requirements-embedded.txt
-	$(COMPILE) -c requirements.txt --extra embedded --extra dev -o requirements-dev.txt
+	$(COMPILE) -c requirements.txt --extra embedded --extra tracing --extra dev -o requirements-dev.txt
 
 clean: ## Remove the environment and all data of the embedded servers
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -61,4 +72,4 @@ clean: ## Remove the environment and all data of the embedded servers
 	@$(PYTHON) bootstrap.py requirements-dev.txt
 	@touch $@ .venv/embedded
 
-.PHONY: help run test check fix bench eval openapi screenshots model lock clean
+.PHONY: help run test check fix bench eval secrets layout chart openapi screenshots model lock clean

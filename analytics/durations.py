@@ -1,6 +1,7 @@
 """How long things took: the median and the slow ends of what was triaged, answered and resolved in a span."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connection
@@ -22,49 +23,48 @@ MEASURES: Final = tuple(name for names in _MEASURED.values() for name in names)
 NO_MEASURES: Final[Mapping[str, Times]] = dict.fromkeys(MEASURES, NO_TIMES)
 
 
-def times_in(scope: Scope, spans: Sequence[Span]) -> list[Mapping[str, Times]]:
-    """For each of `spans`: measure -> how many, median, p90 and p95 in seconds."""
-    found = _read(scope, spans, None)
-    return [found.get((n, 0), NO_MEASURES) for n in range(len(spans))]
+@dataclass
+class Found:
+    """Measure -> how many, median, p90, p95 (seconds), for each span: of all, and of each part that has any."""
+
+    total: list[Mapping[str, Times]]
+    parts: dict[int, list[Mapping[str, Times]]]
 
 
-def times_by(scope: Scope, spans: Sequence[Span], by: By) -> dict[int, list[Mapping[str, Times]]]:
-    """The same for each id that has any."""
-    found = _read(scope, spans, by)
-    return {
-        key: [found.get((n, key), NO_MEASURES) for n in range(len(spans))]
-        for key in {key for _, key in found}
-    }
-
-
-def _read(
-    scope: Scope, spans: Sequence[Span], by: By | None
-) -> dict[tuple[int, int], Mapping[str, Times]]:
-    found: dict[tuple[int, int], dict[str, Times]] = {}
+def times_in(scope: Scope, spans: Sequence[Span], by: By | None = None) -> Found:
+    """How long what ended in each of `spans` had taken; with `by`, also of each part. 0 stands for none."""
+    found: dict[tuple[int, int | None], dict[str, Times]] = {}
     for at, measures in _MEASURED.items():
         query, given = times_query(scope, by, at, measures)
         with connection.cursor() as cursor:
             for number, span in enumerate(spans):
                 cursor.execute(query, {**given, "start": span.start, "end": span.end})
-                for key, *values in cursor.fetchall():
-                    mine = found.setdefault((number, key), dict(NO_MEASURES))
+                for whole, key, *values in cursor.fetchall():
+                    mine = found.setdefault((number, None if whole else key), dict(NO_MEASURES))
                     for n, measure in enumerate(measures):
                         mine[measure] = _times(values[2 * n], values[2 * n + 1])
-    return dict(found)
+
+    def of(key: int | None) -> list[Mapping[str, Times]]:
+        return [found.get((number, key), NO_MEASURES) for number in range(len(spans))]
+
+    return Found(of(None), {key: of(key) for _, key in found if key is not None})
 
 
 def times_query(
     scope: Scope, by: By | None, at: str, measures: Sequence[str]
 ) -> tuple[str, dict[str, Any]]:
-    """The query for what happened `at` a time from `start` to `end`."""
+    """The query for what happened `at` a time from `start` to `end`: the whole and its parts in one reading."""
     condition, given = scope.condition()
-    key = "0" if by is None else "priority" if by is By.PRIORITY else f"{by}_id"
+    key = "department_id" if by is None else "priority" if by is By.PRIORITY else f"{by}_id"
+    sets = "()" if by is None else f"(), ({key})"
     columns = ", ".join(
         f"count({name}), percentile_cont(%(shares)s::float8[]) WITHIN GROUP (ORDER BY {name})"
         for name in measures
     )
-    query = f"""SELECT {key}, {columns} FROM {TicketFact._meta.db_table}
-                 WHERE {at} >= %(start)s AND {at} < %(end)s AND {condition} GROUP BY 1"""
+    query = f"""SELECT {1 if by is None else f"grouping({key})"}, {"0" if by is None else key}, {columns}
+                  FROM {TicketFact._meta.db_table}
+                 WHERE {at} >= %(start)s AND {at} < %(end)s AND {condition}
+                 GROUP BY GROUPING SETS ({sets})"""
     return query, {**given, "shares": list(SHARES.values())}
 
 

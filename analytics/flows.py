@@ -1,4 +1,4 @@
-"""How many things happened in spans of time, read from the counts of each quarter of an hour."""
+"""How many things happened in spans of time: sums of what was counted for days and hours."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -7,16 +7,15 @@ from django.db import connection
 
 from analytics.counters import COUNTERS
 from analytics.models import FlowCount, Grain, TicketFlow
-from analytics.periods import Span
+from analytics.periods import EDGE, Piece, Span, pieces
 from analytics.scopes import PRIORITIES, By, Scope, names_of
 
 Counts = Mapping[str, int]
 NOTHING: Final[Counts] = dict.fromkeys(COUNTERS, 0)
-_KEYS: Final = {By.DEPARTMENT: "department_id", By.GROUP: "group_id", By.AGENT: "agent_id"}
 
 
 def counts_in(scope: Scope, spans: Sequence[Span]) -> list[Counts]:
-    """What happened in each of `spans`, which lie on quarters of an hour."""
+    """What happened in each of `spans`."""
     found = _read(scope, spans, None)
     return [found.get((n, 0), NOTHING) for n in range(len(spans))]
 
@@ -29,52 +28,74 @@ def counts_by(scope: Scope, spans: Sequence[Span], by: By) -> dict[int, tuple[Co
 
 
 def _read(scope: Scope, spans: Sequence[Span], by: By | None) -> dict[tuple[int, int], Counts]:
-    source, given = flow_source(scope, by)
+    query, given = flow_query(scope, by)
+    cut = [(n, *piece) for n, span in enumerate(spans) for piece in _pieces(scope, span, by)]
+    names = ("numbers", "minutes", "starts", "ends")
+    given |= dict(zip(names, map(list, zip(*cut, strict=True)), strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT span.number, counted.*
-                  FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[])
-                       WITH ORDINALITY AS span (starts, ends, number)
-                 CROSS JOIN LATERAL ({source} GROUP BY 1) counted""",
-            {
-                **given,
-                "starts": [span.start for span in spans],
-                "ends": [span.end for span in spans],
-            },
-        )
+        cursor.execute(query, given)
         return {
-            (number - 1, key): dict(zip(COUNTERS, map(int, values), strict=True))
+            (number, key): dict(zip(COUNTERS, map(int, values), strict=True))
             for number, key, *values in cursor.fetchall()
         }
 
 
-def flow_source(scope: Scope, by: By | None) -> tuple[str, dict[str, Any]]:
-    """The query that sums one `span`, by key: over the counts or, for agents, over what was counted."""
-    if scope.agent is not None or by is By.AGENT or (scope.group and by is By.PRIORITY):
-        return _from_flows(scope, by)
-    grain = Grain.GROUP if scope.group or by is By.GROUP else Grain.DEPARTMENT
-    grain = Grain.PRIORITY if by is By.PRIORITY else grain
-    keys = [0]
-    if grain is Grain.GROUP:
-        keys = [scope.group] if scope.group else list(names_of(By.GROUP, scope))
-    elif grain is Grain.PRIORITY:
-        keys = list(PRIORITIES)
-    condition, given = Scope(scope.hidden, scope.department).condition()
-    key = "department_id" if by is By.DEPARTMENT else "0" if by is None else "key"
+def _pieces(scope: Scope, span: Span, by: By | None) -> list[Piece]:
+    """By priority, of a group or an agent: nobody counts that, so all that happened is looked at."""
+    if by is By.PRIORITY and (scope.group or scope.agent):
+        return [(EDGE, span.start, span.end)]
+    return pieces(span)
+
+
+def flow_query(scope: Scope, by: By | None) -> tuple[str, dict[str, Any]]:
+    """The query that sums the pieces of each span, by key: whole hours and days from the counts, the rest from
+    what was counted."""
     sums = ", ".join(f"sum({name})" for name in COUNTERS)
-    query = f"""SELECT {key}, {sums} FROM {FlowCount._meta.db_table}
-                 WHERE grain = {grain:d} AND key = ANY(%(keys)s) AND bucket >= starts AND bucket < ends
-                   AND {condition}"""
+    condition, given = scope.condition()
+    counts, keys = _from_counts(scope, by)
+    flows = _from_flows(condition, by)
+    query = f"""WITH piece AS MATERIALIZED (
+                     SELECT * FROM unnest(%(numbers)s::int[], %(minutes)s::int[], %(starts)s::timestamptz[],
+                                          %(ends)s::timestamptz[]) AS piece (number, minutes, starts, ends))
+                SELECT number, key, {sums}
+                  FROM (SELECT number, counted.* FROM piece CROSS JOIN LATERAL ({counts}) counted
+                         WHERE minutes <> {EDGE}
+                         UNION ALL
+                        SELECT number, counted.* FROM piece CROSS JOIN LATERAL ({flows}) counted
+                         WHERE minutes = {EDGE}) parts
+                 GROUP BY 1, 2"""
     return query, {**given, "keys": keys}
 
 
-def _from_flows(scope: Scope, by: By | None) -> tuple[str, dict[str, Any]]:
-    condition, given = scope.condition()
-    key = "0" if by is None else _KEYS.get(by, "priority")
-    if scope.agent is None and scope.group is None:
-        condition += " AND agent_id = ANY(%(agents)s)"
-        given["agents"] = list(names_of(By.AGENT, scope))
-    query = f"""SELECT {key}, {", ".join(COUNTERS.values())}
-                  FROM (SELECT *, 1 AS n FROM {TicketFlow._meta.db_table}
-                         WHERE at >= starts AND at < ends AND {condition}) happened"""
-    return query, given
+def _from_counts(scope: Scope, by: By | None) -> tuple[str, list[int]]:
+    """The counts of a piece, by key, and the keys that they are stored under."""
+    column: str = "0" if by is None else "key"
+    wanted = Scope(scope.hidden, scope.department)
+    if scope.agent or by is By.AGENT:
+        grain, keys = Grain.AGENT, [scope.agent] if scope.agent else [*names_of(By.AGENT, scope)]
+        wanted = Scope(scope.hidden, scope.department, scope.group)
+        column = "group_id" if by is By.GROUP else column
+    elif scope.group or by is By.GROUP:
+        grain, keys = Grain.GROUP, [scope.group] if scope.group else [*names_of(By.GROUP, scope)]
+    elif by is By.PRIORITY:
+        grain, keys = Grain.PRIORITY, [*PRIORITIES]
+    else:
+        grain, keys = Grain.DEPARTMENT, [0]
+    if by is By.DEPARTMENT:
+        column = "department_id"
+    condition, _ = wanted.condition()
+    sums = ", ".join(f"sum({name}) AS {name}" for name in COUNTERS)
+    query = f"""SELECT {column} AS key, {sums} FROM {FlowCount._meta.db_table} stored
+                 WHERE grain = {grain:d} AND stored.key = ANY(%(keys)s) AND stored.minutes = piece.minutes
+                   AND bucket >= starts AND bucket < ends AND {condition} GROUP BY 1"""
+    return query, keys
+
+
+def _from_flows(condition: str, by: By | None) -> str:
+    key = "0" if by is None else "priority" if by is By.PRIORITY else f"{by}_id"
+    if by is By.AGENT:
+        condition += " AND agent_id > 0"
+    sums = ", ".join(f"{sql} AS {name}" for name, sql in COUNTERS.items())
+    return f"""SELECT {key} AS key, {sums}
+                 FROM (SELECT *, 1 AS n FROM {TicketFlow._meta.db_table}
+                        WHERE at >= starts AND at < ends AND {condition}) happened GROUP BY 1"""

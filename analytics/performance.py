@@ -1,10 +1,10 @@
 """How well the desk works in a period, beside the period before: times, kept promises, rates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from analytics.durations import NO_MEASURES, Times, times_by, times_in
+from analytics.durations import NO_MEASURES, Found, Times, times_in
 from analytics.flows import NOTHING, Counts, counts_by, counts_in
 from analytics.freshness import freshness, one_view
 from analytics.periods import Period
@@ -19,10 +19,10 @@ def performance(scope: Scope, period: Period, by: By | None = None) -> dict[str,
     """
     spans = (period.now, period.before)
     with one_view():
-        counts, times = counts_in(scope, spans), times_in(scope, spans)
-        parts = _parts(scope, period, by) if by else None
+        counts, times = counts_in(scope, spans), times_in(scope, spans, by)
+        parts = _parts(scope, counts_by(scope, spans, by), times, by) if by else None
         fresh = freshness()
-    now, before = (_figures(*pair) for pair in zip(counts, times, strict=True))
+    now, before = (_figures(*pair) for pair in zip(counts, times.total, strict=True))
     return {
         # What other systems' clients look for.
         "total_tickets": counts[0]["created"],
@@ -37,14 +37,16 @@ def performance(scope: Scope, period: Period, by: By | None = None) -> dict[str,
     }
 
 
-def _parts(scope: Scope, period: Period, by: By) -> list[dict[str, Any]]:
-    spans = (period.now, period.before)
-    counts, times = counts_by(scope, spans, by), times_by(scope, spans, by)
+def _parts(
+    scope: Scope, counts: Mapping[int, Sequence[Counts]], times: Found, by: By
+) -> list[dict[str, Any]]:
     parts = []
     for key, name in names_of(by, scope).items():
-        if key in counts or key in times:
+        if key in counts or key in times.parts:
             pairs = zip(
-                counts.get(key, [NOTHING] * 2), times.get(key, [NO_MEASURES] * 2), strict=True
+                counts.get(key, (NOTHING, NOTHING)),
+                times.parts.get(key, [NO_MEASURES] * 2),
+                strict=True,
             )
             now, before = (_figures(*pair) for pair in pairs)
             parts.append({"name": name, "current": now, "previous": before})

@@ -1,15 +1,14 @@
 """Days and periods in somebody's time zone. Pure.
 
 A day begins at its local midnight, or where that is skipped at its first instant; it may have 23 or 25 hours.
-A period ends with the present quarter of an hour, because that is what is counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-QUARTER: Final = timedelta(minutes=15)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_DAYS: Final = 731
 
@@ -32,6 +31,31 @@ class Period:
     before: Span
 
 
+#: Minutes of what is counted together, the widest first.
+WIDTHS: Final = (1440, 60)
+#: Instead of minutes: not a whole hour.
+EDGE: Final = 0
+Piece = tuple[int, datetime, datetime]
+
+
+def pieces(span: Span) -> list[Piece]:
+    """Cut a span into whole days of UTC, what is left into whole hours, and the rest: (minutes, from, to)."""
+    return _cut(span.start, span.end, WIDTHS)
+
+
+def _cut(start: datetime, end: datetime, widths: Sequence[int]) -> list[Piece]:
+    if start >= end:
+        return []
+    if not widths:
+        return [(EDGE, start, end)]
+    width = timedelta(minutes=widths[0])
+    first, last = start + (_EPOCH - start) % width, end - (end - _EPOCH) % width
+    if first >= last:
+        return _cut(start, end, widths[1:])
+    whole = (widths[0], first, last)
+    return [*_cut(start, first, widths[1:]), whole, *_cut(last, end, widths[1:])]
+
+
 def zone_of(name: str) -> ZoneInfo:
     """:raises ValueError: there is no such time zone."""
     try:
@@ -42,24 +66,15 @@ def zone_of(name: str) -> ZoneInfo:
         ) from error
 
 
-def end_of_quarter(now: datetime) -> datetime:
-    """The end of the quarter of an hour that `now` lies in."""
-    return now - (now - _EPOCH) % QUARTER + QUARTER
-
-
-def begin_of_quarter(at: datetime) -> datetime:
-    return at - (at - _EPOCH) % QUARTER
-
-
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """When `day` begins."""
     return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 def period_of(now: datetime, days: int, zone: ZoneInfo) -> Period:
-    """The last `days` days, today included, up to the end of this quarter of an hour."""
+    """The last `days` days, today included, up to now."""
     first = now.astimezone(zone).date() - timedelta(days=days - 1)
-    start, end = midnight(first, zone), end_of_quarter(now).astimezone(UTC)
+    start, end = midnight(first, zone), now.astimezone(UTC)
     return Period(days, zone, Span(start, end), Span(start - (end - start), start))
 
 

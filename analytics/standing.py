@@ -91,8 +91,12 @@ def _from_counts(scope: Scope) -> tuple[str, dict[str, Any]]:
 
 def _from_facts(scope: Scope) -> tuple[str, dict[str, Any]]:
     condition, given = scope.condition()
-    query = f"""SELECT dimension, key, department_id, live, count(*), count(confidence),
-                       coalesce(sum(confidence), 0)
-                  FROM {TicketFact._meta.db_table} CROSS JOIN LATERAL {DIMENSIONS}
-                 WHERE {condition} GROUP BY 1, 2, 3, 4"""
+    columns = (
+        "department_id, group_id, agent_id, category_id, priority, status, customer_tier, live"
+    )
+    query = f"""SELECT dimension, key, department_id, live, sum(tickets), sum(confident), sum(confidence)
+                  FROM (SELECT {columns}, count(*) AS tickets, count(confidence) AS confident,
+                               coalesce(sum(confidence), 0) AS confidence
+                          FROM {TicketFact._meta.db_table} WHERE {condition} GROUP BY {columns}) alike
+                 CROSS JOIN LATERAL {DIMENSIONS} GROUP BY 1, 2, 3, 4"""
     return query, given

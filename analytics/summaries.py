@@ -1,7 +1,7 @@
 """What there is now, by every property, and what came and went lately."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from analytics.flows import NOTHING, Counts, counts_by, counts_in
 from analytics.freshness import freshness, one_view
 from analytics.models import Dimension
 from analytics.performance import show_period
-from analytics.periods import Period, Span, begin_of_quarter, end_of_quarter
+from analytics.periods import Period, Span
 from analytics.rates import SHOWN, breached, compared, net, percent
 from analytics.scopes import NONE, PRIORITIES, By, Scope, categories, names_of
 from analytics.standing import Standing, Standings, standings
@@ -41,14 +41,15 @@ def summary(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any
         there = found.of(by)
         result["by"] = by.value
         result["breakdown"] = [
-            _part(name, *parts.get(key, (NOTHING, NOTHING)), there.get(key, Standing()))
+            _part(name, parts.get(key, (NOTHING, NOTHING)), there.get(key, Standing()))
             for key, name in names_of(by, scope).items()
             if key in there or key in parts
         ]
     return {**result, **fresh}
 
 
-def _part(name: str, now: Counts, before: Counts, standing: Standing) -> dict[str, Any]:
+def _part(name: str, counts: Sequence[Counts], standing: Standing) -> dict[str, Any]:
+    now, before = counts
     return {
         "name": name,
         "total_tickets": standing.tickets,
@@ -61,7 +62,7 @@ def dashboard(scope: Scope, now: datetime) -> dict[str, Any]:
     """The few figures of a dashboard's head. `pending` is what older clients call open."""
     with one_view():
         found = standings(scope)
-        lately = counts_in(scope, [last(now, timedelta(hours=24))])[0]
+        lately = counts_in(scope, [Span(now - timedelta(hours=24), now)])[0]
         fresh = freshness()
     named = Named(scope)
     shown = named.show(found, "tickets")
@@ -113,11 +114,6 @@ def routing(scope: Scope, period: Period) -> dict[str, Any]:
         },
         **fresh,
     }
-
-
-def last(now: datetime, length: timedelta) -> Span:
-    """The last hours or days, on quarters of an hour."""
-    return Span(begin_of_quarter(now - length), end_of_quarter(now))
 
 
 def _flows(now: Counts, before: Counts, live: int) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Final
 
 from bench import (
     alerts,
+    analytics,
     checks,
     clocks,
+    exports,
     feed,
     fleet,
     intake,
@@ -27,7 +29,9 @@ SECTIONS: Final[dict[str, Callable[[Desk, int], list[Result]]]] = {
     "throughput": lambda desk, _: throughput.measure(desk),
     "intake": lambda desk, _: intake.measure(desk),
     "lists": lists.measure,
+    "analytics": analytics.measure,
     "similar": similar.measure,
+    "exports": exports.measure,
     "clocks": clocks.measure,
     "alerts": lambda desk, _: alerts.measure(desk),
     "feed": lambda desk, _: feed.measure(desk),

@@ -1,19 +1,28 @@
-"""What `/metrics` says of servers and alerts, read from the database at each scrape."""
+"""What `/metrics` tells of servers and alerts."""
 
 from collections.abc import Iterator
 
 from django.db.models import Count, Q
 from django.utils import timezone
-from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 
-from servers.models import Incident, IncidentState, ServerEvent
-from workers.metrics import DatabaseCollector
+from servers.lifecycle import State
+from servers.models import Incident, IncidentState, Server, ServerEvent
+from workers import metrics
 
 _ACTIVE = [IncidentState.FIRING, IncidentState.RECOVERING]
 
 
-def incidents() -> Iterator[GaugeMetricFamily]:
+def fleet() -> Iterator[Metric]:
+    counts = dict(Server.objects.values_list("state").annotate(count=Count("pk")).order_by("state"))
+    family = GaugeMetricFamily("smartops_servers", "Servers, by state", labels=["state"])
+    for state in State:
+        family.add_metric([state.value], counts.get(state.value, 0))
+    yield family
+
+
+def incidents() -> Iterator[Metric]:
     active = Incident.objects.active()
     counts = dict(active.values_list("state").annotate(count=Count("pk")).order_by("state"))
     by_state = GaugeMetricFamily(
@@ -36,12 +45,13 @@ def incidents() -> Iterator[GaugeMetricFamily]:
     )
     oldest = ServerEvent.objects.waiting().values_list("at", flat=True).first()
     yield GaugeMetricFamily(
-        "smartops_server_events_oldest_seconds",
+        "smartops_server_events_oldest_age_seconds",
         "For how long the oldest event of a server has waited to be followed",
-        value=(timezone.now() - oldest).total_seconds() if oldest else 0.0,
+        value=max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0,
     )
 
 
 def register() -> None:
-    """Once a process, when the apps are ready."""
-    REGISTRY.register(DatabaseCollector(incidents))
+    """Once in a web process."""
+    metrics.register("fleet", fleet)
+    metrics.register("incidents", incidents)

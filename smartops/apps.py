@@ -12,7 +12,7 @@ class SmartOpsConfig(AppConfig):
 
         wiring.connect()
         # The last app with models: by then every permission exists.
-        last = apps.get_app_config("triage")
+        last = apps.get_app_config("analytics")
         post_migrate.connect(sync_roles, sender=last, dispatch_uid="smartops.roles")
         post_migrate.connect(
             lambda **_: install_shipped(), sender=last, weak=False, dispatch_uid="smartops.model"

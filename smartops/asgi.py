@@ -8,16 +8,25 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from workers import tracing
+
+if tracing.ON:
+    from smartops.tracing import of_requests, start_web
+
+    start_web()
 wsgi: Any = get_wsgi_application()
+if tracing.ON:
+    wsgi = of_requests(wsgi)
 
 from servers.gateway import Intake  # they need Django's models
 from sla.feed import Feed
 from smartops.bridge import Bridge
 from workers.memory import settle
 
-bridge = Bridge(wsgi, threads=int(os.environ.get("WEB_THREADS", "8")))
+bridge = Bridge(wsgi, threads=settings.WEB_THREADS)
 feed = Feed()
 intake = Intake()
 

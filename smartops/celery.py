@@ -1,6 +1,8 @@
 """The Celery application. Its settings, with their reasons, are in `smartops/settings.py`."""
 
 import os
+import sys
+import time
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Django's checks load every page and view; `migrate` runs them before any worker starts.
@@ -10,15 +12,30 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartops.settings")
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_before_create_process
+from celery.signals import before_task_publish, worker_before_create_process
 
+from smartops.env import var_dir
+from workers import exporter
+
+exporter.prepare(var_dir())  # before anything that counts is loaded
+
+from workers.context import SENT_AT
 from workers.liveness import AliveFile
 from workers.memory import settle
+from workers.tracing import ON
 
 app = Celery("smartops", task_cls="workers.base:BaseTask", events="workers.consumer:PromptEvents")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(AliveFile)
+if ON and "worker" in sys.argv:
+    import smartops.tracing  # noqa: F401  # it starts with each process of the pool
+
+
+@before_task_publish.connect
+def stamp(headers: dict[str, Any], **_: Any) -> None:
+    """In every process that sends: how long messages wait is told by whoever runs their tasks."""
+    headers[SENT_AT] = time.time()
 
 
 @worker_before_create_process.connect

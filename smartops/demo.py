@@ -112,7 +112,7 @@ def tickets(*, now: datetime) -> int:
             "urgency": example.urgency if grave else None,
             "opened_at": at.isoformat(),
         }
-        truth[f"D-{number:04}"] = example.category
+        truth[f"D-{number:04}"] = example.label
         filled = {name: value for name, value in item.items() if value}
         arrivals[at.replace(minute=0, second=0, microsecond=0)].append(
             TicketIn.model_validate(filled, context={"now": now})

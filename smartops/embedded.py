@@ -95,7 +95,7 @@ def start_valkey(root: Path) -> Server:
     root.mkdir(parents=True, exist_ok=True)
     password, port, log = (
         kept_secret(root / "password"),
-        _kept_port(root / "port"),
+        kept_port(root / "port"),
         root / "valkey.log",
     )
     url = f"redis://:{password}@127.0.0.1:{port}/0"
@@ -136,7 +136,7 @@ def start_postgres(root: Path, *, durable: bool = True) -> Server:
     if os.geteuid() == 0:
         who, binaries, root = _unprivileged(binaries, root)
     data, log = root / "data", root / "postgres.log"
-    password, port = kept_secret(root / "password"), _kept_port(root / "port")
+    password, port = kept_secret(root / "password"), kept_port(root / "port")
     log.touch()
     if who:
         for path in (log, root / "password", root / "port"):
@@ -251,7 +251,7 @@ def _package(name: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _kept_port(path: Path) -> int:
+def kept_port(path: Path) -> int:
     """Return the port of the last run if nobody took it meanwhile, else a free one, and remember it."""
     if path.exists():
         port = int(path.read_text())

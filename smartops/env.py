@@ -28,6 +28,11 @@ def positive(most: int) -> validate.Range:
     return validate.Range(min=1, max=most)
 
 
+def web_address(value: str) -> None:
+    if value and urlsplit(value).scheme not in ("http", "https"):
+        raise ValidationError("Begin with http:// or https://.")
+
+
 def without(other: str, is_on: bool) -> Callable[[bool], None]:
     """A switch that may not be on together with `other`."""
 
@@ -66,16 +71,17 @@ def var_dir() -> Path:
     return Path(os.environ.get("VAR_DIR", BASE_DIR / "var")).resolve()
 
 
-def secret(name: str, *, demo: bool) -> str:
+def secret(name: str, *, demo: bool, needed: bool = True) -> str:
     """Return a secret: from NAME, or from the file that NAME_FILE names.
 
-    In demo mode one is made up and kept under `var/`; otherwise a missing or short secret is an error.
+    In demo mode one is made up and kept under `var/`; otherwise a short one is an error, and a missing one that is
+    needed.
     """
     path = os.environ.get(f"{name}_FILE")
     value = Path(path).read_text().strip() if path else os.environ.get(name, "")
     if not value and demo:
         return embedded.kept_secret(var_dir() / name.lower())
-    if len(value) < 32:
+    if len(value) < 32 and (value or needed):
         raise ImproperlyConfigured(
             f"{name} must be a random text of at least 32 characters "
             f'(python -c "import secrets; print(secrets.token_urlsafe(48))"), or set SMARTOPS_DEMO=1'

@@ -53,13 +53,8 @@ def health(request: HttpRequest) -> JsonResponse:
     """Everything that a person should look at, as sentences. 503 when deadlines are missed, else 200: no probe."""
     findings: list[str] = []
     failing = False
-    checks = (
-        *(_cache, _broker, _database, _work, _notifications, config_findings),
-        analytics.figures_findings,
-        *(_drift, llm_findings, _server_events, _intake, _mail, _checks),
-    )
     try:
-        for check in checks:
+        for check in CHECKS:
             findings += check()
         missed = sla.findings()
         failing = bool(missed)
@@ -138,3 +133,11 @@ def _work() -> list[str]:
         waiting = number_of(letters, "dead letter waits", "dead letters wait")
         findings.append(f"{waiting} for a decision (admin, Dead letters).")
     return findings
+
+
+#: What a person should look at besides deadlines that are missed.
+CHECKS: Final = (
+    *(_cache, _broker, _database, _work, _notifications, config_findings),
+    analytics.figures_findings,
+    *(_drift, llm_findings, _server_events, _intake, _mail, _checks),
+)

@@ -32,6 +32,10 @@ SPECTACULAR_SETTINGS = {
         "AlertSourceEnum": "servers.models.Source",
         "AlertResultEnum": "servers.serializers.integrations.RESULTS",
         "MailResultEnum": "servers.models.MailResult",
+        "ExportFormatEnum": "analytics.models.ExportFormat",
+        "ExportStatusEnum": "analytics.models.ExportStatus",
+        "FrequencyEnum": "analytics.models.Frequency",
+        "WeekdayEnum": "analytics.models.Weekday",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

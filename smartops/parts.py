@@ -1,4 +1,4 @@
-"""One process of the embedded stack: its command, its output, its restarts."""
+"""One process of the desk: its command, wherever it runs, and its output and restarts under the supervisor."""
 
 import os
 import signal
@@ -18,8 +18,21 @@ PYTHON: Final = sys.executable
 CELERY: Final = (PYTHON, "-m", "smartops.lean", "-q", "-A")
 
 
-def worker_command(name: str) -> list[str]:
-    """The command of a worker of `workers.queues.WORKERS`."""
+def web_command(*, bind: str, port: int) -> list[str]:
+    return [
+        *(PYTHON, "-m", "uvicorn", "smartops.asgi:application"),
+        *("--host", bind, "--port", str(port)),
+        *("--timeout-graceful-shutdown", "3"),
+        "--no-access-log",  # the application writes a line for each request
+        *("--log-level", "warning"),
+        *("--http", "httptools"),
+        *("--lifespan", "off"),
+        *("--ws-per-message-deflate", "false"),  # small messages: it costs more than it saves
+    ]
+
+
+def worker_command(name: str, *, concurrency: int = 0) -> list[str]:
+    """The command of a worker of `workers.queues.WORKERS`; 0: with the concurrency that stands there."""
     spec = WORKERS[name]
     return [
         *CELERY,
@@ -27,11 +40,26 @@ def worker_command(name: str) -> list[str]:
         *("-n", f"{name}@%h"),
         *("-Q", ",".join(spec.queues)),
         *("-P", spec.pool),
-        *("-c", str(spec.concurrency)),
+        *("-c", str(concurrency or spec.concurrency)),
         "--without-gossip",
         "--without-mingle",
         *("-l", "WARNING"),
     ]
+
+
+def beat_command() -> list[str]:
+    return [*CELERY, "smartops.beat", "beat", "-l", "WARNING", "--pidfile="]
+
+
+def flower_command(*, bind: str, port: int) -> list[str]:
+    return [
+        *(PYTHON, "-m", "celery", "-q", "-A", "smartops.flower"),
+        *("flower", f"--address={bind}", f"--port={port}", "--max_tasks=2000", "--logging=ERROR"),
+    ]
+
+
+def migrate_command() -> list[str]:
+    return [PYTHON, "manage.py", "migrate", "--verbosity=1"]
 
 
 @dataclass
@@ -41,6 +69,7 @@ class Part:
     name: str
     command: list[str]
     colour: str
+    extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     failures: int = 0
     restart_at: float = 0.0
@@ -51,7 +80,7 @@ class Part:
         self.process = subprocess.Popen(
             self.command,
             cwd=BASE,
-            env=environment,
+            env={**environment, **self.extra},
             text=True,
             errors="replace",
             start_new_session=True,

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
 from analytics import views as analytics
+from analytics.views import exports, reports
 from servers.views import fleet, incidents, integrations, mail, storms, watch
 from sla import views as sla
 from sla.views import calendars as sla_calendars
@@ -19,6 +20,7 @@ router.register("departments", tickets.DepartmentViewSet, basename="department")
 router.register("groups", tickets.GroupViewSet, basename="group")
 router.register("categories", tickets.CategoryViewSet, basename="category")
 router.register("statuses", tickets.StatusViewSet, basename="status")
+router.register("saved-views", tickets.SavedViewViewSet, basename="savedview")
 router.register("triage-jobs", triage.TriageJobViewSet, basename="triagejob")
 router.register("triage-batches", triage.TriageBatchViewSet, basename="triagebatch")
 router.register("models", triage.ModelViewSet, basename="model")
@@ -43,8 +45,13 @@ router.register("intake/deliveries", integrations.DeliveryViewSet, basename="del
 router.register("mailboxes", mail.MailboxViewSet, basename="mailbox")
 router.register("mails", mail.MailViewSet, basename="mail")
 router.register("checks", watch.CheckViewSet, basename="check")
+router.register("exports", exports.ExportViewSet, basename="export")
+router.register("report-schedules", reports.ReportScheduleViewSet, basename="reportschedule")
+router.register("report-deliveries", reports.ReportDeliveryViewSet, basename="reportdelivery")
 
 urlpatterns = [
+    path("reports/export/", exports.ReportExportView.as_view(), name="report-export"),
+    path("reports/summary/", exports.ReportSummaryView.as_view(), name="report-summary"),
     re_path(
         rf"^servers/{SERVER}/heartbeat/$", watch.HeartbeatView.as_view(), name="server-heartbeat"
     ),

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from environs import validate
 
+from smartops.endpoints import database, sentinels
 from smartops.env import (
     BASE_DIR,
     env,
@@ -16,6 +16,7 @@ from smartops.env import (
     secret,
     service_url,
     var_dir,
+    web_address,
     without,
 )
 from smartops.log import LOGGING as LOGGING
@@ -31,6 +32,7 @@ DEMO = env.bool("SMARTOPS_DEMO", False)
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY", demo=bool(DEMO))
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])  # after a change of the key
+METRICS_TOKEN = secret("METRICS_TOKEN", demo=bool(DEMO), needed=False)  # what Prometheus shows
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("HTTPS", False)  # behind a proxy that terminates TLS
@@ -65,6 +67,9 @@ SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
+# Where people find the task monitor and the charts; the admin leads there.
+FLOWER_URL = env.str("FLOWER_URL", "", validate=web_address)
+GRAFANA_URL = env.str("GRAFANA_URL", "", validate=web_address)
 OUTGOING_ALLOW: list[str] = env.list("OUTGOING_ALLOW", [])  # hosts, networks that are not public
 CHECKS_ALLOW: list[str] = env.list("CHECKS_ALLOW", [])  # the same for checks of servers
 NOTIFY_SWEEP_SECONDS = env.int("NOTIFY_SWEEP_SECONDS", 15, validate=positive(600))
@@ -116,6 +121,13 @@ LLM_PRICE_IN = env.float("LLM_PRICE_IN", 0.0, validate=validate.Range(min=0))  #
 LLM_PRICE_OUT = env.float("LLM_PRICE_OUT", 0.0, validate=validate.Range(min=0))  # million tokens
 LLM_SWEEP_SECONDS = env.int("LLM_SWEEP_SECONDS", 15, validate=positive(600))
 
+# --- Exports and reports ------------------------------------------------------------------------
+WEB_THREADS = env.int("WEB_THREADS", 8, validate=positive(256))  # streams may take half of them
+EXPORT_DAYS = env.int("EXPORT_DAYS", 7, validate=positive(365))  # then files go
+EXPORT_MAX_MB = env.int("EXPORT_MAX_MB", 1024, validate=positive(100_000))  # one file
+EXPORT_LEASE_SECONDS = env.int("EXPORT_LEASE_SECONDS", 60, validate=positive(3600))
+EXPORT_SWEEP_SECONDS = env.int("EXPORT_SWEEP_SECONDS", 15, validate=positive(600))
+
 # --- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
@@ -144,7 +156,9 @@ INSTALLED_APPS = [
     "smartops.apps.SmartOpsConfig",
 ]
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "smartops.middleware.RequestContextMiddleware",
+    "smartops.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -153,7 +167,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+PROMETHEUS_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ROOT_URLCONF = "smartops.urls"
 TEMPLATES = [
     {
@@ -169,33 +185,15 @@ TEMPLATES = [
         },
     }
 ]
-_database = urlsplit(service_url("DATABASE_URL", ("postgresql", "postgres")))
+# A pooler that knows no session, such as PgBouncer in transaction mode (docs/operations.md).
+DATABASE_POOLER = env.bool("DATABASE_POOLER", False)
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": _database.path.lstrip("/"),
-        "USER": unquote(_database.username or ""),
-        "PASSWORD": unquote(_database.password or ""),
-        "HOST": _database.hostname or "",
-        "PORT": _database.port or "",
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs one retry, not an error a connection
-        "OPTIONS": {
-            "connect_timeout": 5,
-            # A host that is cut off gives up what waits for an answer, instead of holding a thread for a quarter
-            # of an hour. The other direction: `workers.sql.free_what_vanished_hosts_hold`.
-            "tcp_user_timeout": 10_000,  # milliseconds without a sign that anything arrived
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 2,
-            # Statements that come again are parsed and planned once a connection: a fifth of PostgreSQL's work
-            # for a ticket. A pooler in transaction mode must know prepared statements (PgBouncer from 1.21).
-            "server_side_binding": True,
-            "prepare_threshold": 5,
-        },
-    }
+    "default": database(
+        service_url("DATABASE_URL", ("postgresql", "postgres")), pooler=bool(DATABASE_POOLER)
+    )
 }
-REDIS_URL = service_url("REDIS_URL", ("redis", "rediss"))
+REDIS_URL = service_url("REDIS_URL", ("redis", "rediss", "sentinel"))
+REDIS_SENTINELS = sentinels(REDIS_URL)
 REDIS_PREFIX = env.str("REDIS_PREFIX", "smartops:")  # of every key and channel that we use there
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = ["smartops.formats"]
@@ -249,7 +247,9 @@ REST_KNOX = {
 # --- Celery -----------------------------------------------------------------------------------
 # The committed row is the work; a message is only a nudge. These settings keep one lost or doubled
 # message cheap; docs/adr/0003 says why each has the value it has.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or (
+    REDIS_SENTINELS.broker_url if REDIS_SENTINELS else REDIS_URL
+)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up on a broker that is away
 CELERY_VISIBILITY_TIMEOUT = 7200  # far above the longest task, or it would run twice
@@ -277,6 +277,9 @@ else:
         "global_keyprefix": REDIS_PREFIX,
     }
     CELERY_TASK_PUBLISH_RETRY = False  # fail fast: the sweep is the retry
+    if REDIS_SENTINELS:
+        CELERY_BROKER_TRANSPORT_OPTIONS["master_name"] = REDIS_SENTINELS.master
+        CELERY_BROKER_TRANSPORT_OPTIONS["sentinel_kwargs"] = {"socket_timeout": 2}
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # never pickle
 CELERY_TASK_IGNORE_RESULT = True  # the row is the result
@@ -306,7 +309,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = env.bool("CELERY_EVENTS", True)  # Flower's sou
 CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "workers.beating:BeatingScheduler"
 CELERY_BEAT_SCHEDULE = schedule(
     sweep_seconds=TRIAGE_SWEEP_SECONDS or 15,
     check_seconds=SLA_CHECK_SECONDS or 15,
@@ -314,6 +317,7 @@ CELERY_BEAT_SCHEDULE = schedule(
     llm_sweep_seconds=LLM_SWEEP_SECONDS or 15,
     fleet_tick_seconds=FLEET_TICK_SECONDS or 5,
     intake_sweep_seconds=INTAKE_SWEEP_SECONDS or 15,
+    export_sweep_seconds=EXPORT_SWEEP_SECONDS or 15,
 )
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # beat answers `inspect ping`

@@ -20,7 +20,16 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from smartops import embedded  # env: `.env` belongs to the environment, too
-from smartops.parts import BASE, CELERY, PYTHON, Part, worker_command
+from smartops.parts import (
+    BASE,
+    PYTHON,
+    Part,
+    beat_command,
+    flower_command,
+    web_command,
+    worker_command,
+)
+from smartops.targets import Targets
 from workers.queues import WORKERS
 
 BACKOFF_MOST: Final = 30.0  # seconds between restarts of something that keeps dying
@@ -144,47 +153,23 @@ class Stack:
         raise Refused("Stopped before everything was up.")
 
     def _start_parts(self) -> None:
-        commands = {
-            "web": [
-                PYTHON,
-                "-m",
-                "uvicorn",
-                "smartops.asgi:application",
-                "--host",
-                self.options.bind,
-                "--port",
-                str(self.options.port),
-                "--timeout-graceful-shutdown",
-                "3",
-                "--no-access-log",
-                "--log-level",
-                "warning",
-                "--http",
-                "httptools",
-                "--lifespan",
-                "off",
-                "--ws-per-message-deflate",  # small messages: it costs more than it saves
-                "false",
-            ],
-        }
+        bind = self.options.bind
+        commands = {"web": web_command(bind=bind, port=self.options.port)}
         for name in WORKERS:
             if name == "llm" and self.environment.get("LLM_PROVIDER", "none") == "none":
                 continue  # a tenth of the stack's memory, to wait for nothing
             commands[name] = worker_command(name)
-        commands["beat"] = [*CELERY, "smartops.beat", "beat", "-l", "WARNING", "--pidfile="]
-        commands["flower"] = [
-            *(PYTHON, "-m", "celery", "-q", "-A", "smartops.flower"),
-            "flower",
-            f"--address={self.options.bind}",
-            f"--port={self.options.flower_port}",
-            "--max_tasks=2000",
-            "--logging=ERROR",
-        ]
+        commands["beat"] = beat_command()
+        commands["flower"] = flower_command(bind=bind, port=self.options.flower_port)
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
+        flower = f"http://{self.options.bind}:{self.options.flower_port}/"
+        self.environment.setdefault("FLOWER_URL", flower)
+        targets = Targets(self.var)
+        targets.announce({"web": self.options.port, "flower": self.options.flower_port})
         for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
-            part = Part(name, command, colour)
+            part = Part(name, command, colour, targets.environment_of(name))
             part.start(self.environment, self.say)
             self.parts.append(part)
 

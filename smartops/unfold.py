@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -15,6 +16,20 @@ def rows(title: str, icon: str, model: str) -> dict[str, Any]:
     """The list of a model's rows ("app.model"), for those who may see them."""
     app, name = model.split(".")
     return item(title, icon, f"admin:{app}_{name}_changelist", f"{app}.view_{name}")
+
+
+def outside(title: str, icon: str, setting: str, permission: str) -> dict[str, Any]:
+    """A page of another program, at the address that `setting` gives; no item without one."""
+
+    def allowed(request: HttpRequest) -> bool:
+        return bool(getattr(settings, setting)) and request.user.has_perm(permission)
+
+    return {
+        "title": title,
+        "icon": icon,
+        "link": lambda request: getattr(settings, setting),
+        "permission": allowed,
+    }
 
 
 def item(title: str, icon: str, view: str, permission: str = "") -> dict[str, Any]:
@@ -41,6 +56,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 "Desk",
                 rows("Tickets", "confirmation_number", "tickets.ticket"),
                 item("Review", "rule", "review-page", "tickets.change_ticket"),
+                rows("Views", "bookmarks", "tickets.savedview"),
                 rows("Departments", "apartment", "tickets.department"),
                 rows("Groups", "groups", "tickets.supportgroup"),
                 rows("Categories", "category", "tickets.category"),
@@ -103,11 +119,21 @@ UNFOLD: Final[dict[str, Any]] = {
                 rows("Notifications", "notifications", "sla.notification"),
             ),
             section(
+                "Reports",
+                rows("Exports", "download", "analytics.export"),
+                rows("Report schedules", "schedule_send", "analytics.reportschedule"),
+                rows("Reports sent", "outgoing_mail", "analytics.reportdelivery"),
+            ),
+            section(
                 "Operations",
                 rows("Dead letters", "report", "workers.deadletter"),
+                rows("State of the figures", "monitoring", "analytics.rollupstate"),
                 rows("Schedule", "schedule", "django_celery_beat.periodictask"),
                 item("API documentation", "api", "docs"),
                 item("Health", "monitor_heart", "health"),
+                item("Metrics", "monitoring", "metrics", "workers.view_tally"),
+                outside("Task monitor", "manufacturing", "FLOWER_URL", "workers.view_tally"),
+                outside("Grafana", "query_stats", "GRAFANA_URL", "tickets.view_ticket"),
             ),
             section(
                 "Access",

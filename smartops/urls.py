@@ -5,9 +5,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from analytics.views.dashboard import dashboard, dashboard_parts
+from analytics.views.dashboard_page import dashboard, dashboard_parts
+from analytics.views.report_page import report
 from servers.views.fleet_page import fleet
 from smartops import health
+from smartops.scraping import MetricsView
+from smartops.workspace.listing import listing, listing_rows
+from smartops.workspace.ticket import page
 from triage.views.review_page import review
 
 admin.autodiscover()
@@ -15,6 +19,10 @@ admin.autodiscover()
 urlpatterns = [
     path("", dashboard, name="desk-dashboard"),
     path("dashboard/panels/", dashboard_parts, name="desk-panels"),
+    path("tickets/", listing, name="workspace"),
+    path("tickets/rows/", listing_rows, name="workspace-rows"),
+    path("tickets/<int:pk>/", page, name="workspace-ticket"),
+    path("report/", report, name="desk-report"),
     path("favicon.ico", RedirectView.as_view(url="/static/smartops/favicon.svg")),
     path("review/", review, name="review-page"),
     path("fleet/", fleet, name="fleet-page"),
@@ -25,7 +33,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("health/live", health.live),
     path("health/ready", health.ready),
-    path("", include("django_prometheus.urls")),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 handler400 = "smartops.api.bad_request"
 handler403 = "smartops.api.forbidden"

@@ -1,6 +1,6 @@
 """What happens when a ticket opens or changes: everything, in this order, in the same transaction.
 
-And what expires: every kind of row that the hourly purge removes.
+And what expires: every kind of row that the hourly purge removes. And what metrics add up.
 """
 
 from datetime import datetime
@@ -10,21 +10,26 @@ from django.contrib.sessions.models import Session
 from django.db.backends.signals import connection_created
 from knox.models import AuthToken
 
+from analytics.services.exporting import forget_old_exports
 from servers import services as servers
 from servers.models import Storm
 from servers.services import deliveries, trying
 from servers.services.checking import forget_old_results
 from servers.services.mails import forget_old_mails
 from servers.signals import storm_started
+from sla import metrics as sla_metrics
 from sla import services as sla
+from tickets import metrics as ticket_metrics
 from tickets.models import Ticket
 from tickets.services import forget_unused_contents
 from tickets.services.idempotency import forget_old_keys
 from tickets.services.recording import NewEvent
 from tickets.signals import tickets_changed, tickets_opened, tickets_opening
 from triage import knowledge
+from triage import metrics as triage_metrics
 from triage import services as triage
 from triage.matrix import priority
+from workers import tallies
 from workers.services import PURGES
 from workers.sql import free_what_vanished_hosts_hold
 
@@ -80,6 +85,11 @@ def connect() -> None:
     tickets_changed.connect(changed, dispatch_uid="smartops.changed")
     storm_started.connect(storm_began, dispatch_uid="smartops.storm_began")
     connection_created.connect(free_what_vanished_hosts_hold, dispatch_uid="smartops.connected")
+    tallies.SOURCES[:] = [
+        *ticket_metrics.SOURCES,
+        *triage_metrics.SOURCES,
+        *sla_metrics.SOURCES,
+    ]
     trying.PRIORITY_OF[:] = [priority_of]
     PURGES[:] = [
         forget_old_keys,
@@ -96,4 +106,5 @@ def connect() -> None:
         triage.forget_old_drift,
         triage.forget_old_terms,
         deliveries.forget_old_deliveries,
+        forget_old_exports,
     ]

@@ -55,8 +55,8 @@ def hidden_department_ids(user: Any) -> list[int]:
     return hidden
 
 
-def sla_conditions(now: datetime) -> dict[str, Q]:
-    """What makes a ticket's `sla_state` at `now`, by state. Each ticket meets one of them."""
+def sla_conditions(now: Any) -> dict[str, Q]:
+    """What makes a ticket's `sla_state` at `now` (a time, or an expression), by state. Each ticket meets one."""
     held = Q(due_at=None, sla_breached=False)
     return {
         "breached": Q(sla_breached=True) | Q(due_at__lte=now),

@@ -12,6 +12,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "tickets.view_department",
         "tickets.view_supportgroup",
         "tickets.view_category",
+        *(f"tickets.{verb}_savedview" for verb in ("view", "add", "change", "delete")),
         *(f"sla.view_{model}" for model in ("slaclock", "clockevent", "escalation")),
         "triage.view_triagejob",
         "triage.view_triagebatch",
@@ -38,12 +39,14 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.view_{model}" for model in ("server", "serverevent", "simulation")),
         *(f"servers.view_{model}" for model in ("incident", "storm", "maintenancewindow")),
         "servers.view_integration",
+        *(f"analytics.{verb}_export" for verb in ("view", "add")),
     ),
     "Agent": (
         "tickets.add_ticket",
         "tickets.change_ticket",
         "tickets.add_comment",
         "tickets.add_attachment",
+        "tickets.share_savedview",
         "triage.add_triagejob",
         "servers.operate_server",
         *(f"servers.{verb}_maintenancewindow" for verb in ("add", "change", "delete")),
@@ -52,6 +55,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "Admin": (
         "tickets.delete_ticket",
         "tickets.delete_attachment",
+        "tickets.manage_savedview",
         *(
             f"tickets.{verb}_{model}"
             for model in ("department", "supportgroup", "category")
@@ -90,8 +94,13 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *(f"servers.{verb}_delivery" for verb in ("view", "change")),
         *(f"servers.{verb}_mailbox" for verb in ("view", "add", "change", "delete")),
         "servers.change_mailmessage",
+        "analytics.view_rollupstate",
+        "analytics.change_export",
+        *(f"analytics.{verb}_reportschedule" for verb in ("view", "add", "change", "delete")),
+        "analytics.view_reportdelivery",
         "workers.view_deadletter",
         "workers.change_deadletter",
+        "workers.view_tally",  # /metrics
         *(f"auth.{verb}_user" for verb in ("view", "add", "change")),
         "auth.view_group",
         *(f"knox.{verb}_authtoken" for verb in ("view", "add", "delete")),

@@ -5,10 +5,13 @@ from typing import Any
 
 import structlog
 from celery import Task
+from celery.exceptions import Retry
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from workers.context import HEADER, new_request_id, request_id
 from workers.errors import PermanentError, TransientError
+from workers.observing import ended, waited
+from workers.tracing import current_trace
 
 log = structlog.get_logger("workers.task")
 
@@ -30,12 +33,17 @@ class BaseTask(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = (self.request.headers or {}).get(HEADER) or getattr(self.request, HEADER, None)
-        with request_id(given or new_request_id()):
+        with request_id(given or current_trace() or new_request_id()):
             started = time.perf_counter()
             close_old_connections()
+            waited(self.request)
             try:
                 result = super().__call__(*args, **kwargs)
+            except Retry:
+                ended(self.name, "retried", time.perf_counter() - started)
+                raise
             except Exception as error:
+                ended(self.name, "failed", time.perf_counter() - started)
                 log.warning(
                     "task failed",
                     task=self.name,
@@ -43,6 +51,7 @@ class BaseTask(Task):
                     error=type(error).__name__,
                 )
                 raise
+            ended(self.name, "succeeded", time.perf_counter() - started)
             log.info(
                 "task done",
                 task=self.name,

@@ -9,6 +9,8 @@ from typing import Final
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 
 HEADER: Final = "request_id"
+#: Another header of messages: when it was sent, in seconds since 1970 by the sender's clock.
+SENT_AT: Final = "enqueued_at"
 LONGEST: Final = 64
 _WELL_FORMED: Final = re.compile(rf"[\x21-\x7e]{{1,{LONGEST}}}")
 

@@ -11,6 +11,8 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from workers.connecting import redis
+
 log = structlog.get_logger("workers.counting")
 PATIENCE: Final = 0.5  # seconds for an answer of the server that counts
 REST: Final = 3.0  # and for which it is not asked again when it gave none
@@ -19,9 +21,7 @@ REST: Final = 3.0  # and for which it is not asked again when it gave none
 @cache
 def counters() -> Redis:
     """The server that counts, for all threads. Django's cache would open a connection for each request here."""
-    return Redis.from_url(
-        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-    )
+    return redis(socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
 
 
 class Tally:

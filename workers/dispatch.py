@@ -19,6 +19,7 @@ from celery import current_app
 from django.db import transaction
 from prometheus_client import Counter
 
+from workers import tracing
 from workers.context import HEADER, current_request_ids
 
 log = structlog.get_logger("workers.dispatch")
@@ -114,7 +115,8 @@ class Publisher:
             task_name, kwargs={"ids": [pk for pk, _ in items]}, immutable=True
         )
         try:
-            signature.apply_async(headers={HEADER: request_ids})
+            with tracing.sending(request_id for _, request_id in items if request_id):
+                signature.apply_async(headers={HEADER: request_ids})
         except (
             Exception
         ) as error:  # whatever the transport raises: the rows stay, the sweep finds them

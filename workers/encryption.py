@@ -39,3 +39,22 @@ def _box() -> MultiFernet:
 def _fernet(key: str) -> Fernet:
     derived = HKDF(SHA256(), length=32, salt=None, info=_PURPOSE).derive(key.encode())
     return Fernet(base64.urlsafe_b64encode(derived))
+
+
+def is_current(kept: str) -> bool:
+    """Whether SECRET_KEY itself reads it, and not an old key."""
+    try:
+        _fernet(settings.SECRET_KEY).decrypt(kept.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def fingerprint() -> str:
+    """Return a short mark of SECRET_KEY that does not help to find it."""
+    return fingerprint_of(settings.SECRET_KEY)
+
+
+def fingerprint_of(key: str) -> str:
+    derived = HKDF(SHA256(), length=8, salt=None, info=b"smartops.fingerprint.v1")
+    return derived.derive(key.encode()).hex()

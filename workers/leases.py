@@ -13,15 +13,19 @@ whatever it did to its worker, it cannot do to its neighbours again.
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.apps import apps
 from django.db import InterfaceError, OperationalError, connection, models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now, Power
+
+from workers import tallies
 
 DEFAULT_ATTEMPTS: Final = 3
 LOST_WORKER: Final = "The worker died or was too slow, and its lease ran out."
@@ -240,6 +244,30 @@ def put_back(model: type[LeasedWork], held: Claim, pk: int, *, seconds: float) -
     )
 
 
+def kinds() -> list[type[LeasedWork]]:
+    """Every kind of leased work that there is."""
+    return [model for model in apps.get_models() if issubclass(model, LeasedWork)]
+
+
+#: Why a sweep sent a message again, or gave up: nobody had ever taken the row, its worker was lost, it is tried
+#: again as it should be, it has failed.
+_REASONS: Final = ("message_lost", "worker_lost", "retry", "failed")
+RESENDS: Final = tallies.Counted(
+    "smartops_sweep_resends_total",
+    "Rows of work for which a sweep sent a message again, or whose attempts it found used up",
+    ("kind", "reason"),
+    known=lambda: [(kind._meta.label_lower, reason) for kind in kinds() for reason in _REASONS],
+)
+
+
+def _why(attempts: int, state: str) -> str:
+    if state == State.FAILED:
+        return "failed"
+    if state == State.RUNNING:
+        return "worker_lost"
+    return "retry" if attempts else "message_lost"
+
+
 @dataclass(frozen=True)
 class Stale:
     """What a sweep found: rows to send a message for, and rows whose attempts are used up."""
@@ -288,6 +316,9 @@ def take_stale(
         )
         rows = cursor.fetchall()
     alive = [(pk, attempts) for pk, attempts, state in rows if state != State.FAILED]
+    why = Counter(_why(attempts, state) for _, attempts, state in rows)
+    kind = model._meta.label_lower
+    tallies.add({(RESENDS.name, (kind, reason)): count for reason, count in why.items()})
     return Stale(
         together=[pk for pk, attempts in alive if attempts == 0],
         alone=[pk for pk, attempts in alive if attempts > 0],

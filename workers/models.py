@@ -1,5 +1,6 @@
 """Tables of the task machinery itself."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -49,3 +50,35 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.beat_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Tally(models.Model):
+    """A number that only grows: a counter of `/metrics`, or one bucket of a histogram (`workers.tallies`)."""
+
+    name = models.CharField(max_length=100)
+    labels = ArrayField(models.CharField(max_length=200), default=list)
+    value = models.FloatField(default=0.0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            models.UniqueConstraint(fields=["name", "labels"], name="workers_tally_once"),
+            models.CheckConstraint(
+                condition=Q(value__gte=0), name="workers_tally_value_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.labels}: {self.value:g}"
+
+
+class TallyPlace(models.Model):
+    """Up to which id a table's rows are counted, and up to which next, once older transactions have ended."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    done = models.BigIntegerField()
+    next = models.BigIntegerField()
+    next_xid = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.done}"

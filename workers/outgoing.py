@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpcore
 
-from workers import tls
+from workers import tls, tracing
 from workers.addresses import Refused, Resolve, Unreachable, allowed, guard, resolve_within
 
 #: For one request, from the look-up of the name to the end of the answer.
@@ -116,13 +116,14 @@ def post(
     host = f"[{target.host}]" if ":" in target.host else target.host
     try:
         with (
+            tracing.outgoing(target.host),
             httpcore.ConnectionPool(
                 ssl_context=tls.context("http/1.1"), max_connections=1, network_backend=backend
             ) as pool,
             pool.stream(
                 "POST",
                 f"{target.scheme}://{host}{port}{target.path}",
-                headers=given,
+                headers=given | dict(tracing.headers().items()),
                 content=body,
                 extensions={"timeout": dict.fromkeys(("connect", "read", "write"), seconds)},
             ) as answer,

@@ -34,6 +34,9 @@ ROUTES: Final = {
     "triage.learn": {"queue": REPORTS},
     "triage.shadow": {"queue": REPORTS},
     "triage.measure_drift": {"queue": REPORTS},
+    "analytics.export": {"queue": REPORTS},
+    # Waits for a mail server; not behind a training that takes an hour.
+    "analytics.send_reports": {"queue": NOTIFY},
     "triage.ask_llm": {"queue": LLM},
     "sla.check_clocks": {"queue": SLA},
     "sla.audit": {"queue": SLA},
@@ -67,3 +70,7 @@ WORKERS: Final = {
     # Minutes of arithmetic: training, exports.
     "reports": WorkerSpec(queues=(REPORTS,), pool="prefork", concurrency=1),
 }
+
+#: In a worker's environment: where it tells its metrics (`workers.exporter`).
+METRICS_PORT: Final = "WORKER_METRICS_PORT"
+METRICS_HOST: Final = "WORKER_METRICS_HOST"

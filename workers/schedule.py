@@ -23,6 +23,7 @@ def schedule(
     llm_sweep_seconds: int,
     fleet_tick_seconds: int,
     intake_sweep_seconds: int,
+    export_sweep_seconds: int,
 ) -> dict[str, dict[str, Any]]:
     return {
         "sla: read the configuration file when it changed": every(3, TaskName.SLA_LOAD_CONFIG),
@@ -59,7 +60,14 @@ def schedule(
             intake_sweep_seconds, TaskName.SERVERS_REQUEUE_STALE_DELIVERIES
         ),
         "servers: read mailboxes": every(30, TaskName.SERVERS_READ_MAIL),
+        "analytics: find exports whose worker died": every(
+            export_sweep_seconds, TaskName.ANALYTICS_REQUEUE_STALE_EXPORTS
+        ),
+        "analytics: plan the reports that are due": every(
+            export_sweep_seconds, TaskName.ANALYTICS_PLAN_REPORTS
+        ),
         "analytics: bring the figures up to date": every(10, TaskName.ANALYTICS_REFRESH),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
+        "workers: add up what metrics tell": every(10, TaskName.WORKERS_FOLD_TALLIES),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),
     }

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from workers import services
+from workers import services, tallies
 from workers.clock import present
 from workers.names import TaskName
 
@@ -16,3 +16,8 @@ def beat_tick() -> None:
 @shared_task(name=TaskName.WORKERS_PURGE)
 def purge() -> int:
     return services.purge(now=present())
+
+
+@shared_task(name=TaskName.WORKERS_FOLD_TALLIES)
+def fold_tallies() -> int:
+    return tallies.fold()

@@ -1,4 +1,4 @@
-"""What the figures are read from: one row a ticket, what happened to it, and both counted (ADR 0025).
+"""What the figures are read from: one row a ticket, what happened to it, and both counted (ADR 0024).
 
 Nothing here is truth: all of it can be made again from tickets, their history, clocks, decisions and corrections.
 0 stands for no department, group, agent, category or priority, so that it can be part of a key.
@@ -91,14 +91,8 @@ class TicketFlow(models.Model):
     confidence = models.IntegerField(null=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["group_id", "at"], name="analytics_flow_group"),
-            models.Index(
-                fields=["agent_id", "at"],
-                name="analytics_flow_agent",
-                condition=Q(agent_id__gt=0),
-            ),
-        ]
+        # Reader: what happened in the hours that a period begins and ends in.
+        indexes = [models.Index(fields=["at"], name="analytics_flow_at")]
 
     def __str__(self) -> str:
         return f"{FlowKind(self.kind).label} of ticket {self.ticket_id} at {self.at}"
@@ -110,16 +104,21 @@ class Grain(models.IntegerChoices):
     DEPARTMENT = 0, "nothing: a department's count"
     GROUP = 1
     PRIORITY = 2
+    AGENT = 3
 
 
 class FlowCount(models.Model):
-    """How many things happened in a quarter of an hour: days of every time zone are made of these."""
+    """How many things happened in an hour or a day of UTC."""
 
-    pk = models.CompositePrimaryKey("grain", "key", "bucket", "department_id")
+    pk = models.CompositePrimaryKey(
+        "grain", "key", "minutes", "bucket", "department_id", "group_id"
+    )
     grain = models.PositiveSmallIntegerField(choices=Grain)
     key = models.BigIntegerField()
+    minutes = models.PositiveSmallIntegerField(help_text="60 or 1440")
     bucket = models.DateTimeField(help_text="Its begin")
     department_id = models.BigIntegerField()
+    group_id = models.BigIntegerField(help_text="Of an agent's count; else 0")
     created = models.IntegerField()
     created_resolved = models.IntegerField()
     confident = models.IntegerField(help_text="Created ones that have a confidence")

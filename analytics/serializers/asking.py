@@ -1,5 +1,6 @@
 """What may be asked: the parameters that all questions share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -41,13 +42,17 @@ def asked_in(request: Request, now: datetime, **fixed: str) -> Asked:
 
     :raises UnknownNames: a department, group or agent that there is not, or that the asker may not see.
     """
-    given = {name: value for name, value in request.query_params.items() if value != ""}
-    form = AskingSerializer(data={**given, **fixed})
+    return asked_of(request.user, {**request.query_params.dict(), **fixed}, now)
+
+
+def asked_of(user: Any, given: Mapping[str, str], now: datetime) -> Asked:
+    """What `user` asks for with these parameters; empty ones are left out."""
+    form = AskingSerializer(data={name: value for name, value in given.items() if value != ""})
     form.is_valid(raise_exception=True)
     wish = form.validated_data
     # The default of a field is not validated.
     zone = zone_of(wish["tz"]) if isinstance(wish["tz"], str) else wish["tz"]
-    scope = scope_of(request.user, **{n: wish[n] for n in ("department", "group", "agent")})
+    scope = scope_of(user, **{n: wish[n] for n in ("department", "group", "agent")})
     return Asked(scope, period_of(now, wish["days"], zone), By(wish["by"]) if wish["by"] else None)
 
 

@@ -17,6 +17,7 @@ from analytics.models import (
     TicketFact,
     TicketFlow,
 )
+from analytics.periods import WIDTHS
 from analytics.services.deriving import FACTS, FLOWS, SAID, TURNS
 
 _FACT: Final = TicketFact._meta.db_table
@@ -31,8 +32,11 @@ _FLOW_ROW: Final = (*_FLOW_KEY, "at", *_PLACE, "flag", "confidence")
 _COUNTED: Final = (*_PLACE, "category_id", "status", "customer_tier", "live")
 _SCOPES: Final = f"""(VALUES ({CountScope.DEPARTMENT:d}, 0::bigint), ({CountScope.GROUP:d}, group_id),
                              ({CountScope.AGENT:d}, agent_id)) AS whose (scope, scope_id)"""
-_GRAINS: Final = f"""(VALUES ({Grain.DEPARTMENT:d}, 0::bigint), ({Grain.GROUP:d}, group_id),
-                             ({Grain.PRIORITY:d}, priority::bigint)) AS grain (grain, key)"""
+#: An agent may work for several groups.
+_GRAINS: Final = f"""(VALUES ({Grain.DEPARTMENT:d}, 0::bigint, 0::bigint), ({Grain.GROUP:d}, group_id, 0),
+                             ({Grain.PRIORITY:d}, priority, 0), ({Grain.AGENT:d}, agent_id, group_id)
+                     ) AS grain (grain, key, of_group)"""
+_WIDTHS: Final = ", ".join(f"({minutes})" for minutes in WIDTHS)
 
 
 def _names(names: Sequence[str], row: str = "") -> str:
@@ -50,13 +54,13 @@ def _upsert(table: str, key: Sequence[str], names: Sequence[str], *, adding: boo
                WHERE ({_names(others, f"{table}.")}) IS DISTINCT FROM ({_names(others, "excluded.")})"""
 
 
-_FLOW_COUNT_KEY: Final = ("grain", "key", "bucket", "department_id")
+_FLOW_COUNT_KEY: Final = ("grain", "key", "minutes", "bucket", "department_id", "group_id")
 _TICKET_COUNT_KEY: Final = ("scope", "scope_id", "department_id", "dimension", "key", "live")
 _CONFIDENT: Final = "coalesce(sum(n) FILTER (WHERE confidence IS NOT NULL), 0)"
 _CONFIDENCE: Final = "coalesce(sum(n * confidence), 0)"
 _STANDING: Final = ("tickets", "confident", "confidence")
 
-_COUNT: Final = f"""
+COUNT: Final = f"""
 WITH fact AS MATERIALIZED ({FACTS}),
 turn AS MATERIALIZED ({TURNS}),
 said AS MATERIALIZED ({SAID}),
@@ -84,17 +88,19 @@ flow_written AS (
     {_upsert(_FLOW, _FLOW_KEY, _FLOW_ROW, adding=False)}
 ),
 flow_change AS (
-    SELECT date_bin('15 minutes', at, timestamptz 'epoch') AS bucket, {_names(_PLACE)}, kind, flag, confidence,
+    SELECT date_bin('1 hour', at, timestamptz 'epoch') AS bucket, {_names(_PLACE)}, kind, flag, confidence,
            sum(n) AS n
       FROM (SELECT at, {_names(_PLACE)}, kind, flag, confidence, 1 AS n FROM flow
              UNION ALL SELECT at, {_names(_PLACE)}, kind, flag, confidence, -1 FROM flow_before) both_ways
-     GROUP BY at, {_names(_PLACE)}, kind, flag, confidence HAVING sum(n) <> 0
+     GROUP BY 1, {_names(_PLACE)}, kind, flag, confidence HAVING sum(n) <> 0
 ),
 flow_counted AS (
     INSERT INTO {_FLOW_COUNT} ({_names(_FLOW_COUNT_KEY)}, {_names(list(COUNTERS))})
-    SELECT grain, key, bucket, department_id, {", ".join(COUNTERS.values())}
-      FROM flow_change CROSS JOIN LATERAL {_GRAINS}
-     GROUP BY 1, 2, 3, 4
+    SELECT grain, key, minutes, date_bin(make_interval(mins => minutes), bucket, timestamptz 'epoch'),
+           department_id, of_group, {", ".join(COUNTERS.values())}
+      FROM flow_change CROSS JOIN LATERAL {_GRAINS} CROSS JOIN (VALUES {_WIDTHS}) AS width (minutes)
+     WHERE grain <> {Grain.AGENT:d} OR key > 0
+     GROUP BY 1, 2, 3, 4, 5, 6
     {_upsert(_FLOW_COUNT, _FLOW_COUNT_KEY, list(COUNTERS), adding=True)}
 ),
 fact_change AS (
@@ -117,4 +123,4 @@ def count_anew(ids: Sequence[int]) -> None:
     """Bring what these tickets add to the figures up to date; of those that are gone, take it away. The caller's
     transaction, in which it holds the row of `RollupState`."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"ids": list(ids)})
+        cursor.execute(COUNT, {"ids": list(ids)})

@@ -49,8 +49,7 @@ FACTS: Final = f"""
      WHERE t.id = ANY(%(ids)s)
 """
 
-#: Each end and each return in a ticket's history, in order. The last end has the ticket's own time: of a ticket
-#: that came resolved, that is when it was resolved over there.
+#: Each end and each return in a ticket's history, in order.
 TURNS: Final = f"""
     SELECT ticket_id, id, at, kind, lead(kind) OVER ahead AS next_kind
       FROM (SELECT ticket_id, id, at,
@@ -84,15 +83,14 @@ def _by_metric(begin: FlowKind) -> str:
     return f"CASE metric {cases} END"
 
 
-#: Everything that happened, of the tickets in `fact`. A ticket whose history does not tell how it came to its
-#: status, because somebody wrote the row by hand, came to it when its row says.
+#: Everything that happened to the tickets in `fact`. What came resolved was resolved before it came. Where a
+#: history does not tell how its ticket came to its status, because somebody wrote it by hand, the row says when.
 FLOWS: Final = f"""
     SELECT ticket_id, {FlowKind.CREATED:d} AS kind, 0::bigint AS source_id, opened_at AS at,
            status IN ({_SOLVED}) AS flag, confidence FROM fact
      UNION ALL
     SELECT turn.ticket_id, turn.kind, turn.id,
-           CASE WHEN turn.next_kind IS NULL AND turn.kind = {FlowKind.RESOLVED:d}
-                THEN coalesce(fact.resolved_at, turn.at) ELSE turn.at END,
+           CASE WHEN turn.kind = {FlowKind.RESOLVED:d} THEN least(turn.at, fact.ended_at) ELSE turn.at END,
            turn.kind = {FlowKind.RESOLVED:d} AND turn.next_kind IS NOT NULL, NULL
       FROM turn JOIN fact USING (ticket_id)
      UNION ALL

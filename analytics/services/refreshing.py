@@ -30,6 +30,12 @@ OLD: Final = timedelta(minutes=1)
 _DERIVED: Final = (TicketFact, TicketFlow, FlowCount, TicketCount)
 
 
+_NOTES: Final = ChangedTicket._meta.db_table
+TAKE: Final = f"""
+    DELETE FROM {_NOTES} WHERE id IN (SELECT id FROM {_NOTES} ORDER BY id LIMIT %s) RETURNING ticket_id
+"""
+
+
 @dataclass(frozen=True)
 class Refreshed:
     """`drained`: nothing was left, or somebody else is at it."""
@@ -66,15 +72,11 @@ def _refresh_chunk() -> Refreshed:
         return Refreshed(0, drained=True)
     throw_out_when_frozen(60)
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")  # compiling would take longer than a usual chunk
         # Asked before the notes are read: what was committed by then is among them.
         cursor.execute("SELECT clock_timestamp()")
         [at] = cursor.fetchone()
-        table = ChangedTicket._meta.db_table
-        cursor.execute(
-            f"""DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT %s)
-                RETURNING ticket_id""",
-            [CHUNK],
-        )
+        cursor.execute(TAKE, [CHUNK])
         noted = [pk for (pk,) in cursor.fetchall()]
     ids = sorted(set(noted))
     if ids:
@@ -106,7 +108,7 @@ def _forget() -> None:
         cursor.execute(f"TRUNCATE {tables}")
         # Beside the notes that are there: to take those away would make everybody wait who changes a ticket.
         cursor.execute(
-            f"""INSERT INTO {ChangedTicket._meta.db_table} (ticket_id)
+            f"""INSERT INTO {_NOTES} (ticket_id)
                 SELECT id FROM {Ticket._meta.db_table} ORDER BY id"""
         )
     RollupState.objects.filter(pk=1).update(as_of=None)
@@ -115,9 +117,9 @@ def _forget() -> None:
 def figures_findings() -> list[str]:
     """What is wrong with the figures, as sentences for `/health`."""
     fresh = freshness()
-    if fresh["as_of"] is None:
-        waiting = ChangedTicket.objects.exists()
-        return ["The figures are being counted for the first time: not whole yet."] * waiting
+    if fresh["as_of"] is None:  # nobody has looked yet, or not to the end
+        begun = RollupState.objects.filter(refreshed_at__isnull=False).exists()
+        return ["The figures are being counted for the first time: not whole yet."] * begun
     if fresh["age_seconds"] <= OLD.total_seconds():
         return []
     return [

@@ -17,12 +17,12 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from prometheus_client import Gauge
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from sla.alerts import Alert, alerts_after, alerts_between
 from sla.feed.login import Credential, NotAllowed, hidden_from
 from sla.services.feed import CHANNEL
+from workers.connecting import async_redis
 
 log = structlog.get_logger("sla.feed")
 POLL_SECONDS: Final = 2.0  # without a nudge
@@ -162,7 +162,7 @@ class Hub:
         while not here.cancelling():  # while it connects, the client swallows a cancellation
             try:
                 async with (
-                    Redis.from_url(settings.REDIS_URL, health_check_interval=10) as redis,
+                    async_redis(health_check_interval=10) as redis,
                     redis.pubsub(ignore_subscribe_messages=True) as channel,
                 ):
                     await channel.subscribe(CHANNEL)

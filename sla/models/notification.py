@@ -204,6 +204,8 @@ class Notification(models.Model):
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     error = models.CharField(max_length=1000, blank=True, db_default="")
+    #: From which request it follows: deliveries are in its trace.
+    request_id = models.CharField(max_length=64, blank=True, db_default="", editable=False)
     #: Those that left together in one message share it.
     digest = models.UUIDField(null=True)
     created_at = models.DateTimeField(db_default=Now())

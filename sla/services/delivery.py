@@ -21,6 +21,7 @@ from sla.models import Channel, ChannelKind, DeliveryAttempt, Notification
 from sla.models.notification import LONERS
 from sla.retrying import BROKEN_AFTER, Result, Verdict, channel_pause, pause
 from sla.services import sending
+from workers import tracing
 from workers.dispatch import enqueue_each
 from workers.names import TaskName
 
@@ -60,7 +61,8 @@ def _deliver(pk: int, end: float) -> int:
             tried = True
             # Real time, whatever a game day plays: receivers check when a message was signed.
             started, now = time.perf_counter(), timezone.now()
-            result = sending.send(channel, batch, now=now)
+            with tracing.follow(batch[0].request_id, f"deliver {channel.kind}"):
+                result = sending.send(channel, batch, now=now)
             milliseconds = (time.perf_counter() - started) * 1000
             if not record(channel, token, batch, result, milliseconds):
                 break

@@ -9,6 +9,8 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from workers.connecting import redis
+
 log = structlog.get_logger("sla.feed")
 #: The channel on which every web process listens while somebody follows its feed.
 CHANNEL: Final = f"{settings.REDIS_PREFIX}alerts"
@@ -36,6 +38,4 @@ def nudge_feed() -> None:
 
 @cache
 def _publisher() -> Redis:
-    return Redis.from_url(
-        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-    )
+    return redis(socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)

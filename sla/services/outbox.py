@@ -18,6 +18,7 @@ from sla.services.recipients import Recipients, may_hear
 from tickets.lifecycle import Status
 from tickets.models import EventKind, Ticket
 from tickets.services.recording import NewEvent
+from workers.context import current_request_id
 from workers.dispatch import enqueue_each
 from workers.names import TaskName
 from workers.sql import as_json
@@ -56,6 +57,7 @@ class _Fact:
     kind: MessageKind
     at: Any
     extra: dict[str, Any]
+    request_id: str
 
 
 def queue_alerts(*, alerts: Sequence[Alert]) -> list[list[str]]:
@@ -81,9 +83,8 @@ def queue_alerts(*, alerts: Sequence[Alert]) -> list[list[str]]:
 def announce_opened(*, tickets: Sequence[Ticket]) -> None:
     """Tell owners' callbacks of new tickets, in the caller's transaction."""
     if subscriptions.current():
-        _queue(
-            [_Fact(t, MessageKind.TICKET_CREATED, t.opened_at, {"changes": {}}) for t in tickets]
-        )
+        kind, here = MessageKind.TICKET_CREATED, current_request_id()
+        _queue([_Fact(ticket, kind, ticket.opened_at, {"changes": {}}, here) for ticket in tickets])
 
 
 def announce_changes(*, events: Sequence[NewEvent]) -> None:
@@ -100,7 +101,7 @@ def announce_changes(*, events: Sequence[NewEvent]) -> None:
         kind = _kind_of(event)
         if changes or kind is MessageKind.TICKET_TRIAGED:
             extra = {"changes": changes, "actor": event.actor}
-            facts.append(_Fact(event.ticket, kind, event.at, extra))
+            facts.append(_Fact(event.ticket, kind, event.at, extra, event.request_id))
     _queue(facts)
 
 
@@ -201,7 +202,8 @@ def _queue(facts: Sequence[_Fact]) -> None:
         for channel, owner in wanted[fact.kind]:
             if may_hear(owner, ticket) and (owner is not None or ticket.parent_id is None):
                 key = f"{fact.kind}:{once}:{channel}"
-                rows.append(_row(channel, fact.kind, payload, key, ticket=ticket.pk))
+                row = _row(channel, fact.kind, payload, key, ticket=ticket.pk)
+                rows.append(row | {"request_id": fact.request_id})
     _write(rows)
 
 
@@ -243,15 +245,8 @@ def _alert_row(alert: Alert, channel: int, recipient: str, conceal: bool) -> dic
     data = {"ticket": facts_of(alert.ticket).data(conceal=conceal), "sla": facts.data()}
     payload = message(kind, escalation.detected_at, data)
     key = f"escalation:{escalation.pk}:{channel}:{recipient.casefold()}"
-    return _row(
-        channel,
-        kind,
-        payload,
-        key,
-        escalation=escalation.pk,
-        ticket=alert.ticket.pk,
-        recipient=recipient,
-    )
+    about: dict[str, Any] = {"ticket": alert.ticket.pk, "recipient": recipient}
+    return _row(channel, kind, payload, key, escalation=escalation.pk, **about)
 
 
 def _row(
@@ -299,7 +294,8 @@ def _write(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     channels = _open_channels({row["channel_id"] for row in rows})
-    insert([row for row in rows if row["channel_id"] in channels])
+    here = {"request_id": current_request_id()}
+    insert([here | row for row in rows if row["channel_id"] in channels])
     enqueue_each(TaskName.SLA_DELIVER, sorted(channels))
 
 

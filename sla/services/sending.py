@@ -1,20 +1,18 @@
 """One attempt: a message leaves by Slack, webhook or mail. Outside any transaction."""
 
 import json
-import smtplib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from sla import messages
 from sla.models import Channel, ChannelKind, Notification
 from sla.retrying import Result, Verdict, judge, read_retry_after
+from sla.services.mailing import send_mail
 from sla.signing import signed_headers
-from tickets import references
 from workers import outgoing
 from workers.addresses import Refused, Unreachable
 from workers.encryption import Unreadable, decrypt
@@ -108,40 +106,11 @@ def _mail(channel: Channel, batch: Sequence[Notification]) -> Result:
         ],
         "digest": digest,
     }
-    mail = EmailMultiAlternatives(
+    return send_mail(
         subject=f"[SmartOps] {subject}",
-        body=render_to_string("sla/mail.txt", context),
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=receivers,
-        headers={
-            "Message-ID": references.message_id(
-                ticket=None if digest else first.ticket_id,
-                unique=first.message_id,
-                domain=_domain(),
-            ),
-            "Auto-Submitted": "auto-generated",
-        },
+        text=render_to_string("sla/mail.txt", context),
+        html=render_to_string("sla/mail.html", context),
+        receivers=receivers,
+        ticket=None if digest else first.ticket_id,
+        unique=first.message_id,
     )
-    mail.attach_alternative(render_to_string("sla/mail.html", context), "text/html")
-    try:
-        mail.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        return _smtp(max(codes, default=550) if min(codes, default=550) >= 500 else min(codes))
-    except smtplib.SMTPAuthenticationError as error:
-        return Result(Verdict.PAUSE, error.smtp_code, "The mail server refuses our login.")
-    except smtplib.SMTPResponseException as error:
-        return _smtp(error.smtp_code)
-    except (smtplib.SMTPException, OSError) as error:
-        return Result(Verdict.PAUSE, None, f"The mail server failed: {type(error).__name__}.")
-    return Result(Verdict.SENT)
-
-
-def _smtp(code: int) -> Result:
-    """5xx is for ever, for this mail; 4xx is for now."""
-    error = f"The mail server answered {code}."
-    return Result(Verdict.REJECTED if code >= 500 else Verdict.RETRY, code, error)
-
-
-def _domain() -> str:
-    return settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ") or "smartops"

@@ -13,7 +13,6 @@ from typing import Any, Final
 from celery import current_app
 from django.conf import settings
 from django.db import connection
-from redis import Redis
 
 from servers.services.deliveries import Body, record
 from smartops.gameday.people import Agents
@@ -23,6 +22,7 @@ from smartops.gameday.stage import ACTOR
 from tickets.intake import TicketIn
 from tickets.services import open_tickets
 from workers.clock import SharedClock
+from workers.connecting import redis
 from workers.names import TaskName
 from workers.queues import QUEUES
 
@@ -96,7 +96,7 @@ class Player:
         self.scenario, self.clock, self.integrations = scenario, clock, integrations
         self.messages, self.requests = _Due(plan.messages), _Due(plan.requests)
         self.agents = Agents(scenario, plan)
-        self.redis = Redis.from_url(settings.REDIS_URL)
+        self.redis = redis()
 
     def play(self, *, speed: float, tell: Callable[[str], None]) -> Pace:
         """Play to the end, at `speed` times real time or as fast as the workers can.

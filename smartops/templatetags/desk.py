@@ -20,6 +20,8 @@ class DeskPage:
 #: (title, name of the route, permission that it needs).
 PAGES: Final = (
     ("Dashboard", "desk-dashboard", "tickets.view_ticket"),
+    ("Tickets", "workspace", "tickets.view_ticket"),
+    ("Report", "desk-report", "tickets.view_ticket"),
     ("Review", "review-page", "tickets.change_ticket"),
     ("Fleet", "fleet-page", "servers.view_server"),
     ("Admin", "admin:index", ""),

@@ -22,7 +22,7 @@ from tickets.services import move_tickets
 
 @pytest.fixture
 def sockets(page: Page) -> list[WebSocketRoute]:
-    """The feed's connections, the newest last. The test server speaks no WebSocket; tests/live has the real feed."""
+    """The feed's connections, the newest last: the test server speaks no WebSocket."""
     opened: list[WebSocketRoute] = []
     page.route_web_socket("**/ws/alerts*", lambda socket: opened.append(socket))
     return opened

@@ -42,10 +42,12 @@ class Desk:
             "FLEET_TICK_SECONDS": "1",
             "INTAKE_LEASE_SECONDS": str(LEASE_SECONDS),
             "INTAKE_SWEEP_SECONDS": "1",
+            "EXPORT_LEASE_SECONDS": str(LEASE_SECONDS),
+            "EXPORT_SWEEP_SECONDS": "1",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
-        self.host, self.port = "127.0.0.1", embedded._kept_port(root / "web-port")
+        self.host, self.port = "127.0.0.1", embedded.kept_port(root / "web-port")
         self.manage("migrate", "--verbosity=0")
         [(self.default_policy,)] = self.sql("SELECT id FROM sla_slapolicy WHERE enabled")
         self.token = self.manage("create_token", "live", "--create", "Agent").strip()
@@ -133,13 +135,10 @@ class Desk:
     def get(self, path: str) -> tuple[int, Any]:
         return self._call(Request(f"http://{self.host}:{self.port}{path}"))
 
-    def post(self, path: str, body: Any) -> tuple[int, Any]:
-        data = json.dumps(body).encode()
-        return self._call(
-            Request(
-                f"http://{self.host}:{self.port}{path}", data, {"Content-Type": "application/json"}
-            )
-        )
+    def post(self, path: str, body: Any, method: str = "POST") -> tuple[int, Any]:
+        data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+        address = f"http://{self.host}:{self.port}{path}"
+        return self._call(Request(address, data, headers, method=method))
 
     def _call(self, request: Request) -> tuple[int, Any]:
         request.add_header("Authorization", f"Token {self.token}")
@@ -150,6 +149,14 @@ class Desk:
             return error.code, json.load(error)
         except (URLError, OSError):
             return 0, None
+
+    def metrics(self, port: int | None = None) -> str:
+        """What web, or the worker with this metrics port, tells."""
+        token = (self.root / "var" / "metrics_token").read_text()
+        request = Request(f"http://{self.host}:{port or self.port}/metrics")
+        request.add_header("Authorization", f"Bearer {token}")
+        with DIRECT.open(request, timeout=30) as answer:
+            return str(answer.read().decode())
 
     def open(self, count: int, title: str = "VPN is down") -> list[int]:
         """Post `count` tickets at once and return their ids."""
@@ -217,6 +224,7 @@ class Desk:
     def stop_web(self) -> None:
         if self.web is not None and self.web.poll() is None:
             self.kill_tree(self.web)
+        self.web = None
 
     def stop(self) -> None:
         self.stop_processes()

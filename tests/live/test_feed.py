@@ -281,7 +281,7 @@ def test_who_loses_the_role_or_the_token_is_dropped(feed: Desk, tokens: dict[str
 
 
 def open_sockets(desk: Desk) -> float:
-    text = httpx.get(f"http://127.0.0.1:{desk.port}/metrics", trust_env=False).text
+    text = desk.metrics()
     [line] = [row for row in text.splitlines() if row.startswith("smartops_feed_followers ")]
     return float(line.split()[1])
 

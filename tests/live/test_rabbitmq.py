@@ -60,6 +60,8 @@ def test_tickets_are_triaged_ticks_run_and_nothing_is_amiss(desk: Desk, broker: 
     ticks = "SELECT count(*) FROM workers_heartbeat WHERE name = 'beat'"
     desk.wait_for(lambda: desk.count(ticks) == 1, 30, "a tick from beat through a worker")
     assert AWAY not in findings(desk)
+    for queue in queues.QUEUES:  # those that no worker reads, too
+        assert f'smartops_queue_messages{{queue="{queue.name}"}}' in desk.metrics()
     with Connection(broker.url) as link:
         for queue in queues.QUEUES:  # it refuses what is declared otherwise
             queue(link.channel()).queue_declare()

@@ -380,3 +380,23 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(view: str) -> None:
         TicketEvent.objects.create(ticket=ticket, kind="updated", actor="x", at=other.opened_at)
 
     assert queries() == few
+
+
+@pytest.mark.parametrize(("role", "shown"), [("Admin", True), ("Agent", False)])
+def test_who_operates_the_desk_finds_the_task_monitor(
+    client: Client, settings: Any, role: str, shown: bool
+) -> None:
+    settings.FLOWER_URL = "https://tasks.example.com/"
+    client.force_login(make_user("op", role))
+
+    page = client.get("/admin/").content.decode()
+
+    assert ("https://tasks.example.com/" in page) is shown
+    assert ('href="/metrics"' in page) is shown
+
+
+def test_a_task_monitor_that_nobody_named_is_no_item(client: Client, settings: Any) -> None:
+    settings.FLOWER_URL = ""
+    client.force_login(make_user("op", "Admin"))
+
+    assert "Task monitor" not in client.get("/admin/").content.decode()

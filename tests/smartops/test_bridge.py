@@ -9,9 +9,16 @@ from smartops.bridge import GATHERED, Bridge
 
 
 def ask(
-    wsgi: Callable[..., Iterable[bytes]], *received: dict[str, Any], kind: str = "http"
+    wsgi: Callable[..., Iterable[bytes]],
+    *received: dict[str, Any],
+    kind: str = "http",
+    reads: int = 1000,
+    leaves: bool = False,
 ) -> list[dict[str, Any]]:
-    """Send one request through the bridge and return the messages of its answer."""
+    """Send one request through the bridge and return the messages of its answer.
+
+    After `reads` of them nothing more is taken, or the asker `leaves`.
+    """
     scope = {
         "type": kind,
         "method": "POST",
@@ -23,14 +30,25 @@ def ask(
     waiting = list(received) or [{"type": "http.request", "body": b"", "more_body": False}]
     sent: list[dict[str, Any]] = []
 
-    async def receive() -> dict[str, Any]:
-        return waiting.pop(0)
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
     async def serve() -> None:
-        await Bridge(wsgi, threads=1)(scope, receive, send)
+        gone = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if waiting:
+                return waiting.pop(0)
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+            if len(sent) >= reads:
+                if leaves:
+                    gone.set()
+                    await asyncio.sleep(0)
+                else:
+                    await asyncio.sleep(60)
+
+        await Bridge(wsgi, threads=1, patience=0.2)(scope, receive, send)
 
     with ThreadPoolExecutor(1) as apart:  # a browser test may have left its loop in this thread
         apart.submit(asyncio.run, serve()).result()
@@ -97,6 +115,34 @@ def test_the_answer_is_closed_whatever_happens(breaks: bool) -> None:
         ask(wsgi)
 
     assert closed == [True]
+
+
+class Endless:
+    """An answer without an end."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return self
+
+    def __iter__(self) -> Any:
+        while True:
+            yield b"x" * GATHERED
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_an_answer_is_made_only_while_somebody_takes_it(leaves: bool) -> None:
+    answer = Endless()
+
+    sent = ask(answer, reads=4, leaves=leaves)
+
+    assert answer.closed
+    assert len(sent) <= 8
 
 
 def test_what_is_not_http_is_refused() -> None:

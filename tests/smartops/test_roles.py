@@ -4,8 +4,11 @@ import uuid
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from analytics.models import ReportDelivery, ReportSchedule
+from analytics.services.exporting import request_export, run_exports
 from servers.models import Integration, Mailbox, Server, Storm
 from servers.services.checks import create_check
 from servers.services.heartbeats import give_key
@@ -45,6 +48,15 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("ticket-detach", "post"): WORKERS,
     ("ticket-children", "get"): EVERYONE,
     ("ticket-children", "post"): WORKERS,
+    ("ticket-facets", "get"): EVERYONE,
+    ("ticket-bulk", "post"): WORKERS,
+    ("ticket-presence", "post"): EVERYONE,
+    ("ticket-present", "get"): EVERYONE,
+    ("savedview-list", "get"): EVERYONE,
+    ("savedview-list", "post"): EVERYONE,
+    ("savedview-detail", "get"): EVERYONE,
+    ("savedview-detail", "patch"): EVERYONE,
+    ("savedview-detail", "delete"): EVERYONE,
     ("ticket-attachments", "get"): EVERYONE,
     ("ticket-attachments", "post"): WORKERS,
     ("attachment", "get"): EVERYONE,
@@ -201,6 +213,22 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("check-detail", "delete"): ADMINS,
     ("check-results", "get"): EVERYONE,
     ("check-run", "post"): WORKERS,
+    ("report-export", "get"): EVERYONE,
+    ("report-export", "post"): EVERYONE,
+    ("report-summary", "get"): EVERYONE,
+    ("export-list", "get"): EVERYONE,
+    ("export-detail", "get"): EVERYONE,
+    ("export-detail", "delete"): EVERYONE,
+    ("export-cancel", "post"): EVERYONE,
+    ("export-download", "get"): EVERYONE,
+    ("reportschedule-list", "get"): ADMINS,
+    ("reportschedule-list", "post"): ADMINS,
+    ("reportschedule-detail", "get"): ADMINS,
+    ("reportschedule-detail", "patch"): ADMINS,
+    ("reportschedule-detail", "delete"): ADMINS,
+    ("reportschedule-send", "post"): ADMINS,
+    ("reportdelivery-list", "get"): ADMINS,
+    ("reportdelivery-detail", "get"): ADMINS,
 }
 #: Where a key of its own is asked for and no login: programs speak here, whatever people may.
 KEYED = {
@@ -235,7 +263,7 @@ def address(name: str) -> str:
         "ticket-comments",
         "ticket-events",
         "ticket-merge",
-        *("ticket-attach", "ticket-detach", "ticket-children"),
+        *("ticket-attach", "ticket-detach", "ticket-children", "ticket-presence"),
     ):
         return reverse(name, kwargs={"pk": make_ticket().pk})
     if name in (
@@ -331,6 +359,21 @@ def address(name: str) -> str:
     if name.startswith("check-") and name != "check-list":
         values = {"server": make_server(uuid.uuid4().hex), "kind": "tcp", "target": "[::1]:1"}
         return reverse(name, kwargs={"pk": create_check(values=values, now=NOON).pk})
+    if name.startswith("export-") and name != "export-list":
+        # Of whoever asks: nobody sees those of others.
+        owner = User.objects.order_by("-pk").first() or make_user("owner", None)
+        export = request_export(owner=owner, export_format="csv", filters={})
+        if name == "export-download":
+            run_exports(ids=[export.pk])
+        return reverse(name, kwargs={"pk": export.pk})
+    if name.startswith("report") and "-list" not in name and name[6:7] in "sd":
+        schedule = ReportSchedule.objects.create(name=str(uuid.uuid4()))
+        row: Any = schedule
+        if name.startswith("reportdelivery"):
+            row = ReportDelivery.objects.create(
+                schedule=schedule, first_day=NOON, last_day=NOON, time_zone="UTC"
+            )
+        return reverse(name, kwargs={"pk": row.pk})
     return reverse(name)
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import make_user
+from tickets.facets import Facets, facets
 from tickets.filters import TicketFilter
 from tickets.models import Ticket
 from tickets.querysets import RANKED_MATCHES, indexed_matches
@@ -146,6 +147,32 @@ def test_the_list_of_an_owners_tickets_reads_the_owners_index(many: None) -> Non
     text = plan(newest(TicketFilter({"owner_id": str(owner)}, queryset=Ticket.objects.all()).qs))
 
     assert "tickets_ticket_owner" in text
+
+
+def test_a_list_of_a_tag_reads_the_tags_index(many: None) -> None:
+    Ticket.objects.filter(pk__in=list(Ticket.objects.values_list("pk", flat=True)[:9])).update(
+        tags=["vpn"]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE tickets_ticket")
+
+    text = plan(TicketFilter({"tag": "vpn"}, queryset=Ticket.objects.all()).qs)
+
+    assert "tickets_ticket_tags" in text
+
+
+def test_facets_count_the_newest_by_the_lists_index(many: None) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        found = facets({"priority": "1"}, tickets=Ticket.objects.all(), request=None, most=1000)
+    counting = [query["sql"] for query in captured if "GROUPING SETS" in query["sql"]]
+
+    assert isinstance(found, Facets)
+    assert (found.count, len(counting)) == (1000, 2)
+    for sql in counting:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {sql}")
+            text = str(cursor.fetchall())
+        assert "Seq Scan on tickets_ticket" not in text
 
 
 def test_parents_are_found_by_the_index_of_those_that_are_attached(many: None) -> None:

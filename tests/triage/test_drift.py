@@ -175,7 +175,7 @@ def test_a_day_of_one_topic_only_is_a_shift_that_health_and_metrics_tell(triage_
     assert row.psi_words > drift.SHIFTED
     found = services.drift_findings(datetime.now(UTC))
     assert any(sentence.startswith("The answers for category") for sentence in found)
-    told = {sample.labels["of"]: sample.value for sample in samples("smartops_triage_drift")}
+    told = {sample.labels["of"]: sample.value for sample in samples("smartops_triage_drift_index")}
     assert told == {"answers": row.psi_category, "words": row.psi_words}
 
 
@@ -262,7 +262,7 @@ def test_audits_that_show_too_many_errors_are_a_finding(triage_all: Any) -> None
     assert row.audited_wrong == len(audited) // 2
     [finding] = [f for f in services.drift_findings(datetime.now(UTC)) if "audited" in f]
     assert f"of {len(audited)} that were audited" in finding
-    [sample] = samples("smartops_triage_audited_precision")
+    [sample] = samples("smartops_triage_audited_precision_ratio")
     assert 0.4 < sample.value < 0.6
 
 

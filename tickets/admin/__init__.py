@@ -1,3 +1,3 @@
-from tickets.admin import directory, ticket
+from tickets.admin import directory, saved, ticket
 
-__all__ = ["directory", "ticket"]
+__all__ = ["directory", "saved", "ticket"]

@@ -11,6 +11,7 @@ from tickets.models.history import (
     TicketSearch,
 )
 from tickets.models.ticket import Level, Priority, SlaState, Ticket, Tier, TriageStatus
+from tickets.models.view import SavedView
 
 __all__ = [
     "SEARCH_CONFIG",
@@ -23,6 +24,7 @@ __all__ = [
     "IdempotencyKey",
     "Level",
     "Priority",
+    "SavedView",
     "SlaState",
     "SupportGroup",
     "Ticket",

@@ -7,6 +7,7 @@ from tickets.services.attaching import (
     detach_tickets,
     raise_parents,
 )
+from tickets.services.bulk import change_each, comment_on_each, move_each, tag_each
 from tickets.services.changing import (
     IllegalMove,
     TicketChanged,
@@ -23,12 +24,14 @@ from tickets.services.filing import attach_files, forget_unused_contents, remove
 from tickets.services.merging import MergeRefused, merge_tickets
 from tickets.services.opening import Outcome, open_tickets
 from tickets.services.recording import Change, TicketGone, record_changes
+from tickets.services.saving import NameTaken, change_view, create_view, delete_view
 
 __all__ = [
     "AttachRefused",
     "Change",
     "IllegalMove",
     "MergeRefused",
+    "NameTaken",
     "Outcome",
     "TicketChanged",
     "TicketGone",
@@ -37,12 +40,18 @@ __all__ = [
     "adopt_tickets",
     "attach_files",
     "attach_tickets",
+    "change_each",
     "change_tickets",
+    "change_view",
     "comment_on",
+    "comment_on_each",
+    "create_view",
     "delete_tickets",
+    "delete_view",
     "detach_tickets",
     "forget_unused_contents",
     "merge_tickets",
+    "move_each",
     "move_tickets",
     "open_tickets",
     "raise_parents",
@@ -50,4 +59,5 @@ __all__ = [
     "release_locks",
     "remove_attachment",
     "route_tickets",
+    "tag_each",
 ]

@@ -1,6 +1,7 @@
 from tickets.views.attachments import AttachmentView, TicketAttachmentsView
 from tickets.views.directory import CategoryViewSet, DepartmentViewSet, GroupViewSet, StatusViewSet
 from tickets.views.routing import RouteView, RoutingHistoryView, RoutingStatisticsView
+from tickets.views.saved import SavedViewViewSet
 from tickets.views.tickets import TicketViewSet
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "RouteView",
     "RoutingHistoryView",
     "RoutingStatisticsView",
+    "SavedViewViewSet",
     "StatusViewSet",
     "TicketAttachmentsView",
     "TicketViewSet",

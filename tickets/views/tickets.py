@@ -33,6 +33,7 @@ from tickets.services.idempotency import Answer
 from tickets.services.opening import Outcome, Result
 from tickets.views.families import FamilyActions
 from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
+from tickets.views.workspace import WorkspaceActions
 
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -42,7 +43,9 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-class TicketViewSet(FamilyActions, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class TicketViewSet(
+    FamilyActions, WorkspaceActions, mixins.ListModelMixin, mixins.RetrieveModelMixin
+):
     queryset = Ticket.objects.none()
     serializer_class = TicketSerializer
     pagination_class = TicketCursor
@@ -58,6 +61,8 @@ class TicketViewSet(FamilyActions, mixins.ListModelMixin, mixins.RetrieveModelMi
         "add_comment": "tickets.add_comment",
         "events": "tickets.view_ticketevent",
         **dict.fromkeys(("merge", "attach", "detach", "attach_all"), "tickets.change_ticket"),
+        "bulk": "tickets.change_ticket",
+        "presence": "tickets.view_ticket",
     }
 
     def get_queryset(self) -> Any:

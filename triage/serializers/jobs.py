@@ -104,10 +104,10 @@ class ChosenBatchSerializer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField(required=False, default=False)
 
     def validate_filters(self, filters: dict[str, Any]) -> dict[str, str]:
-        return {str(name): _as_query(name, value) for name, value in filters.items()}
+        return {str(name): as_query(name, value) for name, value in filters.items()}
 
 
-def _as_query(name: str, value: Any) -> str:
+def as_query(name: str, value: Any) -> str:
     """A filter's JSON value as it stands in a query string."""
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(v, str | int) and not isinstance(v, bool) for v in values):

@@ -21,7 +21,7 @@ from triage.models import TriageAttempt, TriageDecision, TriageJob
 from triage.services.asking import ask_about
 from triage.services.correcting import ACTOR
 from triage.services.jobs import bury_failed, request_triage
-from workers import leases
+from workers import leases, tracing
 from workers.leases import Claim
 from workers.sql import insert_rows
 
@@ -54,6 +54,7 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
     held = leases.claim(TriageJob, ids, lease=lease)
     if not held.ids:
         return 0
+    began = time.time_ns()
     loaded = knowledge.current()
     decided, broken = _decide_all(_read(held, loaded), loaded)
     for work, error in broken:
@@ -65,6 +66,8 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
             raise
         # One row spoils the statement for all: write them one by one, so that only that one fails.
         return sum(_commit_alone(one, held, loaded, now) for one in decided)
+    finally:
+        tracing.mark((one.work.request_id for one in decided), "triage", began)
 
 
 #: What a person or the sender may have decided. Of the related rows only the keys are read.

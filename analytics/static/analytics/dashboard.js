@@ -1,6 +1,7 @@
 // The dashboard after it was painted: panels are fetched again and exchanged where they differ, escalations come over the
 // WebSocket, the charts draw what the API says of the last days.
-import { call, h, retime, whileSeen } from "../desk/desk.js";
+import { h, retime, whileSeen } from "../desk/desk.js";
+import { measure } from "./charts.js";
 
 const EVERY = 10000, CHARTS_EVERY = 60000, QUIET = 60000, DAYS = 30; // ms, ms, ms, days
 const panels = document.getElementById("panels"), said = document.getElementById("said"), pulse = document.querySelector(".pulse");
@@ -55,7 +56,7 @@ const arrived = (alert) => {
   look.soon = setTimeout(look, 1000); // its title, and what else changed with it
 };
 const follow = () => {
-  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/alerts${last ? `?after=${last}` : ""}`);
+  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/alerts?after=${last}`);
   const alive = () => {
     clearTimeout(heard);
     heard = setTimeout(() => socket.close(), QUIET); // a connection that died says nothing
@@ -76,61 +77,8 @@ const follow = () => {
   };
 };
 
-// --- charts
-
-const colour = (name) => {
-  const probe = h("i", { style: `color:var(${name})`, hidden: true });
-  document.body.append(probe);
-  const value = getComputedStyle(probe).color;
-  probe.remove();
-  return value;
-};
-const charts = new Map();
-const draw = (name, days, series) => {
-  const place = document.getElementById(name);
-  const data = [days.map((day) => Date.parse(`${day.date}T00:00:00`) / 1000), ...series.map(({ of }) => days.map(of))];
-  document.getElementById(`${name}-legend`).replaceChildren(...series.map(({ label, tone }, place) => h("span", {},
-    h("i", { style: `--mark:var(${tone})` }), `${label}: ${data[place + 1].at(-1)?.toLocaleString() ?? "–"} today`)));
-  charts.get(name)?.destroy();
-  const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-  charts.set(name, new uPlot({
-    width: place.clientWidth, height: place.clientHeight, cursor: { y: false }, legend: { show: false },
-    scales: { y: { range: (_, least, most) => [0, Math.max(most, 1) * 1.08] }, late: { range: (_, least, most) => [0, Math.max(most, 1) * 1.08] } },
-    axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 50 }],
-    series: [{}, ...series.map(({ label, tone, bars, scale }) => ({
-      label, scale: scale ?? "y", stroke: colour(tone), width: 2, points: { show: false },
-      ...(bars ? { fill: colour(tone), paths: uPlot.paths.bars({ size: [0.6] }), width: 0 } : {}),
-    }))],
-  }, data, place));
-};
-let trend = null;
-const redraw = () => {
-  if (!trend) return;
-  draw("flow", trend, [
-    { label: "Created", tone: "--accent", of: (day) => day.created },
-    { label: "Resolved", tone: "--good", of: (day) => day.resolved },
-  ]);
-  draw("backlog", trend, [
-    { label: "Missed deadlines", tone: "--bad", bars: true, of: (day) => day.breaches },
-    { label: "Open", tone: "--info", of: (day) => day.backlog },
-  ]);
-};
-const measure = async () => {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  try {
-    trend = (await call(`analytics/trends/?days=${DAYS}&tz=${encodeURIComponent(zone)}`)).trend;
-    redraw();
-  } catch (error) {
-    for (const name of ["flow", "backlog"]) document.getElementById(`${name}-legend`).textContent = error.message;
-  }
-};
-
 whileSeen(EVERY, look);
-whileSeen(CHARTS_EVERY, measure);
-measure();
+whileSeen(CHARTS_EVERY, () => measure(DAYS));
+measure(DAYS);
 follow();
 pulse.dataset.live = "yes";
-let wide;
-new ResizeObserver(() => { clearTimeout(wide); wide = setTimeout(redraw, 150); }).observe(panels);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-document.getElementById("theme")?.addEventListener("change", () => setTimeout(redraw));

@@ -1,0 +1,183 @@
+"""Sending reports: each receiver a mail of their own, with what they may see.
+
+    claim (lease) ─► figures ─► a mail to the next receiver ─► note that it left ─► … ─► done
+
+Who has got it is noted after each mail, so a worker that dies sends at most one of them twice, with the same
+Message-ID. A mail server that is away is asked again later, for a day.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import structlog
+from django.db import transaction
+
+from analytics.models import ReportDelivery, ReportSchedule
+from analytics.services.letters import Letter, Letters
+from analytics.services.reporting import NotCounted
+from analytics.services.scheduling import bury_reports
+from sla.retrying import Result, Verdict
+from sla.services.mailing import send_mail
+from tickets.querysets import hidden_department_ids
+from workers import leases
+from workers.leases import Claim
+
+log = structlog.get_logger("analytics.reports")
+
+LEASE: Final = timedelta(seconds=90)
+GIVE_UP: Final = timedelta(hours=24)
+LONGEST_PAUSE: Final = 3600.0  # seconds
+
+
+class Receiver(NamedTuple):
+    address: str
+    hidden: frozenset[int]  # departments that they may not see
+
+
+class _Lost(Exception):
+    """Somebody else has the delivery."""
+
+
+def send_reports(*, ids: Sequence[int], now: datetime) -> int:
+    """Send those of `ids` that are free. Returns how many mails left."""
+    return sum(_send(pk, now) for pk in ids)
+
+
+def _send(pk: int, now: datetime) -> int:
+    held = leases.claim(ReportDelivery, [pk], lease=LEASE)
+    if not held.ids:
+        return 0
+    delivery = ReportDelivery.objects.select_related("schedule__department").get(pk=pk)
+    before = len(delivery.sent_to)
+    try:
+        with leases.kept(ReportDelivery, held, lease=LEASE):
+            refused = _send_to_all(delivery, held)
+        _end(delivery, held, refused, now)
+    except _Lost:
+        log.warning("report was taken over", delivery=pk)
+    except NotCounted as error:
+        _end(delivery, held, Result(Verdict.PAUSE, None, str(error)), now)
+    except Exception as error:  # whatever is in the tickets: its row says it
+        _fail(delivery, held, error)
+    return len(delivery.sent_to) - before
+
+
+def _send_to_all(delivery: ReportDelivery, held: Claim) -> Result | None:
+    """Send to those who have not got it. Returns what the mail server said when it can take no more just now."""
+    schedule = delivery.schedule
+    found, left_out = receivers_of(schedule)
+    letters = Letters(schedule, delivery.period)
+    _note(delivery, held, left_out=left_out)
+    for receiver in found:
+        if receiver.address in delivery.sent_to:
+            continue
+        result = _mail(delivery, receiver.address, letters.for_eyes(receiver.hidden))
+        if result.verdict is Verdict.SENT:
+            _note(delivery, held, sent_to=[*delivery.sent_to, receiver.address])
+        elif result.verdict in (Verdict.RETRY, Verdict.PAUSE):
+            return result
+        else:
+            _note(delivery, held, left_out={**delivery.left_out, receiver.address: result.error})
+    return None
+
+
+def receivers_of(schedule: ReportSchedule) -> tuple[list[Receiver], dict[str, str]]:
+    """Return who gets the report, once each, and who does not, with the reason."""
+    found: dict[str, Receiver] = {}
+    left_out: dict[str, str] = {}
+    for person in schedule.people.order_by("pk"):
+        if why := _obstacle(person, schedule) or _no_address(person):
+            left_out[person.get_username()] = f"{person.get_username()} {why}."
+        else:
+            hidden = frozenset(hidden_department_ids(person))
+            found.setdefault(person.email.lower(), Receiver(person.email, hidden))
+    for address in schedule.addresses:
+        by: Any = schedule.addresses_by
+        why = _obstacle(by, schedule) if by else "is no longer known"
+        if why:
+            who = by.get_username() if by else "Who entered it"
+            left_out[address] = f"{who}, who entered it, {why}." if by else f"{who} {why}."
+        else:
+            hidden = frozenset(hidden_department_ids(by))
+            found.setdefault(address.lower(), Receiver(address, hidden))
+    return list(found.values()), left_out
+
+
+def _no_address(person: Any) -> str:
+    return "" if person.email else "has no mail address"
+
+
+def _obstacle(person: Any, schedule: ReportSchedule) -> str:
+    """Why `person` may not read the report; empty when they may."""
+    if not person.is_active:
+        return "is not active"
+    if not person.has_perm("tickets.view_ticket"):
+        return "may not see tickets"
+    if schedule.department_id in hidden_department_ids(person):
+        return f"may not see {schedule.department}"
+    return ""
+
+
+def _mail(delivery: ReportDelivery, address: str, letter: Letter) -> Result:
+    digest = hashlib.sha256(address.lower().encode()).hexdigest()[:16]
+    return send_mail(
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+        receivers=[address],
+        unique=f"report-{delivery.pk}-{digest}",
+        files=letter.files,
+    )
+
+
+def _note(delivery: ReportDelivery, held: Claim, **values: Any) -> None:
+    """Write what has happened, if the delivery is still ours.
+
+    :raises _Lost: it is not.
+    """
+    mine = ReportDelivery.objects.filter(pk=delivery.pk, lease_token=held.token)
+    if not mine.update(**values):
+        raise _Lost
+    for name, value in values.items():
+        setattr(delivery, name, value)
+
+
+@transaction.atomic(durable=True)
+def _end(delivery: ReportDelivery, held: Claim, refused: Result | None, now: datetime) -> None:
+    if refused is not None and now - delivery.created_at < GIVE_UP:
+        pause = min(60.0 * 2**delivery.tries, LONGEST_PAUSE)
+        _note(delivery, held, tries=delivery.tries + 1)
+        leases.put_back(ReportDelivery, held, delivery.pk, seconds=pause)
+        ReportDelivery.objects.filter(pk=delivery.pk).update(error=refused.error)
+    elif refused is not None:
+        _give_up(delivery, held, f"Not all could be sent it within a day: {refused.error}")
+    elif not delivery.sent_to:
+        _give_up(delivery, held, _nobody(delivery))
+    else:
+        leases.finish(ReportDelivery, held, [delivery.pk])
+
+
+def _nobody(delivery: ReportDelivery) -> str:
+    reasons = " ".join(delivery.left_out.values())
+    return f"Nobody could be sent it. {reasons or 'The schedule names nobody.'}"
+
+
+def _give_up(delivery: ReportDelivery, held: Claim, why: str) -> None:
+    if leases.give_back(ReportDelivery, held, delivery.pk, error=why, max_attempts=1):
+        bury_reports([delivery.pk])
+
+
+@transaction.atomic(durable=True)
+def _fail(delivery: ReportDelivery, held: Claim, error: Exception) -> None:
+    reason = f"{type(error).__name__}: {error}"[:2000]
+    log.warning("report failed", delivery=delivery.pk, error=reason, exc_info=error)
+    if leases.give_back(ReportDelivery, held, delivery.pk, error=reason):
+        bury_reports([delivery.pk])
+
+
+def preview(*, schedule: ReportSchedule, reader: Any, now: datetime) -> Letter:
+    """The report of the last whole period as `reader` would get it."""
+    period = schedule.rhythm.newest_whole(now)
+    return Letters(schedule, period).for_eyes(frozenset(hidden_department_ids(reader)))

@@ -1,0 +1,161 @@
+"""A report as a mail: figures in words, tables, the tickets as a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from analytics.columns import COLUMNS
+from analytics.models import ReportSchedule
+from analytics.rhythms import Days
+from analytics.scopes import Scope
+from analytics.services.copying import csv_blocks
+from analytics.services.reporting import Figures, Measures, Part, figures
+from tickets.models import Ticket
+
+#: From so many on a change is told in percent.
+PERCENT_FROM: Final = 10
+#: A mail with more is refused by many servers.
+MOST_FILE_BYTES: Final = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Letter:
+    subject: str
+    text: str
+    html: str
+    #: Name, bytes and kind.
+    files: tuple[tuple[str, bytes, str], ...] = ()
+
+
+@dataclass
+class Letters:
+    """The mails about one period: one for all who may see the same."""
+
+    schedule: ReportSchedule
+    period: Days
+
+    def __post_init__(self) -> None:
+        self._written: dict[frozenset[int], Letter] = {}
+
+    def for_eyes(self, hidden: frozenset[int]) -> Letter:
+        """The mail for whoever may not see the departments `hidden`."""
+        if hidden not in self._written:
+            self._written[hidden] = self._write(
+                Scope(tuple(sorted(hidden)), self.schedule.department_id)
+            )
+        return self._written[hidden]
+
+    def _write(self, scope: Scope) -> Letter:
+        before = self.period.before()
+        found = figures(scope, self.period, before)
+        department = self.schedule.department
+        files, missing = self._files(scope) if self.schedule.attach_tickets else ((), "")
+        subject = f"{self.schedule.name}: {self.period.in_words()}"
+        context = {
+            "subject": subject,
+            "where": department.name if department else "All departments",
+            "hidden": bool(scope.hidden) and department is None,
+            "time_zone": self.period.time_zone,
+            "before": before.in_words(),
+            "lines": lines(found),
+            "parts": [
+                ("Priority", parts(found.by_priority)),
+                ("Department", parts(found.by_department) if department is None else []),
+            ],
+            "missing": missing,
+            "url": f"{settings.PUBLIC_URL}/admin/tickets/ticket/",
+        }
+        return Letter(
+            f"[SmartOps] {subject}",
+            render_to_string("analytics/report_mail.txt", context),
+            render_to_string("analytics/report_mail.html", context),
+            files,
+        )
+
+    def _files(self, scope: Scope) -> tuple[tuple[tuple[str, bytes, str], ...], str]:
+        """The tickets that were opened in the period as CSV; or nothing, and a sentence that says why."""
+        opened = {
+            "opened_at__gte": self.period.starts_at,
+            "opened_at__lt": self.period.ends_at,
+        }
+        tickets = Ticket.objects.outside(scope.hidden).filter(**opened)
+        if scope.department is not None:
+            tickets = tickets.filter(department=scope.department)
+        data = bytearray()
+        for block in csv_blocks(tickets, list(COLUMNS.values()), bom=True):
+            data += block.data
+            if len(data) > MOST_FILE_BYTES:
+                most = MOST_FILE_BYTES // 2**20
+                return (), (
+                    f"The tickets are not attached: they have more than {most} MB. Export them with"
+                    f" opened_after={self.period.starts_at:%Y-%m-%dT%H:%M:%SZ}"
+                    f" and opened_before={self.period.ends_at:%Y-%m-%dT%H:%M:%SZ}."
+                )
+        name = f"tickets_{self.period.first}_{self.period.last}.csv"
+        return ((name, bytes(data), "text/csv"),), ""
+
+
+def lines(found: Figures) -> list[tuple[str, str, str, str]]:
+    """Name, value, the value of the period before, how it changed."""
+    now, before = found.now, found.before
+    return [
+        _counted("Created", now.created, before.created),
+        _counted("Resolved", now.resolved, before.resolved),
+        ("Open now", f"{found.backlog:,}", "", ""),
+        ("SLA met", *_shares(now, before)),
+        ("First response, median", span(now.first_response), span(before.first_response), ""),
+        ("Resolution, median", span(now.resolution), span(before.resolution), ""),
+    ]
+
+
+def parts(found: Sequence[Part]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": part.name,
+            "created": f"{part.created:,}",
+            "created_before": f"{part.created_before:,}",
+            "resolved": f"{part.resolved:,}",
+            "resolved_before": f"{part.resolved_before:,}",
+            "backlog": f"{part.backlog:,}",
+        }
+        for part in found
+    ]
+
+
+def _counted(name: str, now: int, before: int) -> tuple[str, str, str, str]:
+    change = f"{now - before:+,}"
+    if before >= PERCENT_FROM:
+        change += f" ({100 * (now - before) / before:+.0f} %)"
+    return name, f"{now:,}", f"{before:,}", change
+
+
+def _shares(now: Measures, before: Measures) -> tuple[str, str, str]:
+    change = ""
+    if now.sla_met is not None and before.sla_met is not None:
+        change = f"{now.sla_met - before.sla_met:+.1f} points"
+    return _share(now.sla_met), _share(before.sla_met), change
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} %"
+
+
+def span(value: timedelta | None) -> str:
+    """A time as people say it: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    if value is None:
+        return "–"
+    seconds = round(value.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

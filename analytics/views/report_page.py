@@ -1,0 +1,68 @@
+"""`/report/`: how well the desk works, for a period, beside the period before."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+
+from analytics import report as reading
+from analytics.performance import performance
+from analytics.scopes import By
+from analytics.serializers.asking import asked_of
+from tickets.models import Department
+from tickets.services import UnknownNames
+
+#: Days of a period -> what people call it.
+PERIODS: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+
+
+def report_page(request: HttpRequest) -> HttpResponse:
+    """`days`, `department`, `by` and `tz` as in the API; without `tz` the one in the cookie that the page sets."""
+    if not request.user.has_perm("tickets.view_ticket"):
+        raise PermissionDenied
+    given, now, problem = _given(request), timezone.now(), ""
+    try:
+        asked = asked_of(request.user, given, now)
+    except (ValidationError, UnknownNames) as error:
+        problem = " ".join(_said(error))
+        given = {"by": By.DEPARTMENT.value}
+        asked = asked_of(request.user, given, now)
+    found = performance(asked.scope, asked.period, asked.by)
+    context: dict[str, Any] = {
+        "title": "Report",
+        "problem": problem,
+        "figures": reading.figures(found["current"], found["previous"]),
+        "columns": reading.COLUMNS,
+        "rows": reading.table(found["breakdown"]),
+        "period": found["period"],
+        "as_of": found["as_of"],
+        "periods": PERIODS,
+        "parts": [by.value for by in By],
+        "chosen": {
+            "days": asked.period.days,
+            "by": given["by"],
+            "department": given.get("department", ""),
+        },
+        "departments": Department.objects.visible_to(request.user).order_by("name"),
+    }
+    return TemplateResponse(request, "analytics/report.html", context)
+
+
+def _given(request: HttpRequest) -> dict[str, str]:
+    known = {name: request.GET.get(name, "") for name in ("days", "department", "by", "tz")}
+    known["by"] = known["by"] or By.DEPARTMENT.value
+    known["tz"] = known["tz"] or request.COOKIES.get("tz", "")
+    return known
+
+
+def _said(error: ValidationError | UnknownNames) -> list[str]:
+    errors: Any = error.detail if isinstance(error, ValidationError) else error.errors
+    return [f"{name}: {text}" for name, texts in errors.items() for text in texts]
+
+
+#: Who is not signed in is sent to the admin's login and comes back.
+report = admin.site.admin_view(report_page)

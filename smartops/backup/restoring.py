@@ -1,0 +1,142 @@
+"""A backup back into a database: all of it, proved by its counts, or nothing."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO, Final
+from zipfile import BadZipFile, ZipFile
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from smartops.backup.manifest import DUMP, NAME, Manifest, count_rows, tables
+from smartops.backup.tools import Refused, environment, server_version, tool
+from smartops.backup.writing import PIECE
+from workers.encryption import fingerprint_of
+from workers.words import number_of
+
+#: Where the old tables wait until the new ones have been counted.
+ASIDE: Final = "before_restore"
+#: What people made. Rows that `migrate` writes into every new database do not count.
+OWN: Final = ("tickets_ticket", "auth_user")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """:raises Refused: it is no backup."""
+    try:
+        with ZipFile(path) as archive:
+            return Manifest.from_json(archive.read(NAME))
+    except (OSError, BadZipFile, KeyError) as problem:
+        raise Refused(f"{path} cannot be read as a backup ({problem}).") from None
+
+
+def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Manifest:
+    """Make the database what it was when the backup was written.
+
+    When anything fails, it is left as it was. `replace`: also if it holds tickets or people. `connected`: also
+    while others are connected, such as a pooler.
+
+    :raises Refused: with the reason and what to do.
+    """
+    manifest = read_manifest(path)
+    _check_code(manifest)
+    _check_database(replace=replace, connected=connected)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS {ASIDE} CASCADE")
+        cursor.execute(f"ALTER SCHEMA public RENAME TO {ASIDE}")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE SCHEMA public")
+        with ZipFile(path) as archive, archive.open(DUMP) as dump:
+            _feed(dump)
+        _compare(manifest)
+    except BaseException:  # Ctrl-C, too
+        with connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
+            cursor.execute(f"ALTER SCHEMA {ASIDE} RENAME TO public")
+        raise
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA {ASIDE} CASCADE")
+        cursor.execute("ANALYZE")
+    return manifest
+
+
+def has_another_key(manifest: Manifest) -> bool:
+    """Whether what the backup holds encrypted cannot be read here."""
+    here = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return manifest.key not in {fingerprint_of(key) for key in here}
+
+
+def _check_code(manifest: Manifest) -> None:
+    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
+    if newer := sorted(set(manifest.migrations) - known):
+        raise Refused(
+            f"This backup is of version {manifest.smartops}, whose tables this code does not know "
+            f"({newer[0]}). Restore it with that version, then update."
+        )
+
+
+def _check_database(*, replace: bool, connected: bool) -> None:
+    there = set(tables())
+    with connection.cursor() as cursor:
+        for table in OWN:
+            if table not in there or replace:
+                continue
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            if count := cursor.fetchone()[0]:
+                raise Refused(
+                    f"This database holds {count} rows of {table}. Restore into an empty one, "
+                    "or with --replace, which removes all that is there."
+                )
+        cursor.execute(
+            """SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'"""
+        )
+        if (others := cursor.fetchone()[0]) and not connected:
+            raise Refused(
+                f"{number_of(others, 'other connection goes', 'other connections go')} to this database: "
+                "stop web, workers and beat first. "
+                "If it is only a pooler, use --connected."
+            )
+
+
+def _feed(dump: IO[bytes]) -> None:
+    """Let pg_restore read the dump from us, so that no second copy of it is needed."""
+    major = server_version()[0]
+    command = [
+        str(tool("pg_restore", server=major)),
+        *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
+        *("--schema=public", f"--dbname={connection.settings_dict['NAME']}"),
+    ]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            command, env=environment(), stdin=subprocess.PIPE, stdout=errors, stderr=errors
+        ) as process,
+    ):
+        assert process.stdin
+        try:
+            while piece := dump.read(PIECE):
+                process.stdin.write(piece)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended and says why
+        except BadZipFile as problem:
+            process.kill()
+            raise Refused(f"The backup is damaged ({problem}).") from None
+        if process.wait():
+            errors.seek(0)
+            raise Refused(f"pg_restore failed: {errors.read().decode(errors='replace').strip()}")
+
+
+def _compare(manifest: Manifest) -> None:
+    found = count_rows()
+    wrong = [
+        f"{table}: {found.get(table, 0)} of {count}"
+        for table, count in manifest.rows.items()
+        if found.get(table) != count
+    ]
+    if wrong or set(found) != set(manifest.rows):
+        raise Refused(f"Not everything came back ({', '.join(wrong[:5]) or 'other tables'}).")

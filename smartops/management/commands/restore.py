@@ -1,0 +1,51 @@
+"""manage.py restore FILE: the database as it was when the backup was written."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from smartops.backup import Refused, restore
+from smartops.backup.restoring import has_another_key
+
+
+class Command(BaseCommand):
+    help = "Restore a backup into the database. Stop web, workers and beat first."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--replace", action="store_true", help="also a database that is in use")
+        parser.add_argument(
+            "--connected",
+            action="store_true",
+            help="also while others are connected, such as a pooler",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["file"].resolve()
+        try:
+            manifest = restore(path, replace=options["replace"], connected=options["connected"])
+        except Refused as problem:
+            raise CommandError(f"{problem} Nothing was changed.") from None
+        rows = sum(manifest.rows.values())
+        self.stdout.write(
+            f"{rows:,} rows of {len(manifest.rows)} tables, as of {manifest.made_at}."
+        )
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write(
+                f"It was of version {manifest.smartops}; its tables are brought up to date."
+            )
+            call_command("migrate", verbosity=1)
+        if has_another_key(manifest):
+            self.stdout.write(
+                self.style.WARNING(
+                    f"It was made with another SECRET_KEY (fingerprint {manifest.key}): put that one into "
+                    "SECRET_KEY_FALLBACKS, or enter addresses and passwords of channels and mailboxes anew."
+                )
+            )
+        self.stdout.write("Start web, workers and beat: sweeps find all work that waits.")

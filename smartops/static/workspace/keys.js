@@ -1,0 +1,27 @@
+// Keys of a page: single letters while nobody types, and Ctrl-K always.
+
+const TYPED = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+
+/** `keys`: key -> work. A letter counts as it is typed, whatever the keyboard; `shift+x` with the shift key. */
+export const onKeys = (keys) => {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+      if (!keys["ctrl+k"]) return;
+      event.preventDefault();
+      keys["ctrl+k"]();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.target.closest(TYPED)) {
+      if (key === "Escape") event.target.blur();
+      return;
+    }
+    if (key === "Enter" && event.target.closest("a, button, summary")) return;
+    const work = (event.shiftKey && keys[`shift+${key}`]) || keys[key];
+    if (!work || (event.repeat && key !== "j" && key !== "k")) return;
+    event.preventDefault();
+    work(event);
+  });
+};

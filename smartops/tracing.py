@@ -1,0 +1,142 @@
+"""Traces for a collector: what is instrumented, in which process, and what must not be in a span.
+
+Only loaded when OTEL_EXPORTER_OTLP_ENDPOINT is set. OpenTelemetry's own variables (OTEL_SERVICE_NAME,
+OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS …) mean here what they mean everywhere.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from celery.signals import (
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
+
+from workers.context import accept_request_id
+from workers.tracing import VARIABLE, first_span_of, trace_id_of
+
+if sys.modules.get("opentelemetry.sdk", sys) is None:
+    del sys.modules["opentelemetry.sdk"]
+try:
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.instrumentation.django import DjangoInstrumentor
+    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
+    from opentelemetry.instrumentation.redis import RedisInstrumentor
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+except ImportError as error:
+    sys.exit(f'{VARIABLE} needs more packages ({error.name}): pip install "smartops[tracing]".')
+
+#: (trace id, span id) of the next span of this request: those that follow from its id.
+_first: ContextVar[tuple[int, int] | None] = ContextVar("first", default=None)
+#: Addresses of ours that nobody needs to see in a trace.
+_QUIET: Final = "health.*,metrics,static/.*,favicon.ico"
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class _Ids(RandomIdGenerator):
+    """The first span of a request has ids that every other process can work out of the request's id."""
+
+    def generate_trace_id(self) -> int:
+        given = _first.get()
+        return given[0] if given else super().generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        given = _first.get()
+        if given is None:
+            return super().generate_span_id()
+        _first.set(None)
+        return given[1]
+
+
+def start_web() -> None:
+    """Before Django loads its middleware."""
+    os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", _QUIET)
+    _start("smartops-web")
+    DjangoInstrumentor().instrument(response_hook=_hide_keys)
+    RedisInstrumentor().instrument()  # not in workers: the transport's polling is no news
+
+
+def of_requests(wsgi: Wsgi) -> Wsgi:
+    """Let each request's trace follow from its id. Who calls us in a trace and gives no id has its trace's."""
+
+    def traced(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        above = TraceContextTextMapPropagator().extract(
+            {"traceparent": environ.pop("HTTP_TRACEPARENT", "")}
+        )
+        caller = trace.get_current_span(above).get_span_context()
+        given = environ.get("HTTP_X_REQUEST_ID")
+        if not given and caller.is_valid:
+            given = f"{caller.trace_id:032x}"
+        request_id = environ["HTTP_X_REQUEST_ID"] = accept_request_id(given)
+        _first.set((trace_id_of(request_id), first_span_of(request_id)))
+        return wsgi(environ, start)
+
+    return traced
+
+
+def _hide_keys(span: Any, request: Any, response: Any) -> None:
+    """Keys in addresses are secrets: the middleware has taken them out of the path."""
+    if span and span.is_recording():
+        for name in ("http.target", "url.path"):
+            span.set_attribute(name, request.path)
+        for name in ("http.url", "url.full"):
+            span.set_attribute(name, f"{request.scheme}://{request.get_host()}{request.path}")
+        span.set_attribute("url.query", "")
+
+
+def _hide_address(span: Any, request: Any) -> None:
+    """The path of an address that is called may be a secret, as that of SLA_HEARTBEAT_URL is."""
+    parts = urlsplit(str(request.url))
+    if span and span.is_recording():
+        for name in ("http.url", "url.full"):
+            span.set_attribute(name, f"{parts.scheme}://{parts.hostname}")
+
+
+@worker_process_init.connect
+def _start_process(**_: Any) -> None:
+    """In each process of a pool, after the fork: what sends spans is a thread."""
+    _start_worker()
+
+
+@worker_ready.connect
+def _start_threads(sender: Any, **_: Any) -> None:
+    """A worker without processes of its own."""
+    if not type(sender.pool).__module__.endswith("prefork"):
+        _start_worker()
+
+
+def _start_worker() -> None:
+    _start("smartops-worker")
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _flush(**_: Any) -> None:
+    """Processes of a pool end without saying goodbye."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.force_flush(3000)
+
+
+def _start(service: str) -> None:
+    os.environ.setdefault("OTEL_SERVICE_NAME", service)
+    provider = TracerProvider(resource=Resource.create(), id_generator=_Ids())
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    CeleryInstrumentor().instrument()
+    PsycopgInstrumentor().instrument()
+    HTTPXClientInstrumentor().instrument(request_hook=_hide_address)

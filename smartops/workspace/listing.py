@@ -1,0 +1,144 @@
+"""`/tickets/`: the list, painted with its rows in it; and those rows again, for the page that is open already."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_POST, require_safe
+
+from smartops.workspace import filters
+from smartops.workspace.markup import row_html
+from smartops.workspace.rows import choose, read_page, rows_of
+from tickets.lifecycle import Status
+from tickets.models import Priority, SavedView, Ticket
+from tickets.models.view import SHARE
+from tickets.workspace import address_of
+
+#: Rows that one page shows at most, with those that came meanwhile.
+_MOST: Final = 300
+#: New rows that are counted one by one.
+_FRESH: Final = 50
+
+
+@require_safe
+def ticket_list(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("tickets.view_ticket"):
+        raise PermissionDenied
+    views = views_of(request)
+    if not request.GET:
+        first = views[0]["address"] if views else "status=open,in_progress,on_hold"
+        return HttpResponseRedirect(f"?{first}")
+    page = read_page(request, Ticket.objects.visible_to(request.user), timezone.now())
+    words = filters.Words.read(request.user)
+    facets = filters.rail(request.GET, words)
+    may_change = request.user.has_perm("tickets.change_ticket")
+    here = filters.filters_of(request.GET)
+    orderings = filters.orderings(request.GET)
+    now = next((o.value for o in orderings if o.chosen), request.GET.get("ordering", ""))
+    for view in views:
+        same = view["query"] == here and (view["ordering"] or "-opened_at") == now
+        view["current"] = same and not view["query"].get("q")
+    context = {
+        "title": next((view["name"] for view in views if view["current"]), "Tickets"),
+        "page": page,
+        "rows": mark_safe("".join(row_html(row, may_change=may_change) for row in page.rows)),
+        "views": views,
+        "facets": facets,
+        "chips": filters.chips(request.GET, facets),
+        "orderings": orderings,
+        "ordering": now,
+        "kept": [(k, v) for k, v in request.GET.items() if k not in ("q", "cursor", "ordering")],
+        "all_tickets": filters.address(QueryDict()),
+        "by_time": now == "-opened_at",
+        "may_change": may_change,
+        "may_comment": request.user.has_perm("tickets.add_comment"),
+        "desk": desk(request, words, here, request.GET.get("ordering", "")),
+    }
+    return TemplateResponse(request, "workspace/list.html", context)
+
+
+def desk(
+    request: HttpRequest, words: filters.Words, query: dict[str, str], ordering: str
+) -> dict[str, Any]:
+    """What the scripts need to know; names of people only for those who may assign."""
+    user = request.user
+    may_change = user.has_perm("tickets.change_ticket")
+    return {
+        "me": user.get_username(),
+        "mayChange": may_change,
+        "mayComment": user.has_perm("tickets.add_comment"),
+        "mayShare": user.has_perm(SHARE),
+        "query": query,
+        "ordering": ordering,
+        "statuses": [[status.value, status.label] for status in Status],
+        "priorities": [[p.value, p.label] for p in Priority],
+        "departments": words.departments,
+        "groups": words.groups,
+        "categories": words.categories,
+        "people": people() if may_change else [],
+    }
+
+
+def people() -> list[list[str]]:
+    """Those who can have tickets: login name, name."""
+    active = get_user_model().objects.filter(is_active=True).order_by("username")[:1000]
+    return [[one.get_username(), one.get_full_name()] for one in active]
+
+
+def views_of(request: HttpRequest) -> list[dict[str, Any]]:
+    seen = SavedView.objects.visible_to(request.user).in_order()
+    return [
+        {
+            "id": view.pk,
+            "name": view.name,
+            "shared": view.shared,
+            "owner": view.owner.get_username() if view.owner else "",
+            "query": view.query,
+            "ordering": view.ordering,
+            "address": address_of(view),
+            "editable": view.may_be_changed_by(request.user),
+            "current": False,
+        }
+        for view in seen
+    ]
+
+
+@require_POST
+def ticket_rows(request: HttpRequest) -> HttpResponse:
+    """The rows with the numbers in `shown` as they are now, which of them the list would not show any more, and
+    how many came that its first page would show. The address is the list's own."""
+    if not request.user.has_perm("tickets.view_ticket"):
+        raise PermissionDenied
+    shown = [int(word) for word in request.POST.get("shown", "").split(",") if word.isdecimal()]
+    shown, now = shown[:_MOST], timezone.now()
+    visible = Ticket.objects.visible_to(request.user)
+    found, error = choose(request, request.GET, visible)
+    if error:
+        return JsonResponse({"detail": error}, status=400)
+    tickets = visible.filter(pk__in=shown).with_names().defer("description")
+    may_change = request.user.has_perm("tickets.change_ticket")
+    rows = {
+        row.ticket.pk: {
+            "stamp": row.stamp,
+            "html": row_html(row, may_change=may_change),
+        }
+        for row in rows_of(tickets, now)
+    }
+    matching = set(found.filter(pk__in=shown).values_list("pk", flat=True))
+    fresh: list[int] = []
+    if "cursor" not in request.GET:
+        page = read_page(request, visible, now)
+        fresh = [row.ticket.pk for row in page.rows if row.ticket.pk not in rows][:_FRESH]
+    return JsonResponse(
+        {"rows": rows, "gone": [pk for pk in shown if pk not in matching], "fresh": fresh}
+    )
+
+
+#: Who is not signed in is sent to the admin's login and comes back.
+listing = admin.site.admin_view(ticket_list)
+listing_rows = admin.site.admin_view(ticket_rows)

@@ -1,0 +1,479 @@
+"""Reports by mail: what they say, when they are planned, and to whom they go."""
+
+import smtplib
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.db.models.functions import Now
+from rest_framework.test import APIClient
+
+from analytics.models import ReportDelivery, ReportSchedule
+from analytics.rhythms import Days
+from analytics.scopes import Scope
+from analytics.services import delivering, letters, refresh_figures, scheduling
+from analytics.services.letters import span
+from analytics.services.reporting import Figures, figures
+from sla.models import SlaClock
+from tests.analytics.files import read_csv
+from tests.conftest import client_for
+from tests.factories import make_escalation, make_ticket, make_user
+from tests.racing import at_once
+from tickets.lifecycle import Status
+from tickets.models import Department, Ticket
+from tickets.services import move_tickets
+from workers.models import DeadLetter
+
+pytestmark = pytest.mark.django_db
+SCHEDULES, DELIVERIES = "/api/v1/report-schedules/", "/api/v1/report-deliveries/"
+#: A Monday, seven o'clock.
+MONDAY = datetime(2026, 3, 9, 7, 0, tzinfo=UTC)
+WEEK = Days(date(2026, 3, 2), date(2026, 3, 9), "UTC")
+INSIDE = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+EVERYTHING = Scope()
+
+
+def person(name: str, role: str = "Viewer") -> User:
+    made = make_user(name, role)
+    User.objects.filter(pk=made.pk).update(email=f"{name}@example.com")
+    return User.objects.get(pk=made.pk)
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return User.objects.create_superuser("root", "root@example.com")
+
+
+def schedule_for(by: User, *people: User, **values: Any) -> ReportSchedule:
+    given = {"name": "Week", "people": list(people), **values}
+    made = scheduling.save_schedule(schedule=None, values=given, by=by)
+    ReportSchedule.objects.filter(pk=made.pk).update(active_since=MONDAY - timedelta(days=1))
+    made.refresh_from_db()
+    return made
+
+
+def send_all(now: datetime = MONDAY) -> int:
+    """Do what workers would do: count, then send everything that waits."""
+    refresh_figures(seconds=None)
+    waiting = ReportDelivery.objects.filter(state="pending").values_list("pk", flat=True)
+    return delivering.send_reports(ids=list(waiting), now=now)
+
+
+def resolved(opened: datetime, after: timedelta, **fields: Any) -> Ticket:
+    ticket = make_ticket(at=opened, **fields)
+    move_tickets(ids=[ticket.pk], status=Status.RESOLVED, actor="ana", now=opened + after)
+    return ticket
+
+
+def counted(scope: Scope = EVERYTHING) -> Figures:
+    refresh_figures(seconds=None)
+    return figures(scope, WEEK, WEEK.before())
+
+
+def test_figures_are_those_of_the_period_beside_the_one_before() -> None:
+    resolved(INSIDE, timedelta(hours=1), priority=1)
+    resolved(INSIDE, timedelta(hours=3), priority=2)
+    resolved(INSIDE - timedelta(days=7), timedelta(hours=5), priority=1)
+    make_ticket(at=INSIDE, priority=2)
+    make_ticket(at=WEEK.ends_at, priority=2)
+
+    found = counted()
+
+    assert (found.now.created, found.now.resolved, found.backlog) == (3, 2, 2)
+    assert (found.before.created, found.before.resolved) == (1, 1)
+    assert found.now.resolution == timedelta(hours=2)
+    assert found.before.resolution == timedelta(hours=5)
+    assert found.now.first_response is None
+    first, second = found.by_priority
+    assert (first.name, second.name) == ("P1", "P2")
+    assert (first.created, first.created_before, first.resolved) == (1, 1, 1)
+    assert (second.created, second.resolved, second.backlog) == (2, 1, 2)
+
+
+def test_the_share_of_promises_kept_is_that_of_those_kept_or_missed_in_the_period() -> None:
+    for state, count in (("met", 3), ("breached", 1), ("cancelled", 2)):
+        for _ in range(count):
+            clock = make_escalation(make_ticket(at=INSIDE)).clock
+            end = {"state": state, "stopped_at": INSIDE, "running_since": None}
+            if state == "breached":
+                end["breached_at"] = INSIDE
+            SlaClock.objects.filter(pk=clock.pk).update(**end, next_check_at=None)
+    SlaClock.objects.filter(state="running").delete()
+
+    found = counted()
+
+    assert (found.now.sla_met, found.before.sla_met) == (75.0, None)
+
+
+def test_figures_keep_to_a_department_and_hide_what_is_hidden() -> None:
+    finance, hr = (Department.objects.get(name=name) for name in ("Finance", "HR"))
+    make_ticket(at=INSIDE, department="Finance")
+    make_ticket(at=INSIDE, department="HR")
+    make_ticket(at=INSIDE)
+
+    def created(scope: Scope) -> int:
+        return counted(scope).now.created
+
+    assert created(EVERYTHING) == 3
+    assert created(Scope(department=finance.pk)) == 1
+    assert created(Scope((hr.pk,))) == 2
+
+
+def test_a_report_waits_until_its_period_is_counted(root: User) -> None:
+    schedule_for(root, person("ana"))
+    scheduling.plan_reports(now=MONDAY)
+    [delivery] = ReportDelivery.objects.all()
+
+    delivering.send_reports(ids=[delivery.pk], now=MONDAY)
+
+    delivery.refresh_from_db()
+    assert (delivery.state, mail.outbox) == ("pending", [])
+    assert "not counted yet" in delivery.error
+    assert send_all() == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(45, "45 s"), (720, "12 min"), (12_000, "3 h 20 min"), (7200, "2 h"), (187_200, "2 d 4 h")],
+)
+def test_times_are_said_as_people_say_them(seconds: int, words: str) -> None:
+    assert span(timedelta(seconds=seconds)) == words
+
+
+def test_a_due_report_is_planned_once_and_goes_to_each(root: User) -> None:
+    ana, bob = person("ana"), person("bob")
+    schedule_for(root, ana, bob)
+    make_ticket(at=INSIDE, priority=1)
+
+    planned = [scheduling.plan_reports(now=MONDAY) for _ in range(3)]
+    sent = [send_all(), send_all()]
+
+    assert (planned, sent) == ([1, 0, 0], [2, 0])
+    assert sorted(m.to[0] for m in mail.outbox) == ["ana@example.com", "bob@example.com"]
+    message = mail.outbox[0]
+    assert message.subject == "[SmartOps] Week: 2 March to 8 March 2026"
+    assert "Created: 1 (before: 0, +1)" in message.body
+    assert "P1: 1 created" in message.body
+    html = message.alternatives[0][0]
+    assert '<th align="left">Created</th><td align="right">1</td>' in html
+    delivery = ReportDelivery.objects.get()
+    assert (delivery.state, sorted(delivery.sent_to)) == (
+        "done",
+        [m.to[0] for m in sorted(mail.outbox, key=lambda m: m.to[0])],
+    )
+
+
+def test_nothing_is_due_before_its_time_or_before_the_schedule_was_made(root: User) -> None:
+    schedule = schedule_for(root, person("ana"))
+
+    assert scheduling.plan_reports(now=MONDAY - timedelta(seconds=1)) == 0
+    ReportSchedule.objects.update(active_since=MONDAY + timedelta(seconds=1))
+    assert scheduling.plan_reports(now=MONDAY + timedelta(hours=1)) == 0
+    assert scheduling.plan_reports(now=MONDAY + timedelta(days=7)) == 1
+    schedule.refresh_from_db()
+    assert ReportDelivery.objects.get().first_day == date(2026, 3, 9)
+
+
+def test_what_piled_up_collapses_to_the_newest(root: User) -> None:
+    schedule_for(root, person("ana"), frequency="day")
+    scheduling.plan_reports(now=MONDAY)
+
+    scheduling.plan_reports(now=MONDAY + timedelta(days=5))
+    send_all(MONDAY + timedelta(days=5))
+
+    old, new = ReportDelivery.objects.order_by("first_day")
+    assert (old.state, old.error, new.state) == ("failed", scheduling.OVERTAKEN, "done")
+    assert [m.subject for m in mail.outbox] == ["[SmartOps] Week: Friday, 13 March 2026"]
+
+
+def test_another_hour_sends_no_period_twice(root: User) -> None:
+    schedule = schedule_for(root, person("ana"), frequency="day")
+    scheduling.plan_reports(now=MONDAY)
+
+    scheduling.save_schedule(schedule=schedule, values={"hour": 9}, by=root)
+    ReportSchedule.objects.update(active_since=MONDAY + timedelta(hours=1))
+
+    assert scheduling.plan_reports(now=MONDAY + timedelta(hours=3)) == 0
+    assert scheduling.plan_reports(now=MONDAY + timedelta(hours=27)) == 1
+
+
+def test_a_change_of_the_time_asks_for_nothing_that_was_due_before(root: User) -> None:
+    schedule = schedule_for(root, person("ana"))
+    before = schedule.active_since
+
+    renamed = scheduling.save_schedule(schedule=schedule, values={"name": "Other"}, by=root)
+    moved = scheduling.save_schedule(schedule=schedule, values={"hour": 6}, by=root)
+
+    assert renamed.active_since == before < moved.active_since
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_plan_at_once_plan_one(root: User) -> None:
+    schedule_for(root, person_without_role("ana"))
+
+    at_once(*[lambda: scheduling.plan_reports(now=MONDAY)] * 4)
+
+    assert ReportDelivery.objects.count() == 1
+
+
+def person_without_role(name: str) -> User:
+    return User.objects.create_superuser(name, f"{name}@example.com")
+
+
+def test_each_reader_sees_what_they_may_see(root: User) -> None:
+    hr = Department.objects.get(name="HR")
+    Department.objects.filter(pk=hr.pk).update(restricted=True)
+    member, stranger = person("mia"), person("sam")
+    hr.members.add(member)
+    make_ticket(at=INSIDE, department="HR")
+    make_ticket(at=INSIDE)
+    schedule_for(root, member, stranger, addresses=["boss@example.com"])
+
+    scheduling.plan_reports(now=MONDAY)
+    send_all()
+
+    said = {m.to[0]: str(m.body) for m in mail.outbox}
+    assert "Created: 2" in said["mia@example.com"]
+    assert "Created: 2" in said["boss@example.com"]  # as root, who entered it
+    assert "Created: 1" in said["sam@example.com"]
+    assert "All departments that you may see" in said["sam@example.com"]
+    assert "HR" not in said["sam@example.com"]
+
+
+def test_who_may_not_see_it_is_left_out_with_the_reason(root: User) -> None:
+    Department.objects.filter(name="HR").update(restricted=True)
+    gone, quiet, stranger, nobody = (person(name) for name in ("gus", "quin", "sam", "nil"))
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    User.objects.filter(pk=quiet.pk).update(email="", is_superuser=True)
+    nobody.groups.clear()
+    hr = Department.objects.get(name="HR")
+    schedule_for(root, gone, quiet, stranger, nobody, department=hr, addresses=["x@example.com"])
+
+    scheduling.plan_reports(now=MONDAY)
+    assert send_all() == 1
+
+    delivery = ReportDelivery.objects.get()
+    assert delivery.sent_to == ["x@example.com"]
+    assert delivery.left_out == {
+        "gus": "gus is not active.",
+        "quin": "quin has no mail address.",
+        "sam": "sam may not see HR.",
+        "nil": "nil may not see tickets.",
+    }
+
+
+def test_an_address_falls_silent_with_the_person_who_entered_it(root: User) -> None:
+    schedule_for(root, addresses=["boss@example.com"])
+    User.objects.filter(pk=root.pk).update(is_active=False)
+
+    scheduling.plan_reports(now=MONDAY)
+    send_all()
+
+    delivery = ReportDelivery.objects.get()
+    assert mail.outbox == []
+    assert delivery.state == "failed"
+    assert "root, who entered it, is not active" in delivery.error
+    assert DeadLetter.objects.filter(kind="analytics.reportdelivery").exists()
+
+
+def test_a_mailbox_of_two_gets_one_mail(root: User) -> None:
+    ana = person("ana")
+    schedule_for(root, ana, addresses=["ANA@example.com"])
+
+    scheduling.plan_reports(now=MONDAY)
+
+    assert send_all() == 1
+
+
+class Server:
+    """A mail server that answers some addresses with an error."""
+
+    def __init__(self, **errors: Exception) -> None:
+        self.errors = errors
+
+    def send(self, message: Any, *args: Any, **kwargs: Any) -> int:
+        name = message.to[0].partition("@")[0]
+        if name in self.errors:
+            raise self.errors[name]
+        mail.outbox.append(message)
+        return 1
+
+
+def behave(monkeypatch: pytest.MonkeyPatch, **errors: Exception) -> None:
+    server = Server(**errors)
+    monkeypatch.setattr(
+        "django.core.mail.EmailMultiAlternatives.send", lambda message: server.send(message)
+    )
+
+
+def test_a_mail_server_that_is_away_is_asked_again_and_nobody_gets_it_twice(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_for(root, person("ana"), person("bob"))
+    scheduling.plan_reports(now=MONDAY)
+    behave(monkeypatch, bob=smtplib.SMTPServerDisconnected())
+
+    assert send_all() == 1
+    waiting = ReportDelivery.objects.get()
+    assert (waiting.state, waiting.sent_to, waiting.attempts) == (
+        *("pending", ["ana@example.com"]),
+        0,
+    )
+    assert "SMTPServerDisconnected" in waiting.error
+    behave(monkeypatch)
+    ReportDelivery.objects.update(nudge_at=Now() - timedelta(seconds=1))
+    assert scheduling.requeue_stale_reports() == 1
+
+    assert send_all() == 1
+    assert [m.to[0] for m in mail.outbox] == ["ana@example.com", "bob@example.com"]
+    assert ReportDelivery.objects.get().state == "done"
+
+
+def test_an_address_that_is_refused_for_ever_holds_nobody_up(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_for(root, person("ana"), person("bob"))
+    scheduling.plan_reports(now=MONDAY)
+    behave(monkeypatch, ana=smtplib.SMTPRecipientsRefused({"ana@example.com": (550, b"no")}))
+
+    send_all()
+
+    delivery = ReportDelivery.objects.get()
+    assert (delivery.state, delivery.sent_to) == ("done", ["bob@example.com"])
+    assert delivery.left_out == {"ana@example.com": "The mail server answered 550."}
+
+
+def test_after_a_day_it_is_given_up(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule_for(root, person("ana"))
+    scheduling.plan_reports(now=MONDAY)
+    behave(monkeypatch, ana=OSError("no route"))
+
+    send_all(datetime.now(UTC) + timedelta(hours=25))
+
+    delivery = ReportDelivery.objects.get()
+    assert delivery.state == "failed"
+    assert "within a day" in delivery.error
+    assert DeadLetter.objects.filter(kind="analytics.reportdelivery").exists()
+
+
+def test_the_same_mail_to_the_same_person_has_the_same_id(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker may die between the mail server's yes and the note of it."""
+    schedule_for(root, person("ana"))
+    scheduling.plan_reports(now=MONDAY)
+    send_all()
+    ReportDelivery.objects.update(state="pending", finished_at=None, sent_to=[])
+    send_all()
+
+    first, again = (message.extra_headers["Message-ID"] for message in mail.outbox)
+    assert first == again
+
+
+def test_the_tickets_of_the_period_can_come_along(root: User) -> None:
+    inside = make_ticket(at=INSIDE, title="=evil()")
+    make_ticket(at=WEEK.ends_at)
+    schedule_for(root, person("ana"), attach_tickets=True)
+
+    scheduling.plan_reports(now=MONDAY)
+    send_all()
+
+    [(name, data, kind)] = mail.outbox[0].attachments
+    assert (name, kind) == ("tickets_2026-03-02_2026-03-08.csv", "text/csv")
+    raw = data if isinstance(data, bytes) else data.encode()
+    [row] = read_csv(raw.removeprefix(b"\xef\xbb\xbf"))
+    assert (row["id"], row["title"]) == (str(inside.pk), "'=evil()")
+
+
+def test_tickets_that_are_too_many_for_a_mail_are_named_instead(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "MOST_FILE_BYTES", 10)
+    make_ticket(at=INSIDE)
+    schedule_for(root, person("ana"), attach_tickets=True)
+
+    scheduling.plan_reports(now=MONDAY)
+    send_all()
+
+    assert mail.outbox[0].attachments == []
+    assert "opened_after=2026-03-02T00:00:00Z" in mail.outbox[0].body
+
+
+def test_only_who_sees_everything_can_enter_addresses(root: User, admin_person: User) -> None:
+    Department.objects.filter(name="HR").update(restricted=True)
+    wish = {"name": "Week", "addresses": ["boss@example.com"]}
+
+    refused = client_for(admin_person).post(SCHEDULES, wish, format="json")
+    taken = client_for(root).post(SCHEDULES, wish, format="json")
+
+    assert refused.status_code == 400
+    assert "may see every department" in refused.json()["errors"]["addresses"][0]
+    assert taken.status_code == 201
+    assert ReportSchedule.objects.get().addresses_by == root
+
+
+def test_a_schedule_of_a_hidden_department_is_hidden(root: User, admin_person: User) -> None:
+    Department.objects.filter(name="HR").update(restricted=True)
+    schedule = schedule_for(root, department=Department.objects.get(name="HR"))
+    scheduling.plan_reports(now=MONDAY)
+    admin = client_for(admin_person)
+
+    assert admin.get(SCHEDULES).data["results"] == []
+    assert admin.get(f"{SCHEDULES}{schedule.pk}/").status_code == 404
+    assert admin.get(DELIVERIES).data["results"] == []
+    made = admin.post(SCHEDULES, {"name": "x", "department": "HR"}, format="json")
+    assert made.status_code == 400
+
+
+def test_schedules_through_the_api(admin_person: User) -> None:
+    admin = client_for(admin_person)
+    person("ana")
+    wish = {
+        "name": "Day",
+        "frequency": "day",
+        "hour": 6,
+        "people": ["ana"],
+        "department": "Finance",
+    }
+
+    made = admin.post(SCHEDULES, {**wish, "time_zone": "Europe/Berlin"}, format="json")
+    pk = made.data["id"]
+    changed = admin.patch(f"{SCHEDULES}{pk}/", {"hour": 8, "people": []}, format="json")
+    sent = admin.post(f"{SCHEDULES}{pk}/send/")
+    gone = admin.delete(f"{SCHEDULES}{pk}/")
+
+    assert (made.status_code, made.data["people"], made.data["hour"]) == (201, ["ana"], 6)
+    assert (changed.data["hour"], changed.data["people"]) == (8, [])
+    assert (sent.status_code, sent.data["requested_by"]) == (202, "ada")
+    assert gone.status_code == 200
+    assert not ReportSchedule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"hour": 24}, "hour"),
+        ({"weekday": 7}, "weekday"),
+        ({"frequency": "hour"}, "frequency"),
+        ({"addresses": ["nobody"]}, "addresses"),
+        ({"people": ["nobody"]}, "people"),
+    ],
+)
+def test_a_wrong_schedule_is_refused(admin_person: User, wrong: Any, field: str) -> None:
+    answer = client_for(admin_person).post(SCHEDULES, {"name": "Week", **wrong}, format="json")
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+
+
+def test_send_now_sends_beside_the_schedule(root: User, api: APIClient) -> None:
+    schedule = schedule_for(root, person("bob"))
+
+    scheduling.send_now(schedule=schedule, by="root", now=MONDAY)
+    scheduling.plan_reports(now=MONDAY)
+
+    assert send_all() == 2
+    assert [d.first_day for d in ReportDelivery.objects.all()] == [WEEK.first] * 2

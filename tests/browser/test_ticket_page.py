@@ -1,0 +1,295 @@
+"""The page of one ticket: everything that an agent does to it, and what happens when two do."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from tests.browser.desks import Enter, ana, bob, enter, later, vera  # noqa: F401  fixtures
+from tests.browser.reading import blemishes, too_wide
+from tests.browser.test_agent import desk  # noqa: F401  a fixture
+from tests.factories import make_ticket
+from tests.sla.policies import publish_policy
+from tickets.models import Attachment, Comment, Ticket
+from tickets.services import attach_tickets, change_tickets, comment_on
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def vpn(desk: str) -> Ticket:  # noqa: F811
+    return Ticket.objects.get(title__startswith="VPN")
+
+
+def meta(page: Page) -> Any:
+    return page.locator(".wt-meta")
+
+
+def writing(page: Page) -> Any:
+    return page.get_by_role("textbox", name="Comment")
+
+
+def at(ticket: Ticket) -> str:
+    return f"/tickets/{ticket.pk}/"
+
+
+def test_a_ticket_is_taken_answered_and_resolved(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn))
+    expect(page.get_by_role("region", name="Why it is here")).to_contain_text("with “vpn”")
+
+    page.keyboard.press("a")
+    expect(page.get_by_label("Assignee")).to_have_value("ana")
+    page.get_by_role("button", name="Start work").click()
+    expect(meta(page)).to_contain_text("In Progress")
+    page.keyboard.press("i")
+    page.keyboard.type("Cable again.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("article").first).to_contain_text("internal")
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.keyboard.type("We changed the cable.")
+    page.get_by_role("button", name="Send Ctrl").click()
+    expect(page.get_by_role("article").nth(1)).to_contain_text("We changed the cable.")
+    page.get_by_role("button", name="Resolve").click()
+
+    expect(meta(page)).to_contain_text("Resolved")
+    expect(page.get_by_role("button", name="Reopen")).to_be_visible()
+    expect(page.get_by_role("button", name="Put on hold")).to_have_count(0)
+    history = page.get_by_role("region", name="History")
+    expect(history).to_contain_text("ana moved it: status in_progress → resolved")
+    assert list(Comment.objects.order_by("pk").values_list("public", flat=True)) == [False, True]
+
+
+def test_facts_are_changed_where_they_stand(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    bob: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn))
+    with page.expect_response(f"**/api/v1/tickets/{vpn.pk}/"):
+        page.get_by_label("Priority").select_option("1")
+    expect(meta(page)).to_contain_text("P1 critical")
+    page.get_by_label("Assignee").fill("bob")
+    page.get_by_label("Assignee").press("Enter")
+    expect(page.get_by_role("region", name="History")).to_contain_text("assignee bob")
+    for tag in ("office", "cable"):
+        page.get_by_label("Add a tag").fill(tag)
+        page.get_by_label("Add a tag").press("Enter")
+        expect(page.locator(".ws-tag", has_text=tag)).to_be_visible()
+    page.get_by_role("button", name="Remove the tag office").click()
+    expect(page.locator(".ws-tag")).to_have_count(1)
+    page.get_by_role("button", name="Send…").click()
+    page.get_by_role("dialog").get_by_label("Department").select_option("Facilities")
+    page.get_by_role("dialog").get_by_role("button", name="Send").click()
+    expect(page.get_by_role("region", name="Facts")).to_contain_text("Facilities")
+    page.keyboard.press("e")
+    page.get_by_role("dialog").get_by_label("Title").fill("The VPN is down")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The VPN is down")
+
+    vpn.refresh_from_db()
+    assert (vpn.priority, vpn.assignee.username, vpn.tags) == (1, "bob", ["cable"])
+    assert (vpn.department.name, vpn.title) == ("Facilities", "The VPN is down")
+
+
+def test_a_change_by_somebody_else_is_shown_calmly_and_ones_own_can_be_made_again(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn), ticking=False)
+    change_tickets(ids=[vpn.pk], values={"priority": 3}, actor="bob", now=now())
+
+    page.get_by_role("button", name="Start work").click()
+    told = page.get_by_role("alert").filter(has_text="changed while you were reading")
+    expect(told).to_contain_text(re.compile("bob changed it: .*priority .* 3"))
+    expect(meta(page)).to_contain_text("P3 medium")
+    expect(meta(page)).to_contain_text("Open")
+    told.get_by_role("button", name="Make my change now").click()
+
+    expect(meta(page)).to_contain_text("In Progress")
+    expect(told).to_be_hidden()
+
+
+def test_what_others_do_appears_and_what_one_types_stays(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn), ticking=False)
+    writing(page).fill("Half a sen")
+    page.get_by_label("Add a tag").fill("offi")
+    comment_on(ticket=vpn, body="It works again.", public=True, actor="bob", now=now())
+    change_tickets(ids=[vpn.pk], values={"tags": ["vip"]}, actor="bob", now=now())
+
+    later(page)
+
+    expect(page.get_by_role("article")).to_contain_text("It works again.")
+    expect(writing(page)).to_have_value("Half a sen")
+    expect(page.get_by_label("Add a tag")).to_have_value("offi")
+    writing(page).focus()
+    later(page, 61)
+    expect(page.locator(".ws-tag")).to_contain_text("vip")
+
+
+def test_a_draft_outlives_the_page(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
+    page = enter(ana, at(vpn))
+    page.keyboard.press("i")
+    page.keyboard.type("Not ready yet")
+    expect(page.get_by_text("Draft kept")).to_be_visible()
+
+    page.reload()
+
+    expect(writing(page)).to_have_value("Not ready yet")
+    expect(page.get_by_label("Internal note")).to_be_checked()
+    page.keyboard.press("c")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("article")).to_contain_text("Not ready yet")
+    page.reload()
+    expect(writing(page)).to_have_value("")
+
+
+def test_files_come_with_a_comment_or_alone(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
+    page = enter(ana, at(vpn))
+    file = {"name": "cable <b>.txt", "mimeType": "text/plain", "buffer": b"broken"}
+    page.set_input_files("input[type=file]", file)
+    writing(page).fill("See the photo.")
+    page.get_by_role("button", name="Send Ctrl").click()
+    expect(page.get_by_role("article").get_by_role("link")).to_have_text("cable <b>.txt")
+
+    page.set_input_files("input[type=file]", {**file, "name": "alone.txt"})
+    page.get_by_role("button", name="Send Ctrl").click()
+    expect(page.get_by_role("list", name="Files")).to_contain_text("alone.txt")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="alone.txt").click()
+    assert download.value.path().read_bytes() == b"broken"
+    assert Attachment.objects.filter(comment=None).count() == 1
+
+
+def test_deadlines_count_down_say_why_and_are_acknowledged(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+) -> None:
+    publish_policy(tiers={"standard": {p: {"resolution": "2h"} for p in ("P1", "P2", "P3", "P4")}})
+    late = make_ticket(
+        title="Lift is stuck", priority=2, at=now(), opened_at=now() - timedelta(hours=1)
+    )
+    page = enter(ana, at(late))
+    clock = page.locator("[data-clock=resolution]")
+    expect(clock.locator("[data-due]")).to_have_text(re.compile("due in (59 min|1 h 00 min)"))
+
+    clock.get_by_text("of 2h counted").click()
+    expect(clock).to_contain_text("24x7")
+    expect(clock.get_by_role("img")).to_have_attribute("aria-label", re.compile("% of 2h used"))
+    page.get_by_label("Acknowledge for").select_option("60")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("region", name="Deadlines")).to_contain_text("acknowledged until")
+
+
+def test_resolving_a_parent_asks_about_its_children(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    child = Ticket.objects.get(title="Printer jammed")
+    attach_tickets(ids=[child.pk], to=vpn.pk, actor="bob", now=now())
+    page = enter(ana, at(vpn))
+    expect(page.get_by_role("region", name="Belongs together")).to_contain_text("Printer jammed")
+
+    page.get_by_role("button", name="Resolve").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"#{child.pk} Printer jammed")
+    dialog.get_by_role("button", name="Resolve 2 tickets").click()
+
+    expect(meta(page)).to_contain_text("Resolved")
+    child.refresh_from_db()
+    assert child.status == "resolved"
+
+
+def test_a_ticket_is_merged_into_a_similar_one(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    printer = Ticket.objects.get(title="Printer jammed")
+    alike = {
+        "id": printer.pk,
+        "title": printer.title,
+        "status": "open",
+        "category": "hardware",
+        "opened_at": now().isoformat(),
+        "score": 0.9,
+        "duplicate": True,
+        "shared": ["office"],
+        "solution": {"text": "Restarted <b>it</b>.", "by": "bob", "at": now().isoformat()},
+    }
+    page = enter(ana, "/tickets/?ordering=-opened_at")
+    body = json.dumps({"results": [alike]})
+    page.route(
+        "**/similar/", lambda r: r.fulfill(status=200, content_type="application/json", body=body)
+    )
+    page.goto(page.url.split("/tickets/")[0] + at(vpn))
+    found = page.get_by_role("region", name="Similar tickets")
+    expect(found).to_contain_text("Restarted <b>it</b>.")
+
+    found.get_by_role("button", name="Merge into").click()
+    page.get_by_role("dialog").get_by_role("button", name="Merge").click()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Printer jammed")
+    page.goto(page.url.split("/tickets/")[0] + at(vpn))
+    expect(page.get_by_text("It was merged into")).to_contain_text("Printer jammed")
+    expect(writing(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Reopen")).to_have_count(0)
+
+
+def test_a_refusal_is_told(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
+    page = enter(ana, at(vpn))
+    page.get_by_label("Assignee").fill("nobody-here")
+    page.get_by_label("Assignee").press("Enter")
+
+    expect(page.get_by_role("alert").filter(has_text="nobody-here")).to_be_visible()
+    expect(page.get_by_label("Assignee")).to_have_value("")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_a_ticket(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+    scheme: str,
+) -> None:
+    publish_policy()
+    late = make_ticket(title="Lift is stuck", description="Help! https://example.com/", at=now())
+    change_tickets(ids=[late.pk], values={"tags": ["vip"], "priority": 1}, actor="x", now=now())
+    comment_on(ticket=late, body="A note", public=False, actor="bob", now=now())
+    attach_tickets(ids=[vpn.pk], to=late.pk, actor="bob", now=now())
+    page = enter(ana, at(late), color_scheme=scheme)
+    page.wait_for_load_state("networkidle")
+
+    assert page.evaluate("window.shifted") < 0.02
+    assert blemishes(page) == []
+    for key in ("e", "d", "?", "Control+k"):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert blemishes(page) == [], key
+        page.keyboard.press("Escape")
+
+
+def test_a_ticket_fits_a_phone(enter: Enter, ana: User) -> None:  # noqa: F811
+    long = make_ticket(title="Wort" * 50, description="x" * 500, tags=["y" * 50], at=now())
+    page = enter(ana, at(long), viewport={"width": 390, "height": 844}, has_touch=True)
+
+    assert too_wide(page) <= 0
+    expect(page.get_by_role("button", name="Resolve")).to_be_in_viewport()
+    assert blemishes(page) == []

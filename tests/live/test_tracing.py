@@ -1,0 +1,203 @@
+"""Traces as a collector gets them: one from the request to the message, whoever works and whatever is lost."""
+
+import gzip
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.live.desk import Desk
+from tests.live.test_notifications import ALLOWED, start_io
+from tests.sla.receivers import receiver
+
+
+class Span(NamedTuple):
+    service: str
+    name: str
+    trace: str
+    id: str
+    parent: str
+    attributes: dict[str, str]
+    links: tuple[str, ...]
+
+
+class Collector:
+    def __init__(self) -> None:
+        self.url = ""
+        self.spans: list[Span] = []
+
+    def take(self, body: bytes) -> None:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            about = {a.key: a.value.string_value for a in resource.resource.attributes}
+            for scope in resource.scope_spans:
+                for s in scope.spans:
+                    self.spans.append(
+                        Span(
+                            about["service.name"],
+                            s.name,
+                            s.trace_id.hex(),
+                            s.span_id.hex(),
+                            s.parent_span_id.hex(),
+                            {a.key: str(a.value) for a in s.attributes},
+                            tuple(link.trace_id.hex() for link in s.links),
+                        )
+                    )
+
+    def of(self, trace: str) -> list[Span]:
+        return [span for span in self.spans if span.trace == trace]
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    collector = Collector()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            collector.take(body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        collector.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield collector
+        server.shutdown()
+
+
+@pytest.fixture
+def traced(desk: Desk) -> Iterator[tuple[Desk, Collector]]:
+    """A desk that sends its traces; web, worker and sender run."""
+    before = dict(desk.environment)
+    with collecting() as collector:
+        desk.environment |= {
+            **ALLOWED,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+        }
+        desk.stop_web()
+        yield desk, collector
+        desk.stop_processes()
+        desk.stop_web()  # the next test's is another one again
+    desk.environment = before
+
+
+def make_callback(desk: Desk, url: str) -> None:
+    done = desk.run_python(
+        f"""
+from sla.services.channels import create_channel
+create_channel(values={{"name": {url!r}, "kind": "webhook", "address": {url!r},
+                       "events": ["ticket.created", "ticket.triaged"]}})
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def trace_of(headers: dict[str, str]) -> str:
+    return headers["traceparent"].split("-")[1]
+
+
+def test_one_trace_leads_from_the_request_through_the_task_to_the_message(
+    traced: tuple[Desk, Collector],
+) -> None:
+    desk, collector = traced
+    with receiver() as there:
+        make_callback(desk, there.url + "/secret-path")
+        desk.start_web()
+        desk.start_worker()
+        start_io(desk)
+        status, answer = desk.post("/api/v1/tickets/", {"title": "VPN is down"})
+        assert status == 201, answer
+        desk.wait_for(lambda: len(there.requests) == 2, 30, "both messages")
+        heard = {trace_of(request.headers) for request in there.requests}
+        [trace] = heard
+        names = {"triage", "run/triage.run_jobs"}
+        desk.wait_for(
+            lambda: sum(s.name == "deliver webhook" for s in collector.of(trace)) == 2,
+            20,
+            "the spans",
+        )
+
+    spans = collector.of(trace)
+    [request] = [span for span in spans if span.parent == ""]
+    assert request.service == "smartops-web"
+    assert request.name.startswith("POST api/v1/tickets/")
+    assert names & {span.name for span in spans if span.service == "smartops-worker"}
+    delivered = [span for span in spans if span.name == "deliver webhook"]
+    assert {span.parent for span in delivered} == {request.id}
+    assert {span.name for span in spans if span.parent in {d.id for d in delivered}} >= {"POST"}
+    assert any(span.attributes.get("db.system") for span in spans)
+    [(stored,)] = desk.sql("SELECT DISTINCT request_id FROM sla_notification")
+    assert stored == trace
+    assert "secret-path" not in repr(collector.spans)
+
+
+def test_what_a_sweep_finds_again_is_in_its_requests_trace(traced: tuple[Desk, Collector]) -> None:
+    desk, collector = traced
+    desk.start_web()
+    ids = desk.open(3)
+    [(trace,)] = desk.sql(
+        "SELECT DISTINCT request_id FROM triage_triagejob WHERE ticket_id = ANY(%s)", ids
+    )
+    desk.wait_for(lambda: desk.run_redis("LLEN", "smartops:triage") == 1, 20, "the message")
+    desk.run_redis("FLUSHALL")  # nobody will hear of them but the sweep
+    desk.start_beat()
+    desk.start_worker()
+    desk.wait_until_triaged()
+
+    def found() -> list[Span]:
+        return [span for span in collector.of(trace) if span.name == "triage"]
+
+    desk.wait_for(lambda: bool(found()), 20, "the span")
+    [span] = found()
+    assert span.service == "smartops-worker"
+    assert span.links
+    assert span.links[0] != trace
+
+
+def test_a_caller_keeps_its_trace_and_its_id(traced: tuple[Desk, Collector]) -> None:
+    desk, collector = traced
+    desk.start_web()
+    theirs = "ab" * 16
+    address = f"http://127.0.0.1:{desk.port}/api/v1/departments/"
+    for headers in (
+        {"traceparent": f"00-{theirs}-{'cd' * 8}-01"},
+        {"X-Request-ID": "ours-4711"},
+    ):
+        call = urllib.request.Request(address, headers=headers)
+        call.add_header("Authorization", f"Token {desk.token}")
+        with urllib.request.urlopen(call, timeout=20) as answer:
+            said = answer.headers["X-Request-ID"]
+            assert said == headers.get("X-Request-ID", theirs)
+
+    desk.wait_for(lambda: bool(collector.of(theirs)), 20, "the span")
+    hashed = "".join(
+        desk.run_python(
+            "from workers.tracing import trace_id_of; print(f\"{trace_id_of('ours-4711'):032x}\")"
+        ).stdout.split()
+    )
+    desk.wait_for(lambda: bool(collector.of(hashed)), 20, "the other span")
+
+
+def test_without_a_collector_nothing_of_it_is_loaded(desk: Desk) -> None:
+    code = """
+import sys
+import smartops.asgi, smartops.celery, workers.base, workers.tracing, triage.services
+assert not workers.tracing.ON
+print([name for name in sys.modules if name.startswith("opentelemetry.sdk.") or name == "smartops.tracing"])
+"""
+    done = desk.run_python(code)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,142 @@
+"""`/tickets/{id}/` as the server paints it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.conftest import NOON
+from tests.factories import make_ticket, make_user
+from tests.sla.policies import publish_policy
+from tickets.lifecycle import Status
+from tickets.models import Department, Ticket
+from tickets.services import attach_tickets, comment_on, merge_tickets, move_tickets
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ana(agent: User) -> Client:
+    return as_person(agent)
+
+
+def as_person(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def open_page(client: Client, ticket: Ticket) -> Any:
+    return client.get(f"/tickets/{ticket.pk}/")
+
+
+def test_a_ticket_is_shown_with_everything_that_belongs_to_it(ana: Client, vpn: Ticket) -> None:
+    comment_on(ticket=vpn, body="<b>We</b> are on it.", public=True, actor="ana", now=NOON)
+
+    page = open_page(ana, vpn).content.decode()
+
+    assert "Nobody can connect." in page
+    assert "&lt;b&gt;We&lt;/b&gt; are on it." in page
+    assert "Why it is here" in page
+    assert 'data-version="3"' in page
+
+
+def test_who_may_not_see_a_ticket_finds_nothing(ana: Client, vpn: Ticket) -> None:
+    Ticket.objects.filter(pk=vpn.pk).update(department=Department.objects.get(name="HR"))
+
+    assert open_page(ana, vpn).status_code == 404
+    assert Client().get(f"/tickets/{vpn.pk}/").status_code == 302
+    assert open_page(as_person(make_user("nobody", None)), vpn).status_code == 403
+
+
+def test_only_moves_that_the_ticket_allows_are_offered(ana: Client, vpn: Ticket) -> None:
+    def offered() -> list[tuple[str, str]]:
+        moves: list[tuple[str, str]] = open_page(ana, vpn).context["moves"]
+        return moves
+
+    assert ("in_progress", "Start work") in offered()
+    assert "closed" not in dict(offered())
+    move_tickets(ids=[vpn.pk], status=Status.RESOLVED, actor="ana", now=NOON)
+    assert offered() == [("open", "Reopen"), ("closed", "Close")]
+
+
+def test_a_viewer_and_whoever_reads_a_merged_ticket_get_no_controls(
+    ana: Client, vpn: Ticket
+) -> None:
+    viewer = open_page(as_person(make_user("vera", "Viewer")), vpn).context
+    assert not (viewer["may_change"])
+    assert not (viewer["may_comment"])
+    assert not (viewer["moves"])
+
+    target = make_ticket()
+    Ticket.objects.filter(pk=vpn.pk).update(merged_into=target)
+    merged = open_page(ana, vpn).context
+    assert not (merged["may_change"])
+    assert not (merged["may_comment"])
+    assert merged["merged_into"].pk == target.pk
+
+
+def test_related_tickets_that_the_asker_may_not_see_are_not_named(ana: Client, vpn: Ticket) -> None:
+    child, parent = make_ticket(title="A child"), make_ticket(title="A parent")
+    attach_tickets(ids=[child.pk], to=vpn.pk, actor="x", now=NOON)
+    shown = open_page(ana, vpn).context
+    assert ([one.pk for one in shown["children"]], shown["open_children"]) == (
+        [child.pk],
+        [child.pk],
+    )
+
+    hr = Department.objects.get(name="HR")
+    Ticket.objects.filter(pk__in=[child.pk, parent.pk]).update(department=hr)
+    Ticket.objects.filter(pk=vpn.pk).update(parent=parent)
+    page = open_page(ana, vpn).content.decode()
+    assert "A child" not in page
+    assert "A parent" not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_history_of_what_was_merged_is_told_with_it(agent: User) -> None:
+    one, other = make_ticket(), make_ticket()
+    merge_tickets(source=one.pk, into=other.pk, actor="bob", now=NOON, reason="The same.")
+
+    events = open_page(as_person(agent), other).context["events"]
+
+    assert {event.ticket for event in events} == {one.pk, other.pk}
+    assert any(event.verb == "merged" and event.reason == "The same." for event in events)
+
+
+def test_the_bar_of_a_clock_is_as_long_as_its_life(ana: Client) -> None:
+    publish_policy(tiers={"standard": {p: {"resolution": "2h"} for p in ("P1", "P2", "P3", "P4")}})
+    now = datetime.now(UTC)
+    ticket = make_ticket(priority=2, at=now, opened_at=now - timedelta(hours=1))
+
+    [clock] = open_page(ana, ticket).context["clocks"]
+
+    assert [part.kind for part in clock.bar] == ["counted", "left"]
+    assert clock.bar[0].width == pytest.approx(50, abs=1)
+    assert sum(part.width for part in clock.bar) == pytest.approx(100, abs=1)
+    assert clock.tone == "good"
+
+
+def test_an_event_is_told_with_what_it_changed(ana: Client, vpn: Ticket) -> None:
+    move_tickets(ids=[vpn.pk], status=Status.ON_HOLD, actor="bob", now=NOON, reason="Parts")
+    comment_on(ticket=vpn, body="Psst", public=False, actor="bob", now=NOON)
+
+    note, moved, *_ = open_page(ana, vpn).context["events"]
+
+    assert (note.actor, note.verb, note.differences) == ("bob", "wrote an internal note", [])
+    assert (moved.differences[0], moved.reason) == (("status", "open", "on_hold"), "Parts")
+
+
+def test_every_kind_of_event_has_its_verb() -> None:
+    from smartops.workspace.history import _VERBS
+    from tickets.models import EventKind
+
+    assert set(_VERBS) == set(EventKind)
+
+
+def test_the_script_knows_no_more_people_than_the_reader_may_assign(vpn: Ticket) -> None:
+    desk = open_page(as_person(make_user("vera", "Viewer")), vpn).context["desk"]
+
+    assert (desk["people"], desk["mayChange"], desk["mayShare"]) == ([], False, False)

@@ -1,0 +1,64 @@
+"""Views in the admin: the same rules as in the API."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.factories import make_user
+from tickets.models import SavedView
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(role: str, name: str = "ana") -> Client:
+    client = Client()
+    client.force_login(make_user(name, role))
+    return client
+
+
+FORM = {"name": "Mine", "query": '{"status": "open"}', "ordering": "", "position": 7}
+
+
+def test_a_view_is_made_and_changed() -> None:
+    client = signed_in("Agent")
+    client.post(reverse("admin:tickets_savedview_add"), {**FORM, "shared": "on"})
+    view = SavedView.objects.get(name="Mine")
+
+    client.post(reverse("admin:tickets_savedview_change", args=[view.pk]), {**FORM, "name": "Ours"})
+
+    view.refresh_from_db()
+    assert (view.name, view.shared, view.owner.username) == ("Ours", False, "ana")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"query": '{"colour": "red"}'}, "There is no such filter"),
+        ({"query": "[1]"}, "Give an object of filters"),
+        ({"ordering": "colour"}, "is unknown"),
+    ],
+)
+def test_what_the_list_would_not_understand_is_not_saved(wrong: dict[str, str], why: str) -> None:
+    page = signed_in("Agent").post(reverse("admin:tickets_savedview_add"), {**FORM, **wrong})
+
+    assert why in page.content.decode()
+    assert not SavedView.objects.filter(name="Mine").exists()
+
+
+def test_the_desks_views_are_changed_by_admins_only() -> None:
+    view = SavedView.objects.get(name="Open")
+    where = reverse("admin:tickets_savedview_change", args=[view.pk])
+
+    assert b'name="name"' not in signed_in("Agent").get(where).content
+    signed_in("Admin", "ada").post(where, {**FORM, "name": "All open"})
+    view.refresh_from_db()
+    assert (view.name, view.shared, view.owner) == ("All open", True, None)
+
+
+def test_a_name_that_is_taken_is_told_in_the_form() -> None:
+    client = signed_in("Agent")
+    client.post(reverse("admin:tickets_savedview_add"), FORM)
+
+    page = client.post(reverse("admin:tickets_savedview_add"), FORM)
+
+    assert "There is a view of this name already." in page.content.decode()

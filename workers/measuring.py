@@ -1,0 +1,121 @@
+"""What `/metrics` tells of the machinery: rows of work, dead letters, signs of life, the broker's queues."""
+
+from collections.abc import Iterator
+
+from celery import current_app
+from django.db import connection
+from django.db.models import Count
+from django_celery_beat.models import PeriodicTask
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from workers import leases, metrics
+from workers.leases import State
+from workers.models import DeadLetter, Heartbeat
+from workers.queues import QUEUES
+
+
+def jobs() -> Iterator[Metric]:
+    """Rows of work that have not ended, of every kind: read from the partial index of its sweep."""
+    counts = GaugeMetricFamily(
+        "smartops_jobs", "Rows of work that have not ended", labels=["kind", "state"]
+    )
+    oldest = GaugeMetricFamily(
+        "smartops_job_oldest_age_seconds",
+        "For how long the oldest row of work that has not ended has been there",
+        labels=["kind"],
+    )
+    overrun = GaugeMetricFamily(
+        "smartops_job_lease_overrun_seconds",
+        "For how long the oldest lease has run out that nobody took over",
+        labels=["kind"],
+    )
+    with connection.cursor() as cursor:
+        for model in leases.kinds():
+            kind, table = model._meta.label_lower, connection.ops.quote_name(model._meta.db_table)
+            cursor.execute(
+                f"""SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'running'),
+                           coalesce(extract(epoch FROM now() - min(created_at)), 0),
+                           coalesce(extract(epoch FROM now() - min(lease_until)), 0)
+                      FROM {table} WHERE state IN ('pending', 'running')"""
+            )
+            pending, running, age, late = cursor.fetchone()
+            counts.add_metric([kind, State.PENDING], pending)
+            counts.add_metric([kind, State.RUNNING], running)
+            oldest.add_metric([kind], max(float(age), 0.0))
+            overrun.add_metric([kind], max(float(late), 0.0))
+    yield from (counts, oldest, overrun)
+
+
+def dead_letters() -> Iterator[Metric]:
+    family = GaugeMetricFamily(
+        "smartops_dead_letters",
+        "Work that failed for good and waits for a person's decision",
+        labels=["kind"],
+    )
+    found = dict.fromkeys((model._meta.label_lower for model in leases.kinds()), 0)
+    letters = DeadLetter.objects.filter(settled_at__isnull=True).values_list("kind")
+    found |= dict(letters.annotate(count=Count("pk")).order_by("kind"))
+    for kind, count in sorted(found.items()):
+        family.add_metric([kind], count)
+    yield family
+
+
+def signs_of_life() -> Iterator[Metric]:
+    beats = GaugeMetricFamily(
+        "smartops_heartbeat_timestamp_seconds",
+        "When a part of the desk last showed that it lives; beat: beat, the broker and a worker",
+        labels=["name"],
+    )
+    for name, at in Heartbeat.objects.order_by("name").values_list("name", "beat_at"):
+        beats.add_metric([name], at.timestamp())
+    last = GaugeMetricFamily(
+        "smartops_schedule_last_run_timestamp_seconds",
+        "When beat last sent this task; it writes that down every three minutes",
+        labels=["task"],
+    )
+    every = GaugeMetricFamily(
+        "smartops_schedule_interval_seconds", "How often beat sends this task", labels=["task"]
+    )
+    entries = PeriodicTask.objects.filter(enabled=True, interval__isnull=False)
+    for entry in entries.select_related("interval").order_by("task", "-pk").distinct("task"):
+        if entry.last_run_at is not None:
+            last.add_metric([entry.task], entry.last_run_at.timestamp())
+        every.add_metric([entry.task], entry.schedule.run_every.total_seconds())
+    yield from (beats, last, every)
+
+
+def queues() -> Iterator[Metric]:
+    """What waits in the broker. The rows are the truth: this only tells whether the messages flow."""
+    depth = GaugeMetricFamily(
+        "smartops_queue_messages",
+        "Messages in the broker that no worker has taken; absent while it is away",
+        labels=["queue"],
+    )
+    with current_app.connection_for_read(connect_timeout=1) as broker:
+        broker.ensure_connection(max_retries=0, timeout=2)
+        channel = broker.default_channel
+        redis = getattr(channel, "client", None)
+        for queue in QUEUES:
+            if redis is not None:
+                depth.add_metric([queue.name], redis.llen(queue.name))
+            else:
+                declared = queue(channel).queue_declare(passive=True)
+                depth.add_metric([queue.name], declared.message_count)
+        yield depth
+        if redis is not None:
+            yield GaugeMetricFamily(
+                "smartops_queue_unacked_messages",
+                "Messages that workers hold and have not finished; only Redis tells",
+                value=redis.hlen(channel.unacked_key),
+            )
+
+
+def register() -> None:
+    """Once a process, when the apps are ready."""
+    metrics.register("jobs", jobs)
+    metrics.register("dead_letters", dead_letters)
+    metrics.register("signs_of_life", signs_of_life)
+    metrics.register("queues", queues, database=False)
+    metrics.register("tallies", metrics.tallied)
+    metrics.tell(leases.RESENDS)

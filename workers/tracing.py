@@ -1,0 +1,140 @@
+"""Traces (docs/observability.md): one for each request, whatever becomes of it, in whichever process and message.
+
+Rows keep their request's id (ADR 0004), and an id is all that is needed: the trace's id and that of its first span
+follow from it. So nothing else travels, and work that a sweep found again is in its request's trace too.
+
+Nothing of OpenTelemetry is loaded while OTEL_EXPORTER_OTLP_ENDPOINT is not set, and nothing here costs anything.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final
+
+VARIABLE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+ON: Final = bool(os.environ.get(VARIABLE))
+_TRACE_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_NOTHING: Final = nullcontext()
+
+
+def trace_id_of(request_id: str) -> int:
+    """An id that we made up is a trace's id itself; a caller's own is hashed."""
+    if _TRACE_ID.fullmatch(request_id):
+        return int(request_id, 16)
+    return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:16], "big")
+
+
+def first_span_of(request_id: str) -> int:
+    """The id of the span of the request itself, of which all others of its trace are children."""
+    return int.from_bytes(hashlib.sha256(f"first {request_id}".encode()).digest()[:8], "big")
+
+
+def current_trace() -> str:
+    """The trace in which this process works, as a request id; "" outside any."""
+    if not ON:
+        return ""
+    from opentelemetry import trace
+
+    found = trace.get_current_span().get_span_context()
+    return f"{found.trace_id:032x}" if found.is_valid else ""
+
+
+def follow(request_id: str, name: str, **attributes: Any) -> AbstractContextManager[Any]:
+    """A span around a piece of work, in the trace of the request from which it follows."""
+    return _follow(request_id, name, attributes) if ON and request_id else _NOTHING
+
+
+def sending(request_ids: Iterable[str]) -> AbstractContextManager[Any]:
+    """Around the sending of a message: one that follows from one request is sent in its trace."""
+    if not ON:
+        return _NOTHING
+    alone = set(request_ids)
+    return _attached(alone.pop()) if len(alone) == 1 else _NOTHING
+
+
+def mark(request_ids: Iterable[str], name: str, began: int) -> None:
+    """A span in each of these requests' traces that tells of work that was done for all of them together, since
+    `began` (`time.time_ns()`). In the trace in which this process works there is one already."""
+    if not ON:
+        return
+    from opentelemetry import trace
+
+    here, tracer = current_trace(), trace.get_tracer("smartops")
+    for request_id in {found for found in request_ids if found}:
+        if f"{trace_id_of(request_id):032x}" != here:
+            span = tracer.start_span(
+                name, context=_context(request_id), links=_links(), start_time=began
+            )
+            span.end(time.time_ns())
+
+
+def outgoing(host: str, method: str = "POST") -> AbstractContextManager[Any]:
+    """A span around a request to another system. Its address may be a secret: only the host is told."""
+    return _outgoing(host, method) if ON else _NOTHING
+
+
+def headers() -> dict[str, str]:
+    """What tells another system in whose trace it is called."""
+    found: dict[str, str] = {}
+    if ON:
+        from opentelemetry.propagate import inject
+
+        inject(found)
+    return found
+
+
+@contextmanager
+def _follow(request_id: str, name: str, attributes: dict[str, Any]) -> Iterator[None]:
+    from opentelemetry import trace
+
+    with trace.get_tracer("smartops").start_as_current_span(
+        name, context=_context(request_id), links=_links(), attributes=attributes
+    ):
+        yield
+
+
+@contextmanager
+def _attached(request_id: str) -> Iterator[None]:
+    from opentelemetry import context
+
+    token = context.attach(_context(request_id))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+@contextmanager
+def _outgoing(host: str, method: str) -> Iterator[None]:
+    from opentelemetry import trace
+
+    attributes = {"http.request.method": method, "server.address": host}
+    with trace.get_tracer("smartops").start_as_current_span(
+        method, kind=trace.SpanKind.CLIENT, attributes=attributes
+    ):
+        yield
+
+
+def _context(request_id: str) -> Any:
+    """As if the request's own span had told us of itself, with what the sampler said of its trace."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    number, provider = trace_id_of(request_id), trace.get_tracer_provider()
+    sampled = True
+    if isinstance(provider, TracerProvider):
+        sampler = getattr(provider.sampler, "_root", provider.sampler)
+        sampled = sampler.should_sample(None, number, "").decision.is_sampled()
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
+    first = trace.SpanContext(number, first_span_of(request_id), is_remote=True, trace_flags=flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(first))
+
+
+def _links() -> list[Any]:
+    from opentelemetry import trace
+
+    here = trace.get_current_span().get_span_context()
+    return [trace.Link(here)] if here.is_valid else []
