@@ -100,7 +100,8 @@ def queues() -> Iterator[Metric]:
             if redis is not None:
                 depth.add_metric([queue.name], redis.llen(queue.name))
             else:
-                declared = queue(channel).queue_declare(passive=True)
+                # Declared as workers declare them: RabbitMQ knows none that nobody has used yet.
+                declared = queue(channel).queue_declare()
                 depth.add_metric([queue.name], declared.message_count)
         yield depth
         if redis is not None:

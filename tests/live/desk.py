@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 import psycopg
 
@@ -18,6 +18,7 @@ from smartops import embedded
 
 BASE = Path(__file__).resolve().parent.parent.parent
 LEASE_SECONDS = 3
+DIRECT = build_opener(ProxyHandler({}))  # whatever proxy this machine has
 
 
 class Desk:
@@ -142,7 +143,7 @@ class Desk:
     def _call(self, request: Request) -> tuple[int, Any]:
         request.add_header("Authorization", f"Token {self.token}")
         try:
-            with urlopen(request, timeout=30) as answer:
+            with DIRECT.open(request, timeout=30) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:
             return error.code, json.load(error)
@@ -152,9 +153,9 @@ class Desk:
     def metrics(self, port: int | None = None) -> str:
         """What web, or the worker with this metrics port, tells."""
         token = (self.root / "var" / "metrics_token").read_text()
-        request = Request(f"http://127.0.0.1:{port or self.port}/metrics")
+        request = Request(f"http://{self.host}:{port or self.port}/metrics")
         request.add_header("Authorization", f"Bearer {token}")
-        with urlopen(request, timeout=30) as answer:
+        with DIRECT.open(request, timeout=30) as answer:
             return str(answer.read().decode())
 
     def open(self, count: int, title: str = "VPN is down") -> list[int]:

@@ -60,6 +60,8 @@ def test_tickets_are_triaged_ticks_run_and_nothing_is_amiss(desk: Desk, broker: 
     ticks = "SELECT count(*) FROM workers_heartbeat WHERE name = 'beat'"
     desk.wait_for(lambda: desk.count(ticks) == 1, 30, "a tick from beat through a worker")
     assert AWAY not in findings(desk)
+    for queue in queues.QUEUES:  # those that no worker reads, too
+        assert f'smartops_queue_messages{{queue="{queue.name}"}}' in desk.metrics()
     with Connection(broker.url) as link:
         for queue in queues.QUEUES:  # it refuses what is declared otherwise
             queue(link.channel()).queue_declare()
@@ -158,3 +160,4 @@ def test_a_worker_whose_message_was_taken_away_after_the_consumer_timeout_goes_o
     desk.wait_until_triaged(60)
     desk.assert_each_has_exactly_one_result(ids)
     assert worker.poll() is None
+    broker.halt()  # the next test has one with its usual patience
