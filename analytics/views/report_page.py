@@ -1,11 +1,13 @@
 """`/report/`: how well the desk works, for a period, beside the period before."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
@@ -31,12 +33,17 @@ def report_page(request: HttpRequest) -> HttpResponse:
         problem = " ".join(_said(error))
         given = {"by": By.DEPARTMENT.value}
         asked = asked_of(request.user, given, now)
+    chosen = {"opened_after": asked.period.now.start.isoformat(timespec="seconds")}
+    if given.get("department"):
+        chosen["department"] = given["department"]
     found = performance(asked.scope, asked.period, asked.by)
     context: dict[str, Any] = {
         "title": "Report",
         "problem": problem,
         "figures": reading.figures(found["current"], found["previous"]),
         "columns": reading.COLUMNS,
+        "tickets": f"/tickets/?{urlencode(chosen)}",
+        "export": f"{reverse('report-export')}?{urlencode({**chosen, 'format': 'csv'})}",
         "rows": reading.table(found["breakdown"]),
         "period": found["period"],
         "as_of": found["as_of"],

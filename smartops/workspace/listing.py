@@ -1,12 +1,14 @@
 """`/tickets/`: the list, painted with its rows in it; and those rows again, for the page that is open already."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_POST, require_safe
@@ -53,6 +55,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         "orderings": orderings,
         "ordering": now,
         "kept": [(k, v) for k, v in request.GET.items() if k not in ("q", "cursor", "ordering")],
+        "export": exported(request.user, here),
         "all_tickets": filters.address(QueryDict()),
         "by_time": now == "-opened_at",
         "may_change": may_change,
@@ -60,6 +63,13 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         "desk": desk(request, words, here, request.GET.get("ordering", "")),
     }
     return TemplateResponse(request, "workspace/list.html", context)
+
+
+def exported(user: Any, query: dict[str, str]) -> str:
+    """The address of the file of all these tickets; who `me` is stands in it by name."""
+    mine = [user.get_username() if n == "me" else n for n in query.get("assignee", "").split(",")]
+    given = {**query, **({"assignee": ",".join(mine)} if "assignee" in query else {})}
+    return f"{reverse('report-export')}?{urlencode({**given, 'format': 'csv'})}"
 
 
 def desk(

@@ -186,3 +186,18 @@ def test_rows_are_asked_for_with_a_list_that_can_be_read(ana: Client) -> None:
     assert again(ana, [], "status=sleeping").status_code == 400
     assert ana.get("/tickets/rows/").status_code == 405
     assert ana.post("/tickets/rows/", {"shown": "x,99999999999999999999"}).status_code == 200
+
+
+def test_the_list_can_be_taken_along_as_a_file_also_by_somebody_who_says_me(ana: Client) -> None:
+    for n in range(3):
+        ticket = make_ticket(title=f"Mine {n}")
+        change_tickets(ids=[ticket.pk], values={"assignee": "ana"}, actor="ana", now=NOON)
+    make_ticket(title="Somebody's")
+
+    page = ana.get("/tickets/?assignee=me&ordering=due_at&status=open")
+    answer = ana.get(page.context["export"])
+
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    assert text.count("Mine") == 3
+    assert "Somebody" not in text
+    assert 'attachment; filename="tickets_' in answer["Content-Disposition"]
