@@ -10,7 +10,7 @@ from django.core import mail
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
-from analytics.models import ReportDelivery, ReportSchedule
+from analytics.models import ReportDelivery, ReportSchedule, RollupState
 from analytics.rhythms import Days
 from analytics.scopes import Scope
 from analytics.services import delivering, letters, refresh_figures, scheduling
@@ -125,6 +125,7 @@ def test_a_report_waits_until_its_period_is_counted(root: User) -> None:
     schedule_for(root, person("ana"))
     scheduling.plan_reports(now=MONDAY)
     [delivery] = ReportDelivery.objects.all()
+    RollupState.objects.update(as_of=None)
 
     delivering.send_reports(ids=[delivery.pk], now=MONDAY)
 

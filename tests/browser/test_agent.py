@@ -55,7 +55,7 @@ def test_an_agent_finds_reads_answers_and_resolves_a_ticket(page: Page, desk: st
     expect(page.get_by_text("Printer jammed")).to_have_count(0)
     page.get_by_role("link", name="VPN down for the whole office").first.click()
 
-    expect(page.get_by_text("with “vpn”").first).to_be_visible()
+    expect(page.get_by_text("“vpn”").first).to_be_visible()
     page.fill("[aria-label=Comments] textarea", "I am looking into it.")
     page.get_by_role("button", name="Add comment").click()
     expect(page.get_by_label("Comments").get_by_text("I am looking into it.")).to_be_visible()

@@ -318,6 +318,7 @@ def test_everybody_can_read_a_ticket(
         expect(page.get_by_role("dialog")).to_be_visible()
         assert blemishes(page) == [], key
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_ticket_fits_a_phone(enter: Enter, ana: User) -> None:  # noqa: F811

@@ -300,6 +300,7 @@ def test_everybody_can_read_the_list(enter: Enter, ana: User, scheme: str) -> No
         expect(page.get_by_role("dialog")).to_be_visible()
         assert blemishes(page) == [], key
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_the_list_fits_a_phone(enter: Enter, ana: User) -> None:  # noqa: F811
@@ -349,6 +350,7 @@ def test_what_people_write_is_text_and_nothing_else(enter: Enter, ana: User) -> 
     page.keyboard.type("<i>")
     expect(page.get_by_role("dialog").get_by_role("option").first).to_contain_text("<i>view</i>")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("j")
     page.keyboard.press("o")
     ready(page, "<img src=x")
