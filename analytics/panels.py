@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from servers.models import Server
 from servers.summary import ORDER, summary
@@ -142,7 +142,7 @@ def backlog_age(found: OpenTickets, now: datetime) -> list[Line]:
     lines = []
     for place, (label, _, _) in enumerate(AGES):
         bounds = {
-            name: at.isoformat(timespec="seconds") for name, at in _bounds(now, place).items()
+            name: at.isoformat(timespec="minutes") for name, at in _bounds(now, place).items()
         }
         lines.append(Line(label, found.by[f"age_{place}"], listed(**bounds)))
     return shared(lines)
@@ -179,8 +179,9 @@ def alerts(user: Any) -> list[dict[str, Any]]:
 
 
 def triage(now: datetime) -> dict[str, Any]:
-    """What became of the machine's answers of the last days, and how often people changed them."""
-    since = (now - timedelta(days=TRIAGE_DAYS)).date()
+    """What became of the machine's answers of the last days (UTC), of the whole desk, and how often people changed
+    them."""
+    since = (now - timedelta(days=TRIAGE_DAYS - 1)).date()
     sums = DriftDay.objects.filter(field="category", day__gte=since).aggregate(
         **{name: Sum(name) for name in ("auto", "suggest", "review", "corrected", "agreed")}
     )
@@ -212,7 +213,7 @@ def fleet(user: Any) -> dict[str, Any] | None:
 def pipeline(now: datetime) -> dict[str, Any]:
     """Whether the machinery keeps up: what waits, for how long, and when beat was heard last."""
     waiting = TriageJob.objects.filter(ACTIVE)
-    oldest = waiting.order_by("nudge_at").values_list("created_at", flat=True).first()
+    oldest = waiting.aggregate(at=Min("created_at"))["at"]
     beat = Heartbeat.objects.filter(name="beat").values_list("beat_at", flat=True).first()
     return {
         "waiting": waiting.count(),
@@ -240,6 +241,7 @@ def _live(user: Any) -> TicketQuerySet:
 def _bounds(now: datetime, place: int) -> dict[str, datetime]:
     """The filters of tickets that are as old as AGES says at `place`."""
     _, least, most = AGES[place]
+    now = now.replace(second=0, microsecond=0)  # so that the address lasts for a minute
     bounds = {}
     if most is not None:
         bounds["opened_after"] = now - timedelta(days=most)

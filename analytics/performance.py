@@ -42,7 +42,7 @@ def _parts(
 ) -> list[dict[str, Any]]:
     parts = []
     for key, name in names_of(by, scope).items():
-        if key in counts or key in times.parts:
+        if any(any(found.values()) for found in counts.get(key, ())) or key in times.parts:
             pairs = zip(
                 counts.get(key, (NOTHING, NOTHING)),
                 times.parts.get(key, [NO_MEASURES] * 2),

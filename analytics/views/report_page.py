@@ -47,12 +47,16 @@ def report_page(request: HttpRequest) -> HttpResponse:
         "rows": reading.table(found["breakdown"]),
         "period": found["period"],
         "as_of": found["as_of"],
-        "periods": PERIODS,
+        "periods": {
+            **PERIODS,
+            asked.period.days: PERIODS.get(asked.period.days, f"{asked.period.days} days"),
+        },
         "parts": [by.value for by in By],
         "chosen": {
             "days": asked.period.days,
             "by": given["by"],
             "department": given.get("department", ""),
+            "tz": request.GET.get("tz", "") if not problem else "",
         },
         "departments": Department.objects.visible_to(request.user).order_by("name"),
     }

@@ -1,6 +1,8 @@
 """The dashboard's numbers are those of the lists behind them."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +21,7 @@ from tests.statements import statements_of
 from tickets.lifecycle import Status
 from tickets.models import Department, Priority, Ticket
 from tickets.services import change_tickets, move_tickets
-from triage.models import DriftDay
+from triage.models import DriftDay, TriageJob
 
 pytestmark = pytest.mark.django_db
 
@@ -127,7 +129,7 @@ def test_where_little_is_to_come_more_of_what_was_missed_is_shown(agent: User) -
 
 def test_the_triage_panel_sums_up_the_last_days(agent: User) -> None:
     now = timezone.now()
-    for days, auto in ((0, 6), (3, 2), (20, 100)):
+    for days, auto in ((0, 6), (6, 2), (7, 100)):
         DriftDay.objects.create(
             field="category",
             day=(now - timedelta(days=days)).date(),
@@ -200,3 +202,32 @@ def test_every_priority_has_a_column(agent: User) -> None:
     assert [line.count for line in row["cells"]] == [0, 1, 0, 0]
     assert len(row["cells"]) == len(Priority)
     assert Ticket.objects.count() == 1
+
+
+def test_the_oldest_waiting_job_is_told_however_often_it_was_asked_for_again(agent: User) -> None:
+    old, new = (make_ticket(title=title) for title in ("old", "new"))
+    now = timezone.now()
+    hour = now - timedelta(hours=1)
+    TriageJob.objects.filter(ticket=old).update(created_at=hour, nudge_at=now + timedelta(hours=1))
+    TriageJob.objects.filter(ticket=new).update(nudge_at=now)
+
+    shown = panels.pipeline(now)
+
+    assert (shown["oldest"], shown["oldest_late"], shown["waiting"]) == (hour, True, 2)
+
+
+def test_a_viewer_is_led_nowhere_that_refuses_her(client: Client) -> None:
+    make_ticket(priority=1, department="Facilities")
+    client.force_login(make_user("vera", "Viewer"))
+
+    page = client.get("/").content.decode()
+
+    main = page[page.index("<main") :]
+    links = {unescape(link) for link in re.findall(r'href="(/[^"]*)"', main)}
+    assert len(links) > 10
+    refused = {
+        link: status
+        for link in links
+        if (status := client.get(link, follow=True).status_code) != 200
+    }
+    assert refused == {}

@@ -138,7 +138,12 @@ def test_days_begin_where_the_browser_is(reader: Client) -> None:
     reader.cookies["tz"] = "Asia/Kolkata"
 
     assert reader.get("/report/").context["period"]["tz"] == "Asia/Kolkata"
-    assert reader.get("/report/?tz=UTC").context["period"]["tz"] == "UTC"
+    page = reader.get("/report/?tz=UTC&days=45")
+    assert page.context["period"]["tz"] == "UTC"
+    text = page.content.decode()
+    assert '<input type="hidden" name="tz" value="UTC">' in text
+    assert '<option value="45" selected>45 days</option>' in text
+    assert 'data-days="45" data-department="" data-tz="UTC"' in text
 
 
 @pytest.mark.django_db

@@ -49,9 +49,9 @@ const redraw = () => {
   draw("backlog", BACKLOG);
 };
 
-/** Ask for the trend of `days`, maybe of one department only, and draw it. */
-export const measure = async (days, department = "") => {
-  const asked = new URLSearchParams({ days, tz: zone, ...(department && { department }) });
+/** Ask for the trend of `days`, maybe of one department only and of another time zone's days, and draw it. */
+export const measure = async (days, department = "", tz = zone) => {
+  const asked = new URLSearchParams({ days, tz, ...(department && { department }) });
   try {
     trend = (await call(`analytics/trends/?${asked}`)).daily;
     redraw();
@@ -64,4 +64,4 @@ let later;
 new ResizeObserver(() => { clearTimeout(later); later = setTimeout(redraw, 150); }).observe(document.querySelector(".charts"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 document.getElementById("theme")?.addEventListener("change", () => setTimeout(redraw));
-if (!document.cookie.includes(`tz=${zone}`)) document.cookie = `tz=${zone};path=/;max-age=31536000;samesite=lax`;
+if (!document.cookie.split("; ").includes(`tz=${zone}`)) document.cookie = `tz=${zone};path=/;max-age=31536000;samesite=lax`;

@@ -5,35 +5,52 @@ import { measure } from "./charts.js";
 
 const EVERY = 10000, CHARTS_EVERY = 60000, QUIET = 60000, DAYS = 30; // ms, ms, ms, days
 const panels = document.getElementById("panels"), said = document.getElementById("said"), pulse = document.querySelector(".pulse");
+const state = document.getElementById("state");
 
 // --- panels
 
-const read = (html) => new Map([...html.querySelectorAll("[data-panel]")].map((one) => [one.dataset.panel, one.outerHTML]));
-let shown = read(panels); // as the server wrote them: clocks that ticked since are no difference
+// As the server means them: what a clock has made of its words since is no difference.
+const plain = (panel) => {
+  const copy = panel.cloneNode(true);
+  for (const time of copy.querySelectorAll("time")) { time.textContent = ""; time.removeAttribute("title"); }
+  return copy.outerHTML;
+};
+const read = (html) => new Map([...html.querySelectorAll("[data-panel]")].map((one) => [one.dataset.panel, plain(one)]));
+const same = (link) => `a[href="${CSS.escape(link.getAttribute("href") ?? "")}"]`;
+let shown = read(panels);
 let since = Date.now();
+
+// Said aloud only when it changes.
+const alive = (live) => {
+  const now = live ? "yes" : "no";
+  if (pulse.dataset.live === "yes" && !live) state.textContent = "The dashboard is not up to date.";
+  if (pulse.dataset.live === "no" && live) state.textContent = "The dashboard is live.";
+  pulse.dataset.live = now;
+};
 
 const look = async () => {
   try {
-    const answer = await fetch(panels.dataset.address, { credentials: "same-origin", redirect: "manual" });
+    const answer = await fetch(panels.dataset.address, {
+      credentials: "same-origin", redirect: "manual", signal: AbortSignal.timeout(EVERY),
+    });
     if (answer.type === "opaqueredirect") return location.reload(); // signed out: the login brings back here
     if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = read(page);
     for (const [name, html] of fresh) {
       if (shown.get(name) === html) continue;
-      const old = panels.querySelector(`[data-panel=${name}]`), focused = old?.contains(document.activeElement);
-      const place = focused && [...old.querySelectorAll("a, [tabindex]")].indexOf(document.activeElement);
-      const made = page.querySelector(`[data-panel=${name}]`);
+      const old = panels.querySelector(`[data-panel=${name}]`), made = page.querySelector(`[data-panel=${name}]`);
+      const focused = old?.contains(document.activeElement) ? document.activeElement : null;
       old?.replaceWith(made);
-      if (focused) made.querySelectorAll("a, [tabindex]")[place]?.focus({ preventScroll: true });
+      if (focused) made.querySelector(focused.matches("a") ? same(focused) : "[tabindex]")?.focus({ preventScroll: true });
     }
     shown = fresh;
     since = Date.now();
     said.textContent = `Live, ${new Date().toLocaleTimeString()}`;
-    pulse.dataset.live = "yes";
+    alive(true);
     retime();
   } catch (error) {
     said.textContent = `Not up to date since ${new Date(since).toLocaleTimeString()}: ${error.message}`;
-    pulse.dataset.live = "no";
+    alive(false);
   }
 };
 
@@ -57,18 +74,18 @@ const arrived = (alert) => {
 };
 const follow = () => {
   const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/alerts?after=${last}`);
-  const alive = () => {
+  const awaken = () => {
     clearTimeout(heard);
     heard = setTimeout(() => socket.close(), QUIET); // a connection that died says nothing
   };
-  socket.onopen = alive;
+  socket.onopen = awaken;
   socket.onmessage = ({ data }) => {
-    alive();
+    awaken();
     wait = 1000;
     const message = JSON.parse(data);
     if (message.type === "alert") arrived(message);
     else if (message.type === "gap") look();
-    else if (message.last_id) last = Math.max(last, message.last_id);
+    else if (message.type === "heartbeat") last = Math.max(last, message.last_id);
   };
   socket.onclose = () => {
     clearTimeout(heard);
@@ -81,4 +98,4 @@ whileSeen(EVERY, look);
 whileSeen(CHARTS_EVERY, () => measure(DAYS));
 measure(DAYS);
 follow();
-pulse.dataset.live = "yes";
+alive(true);

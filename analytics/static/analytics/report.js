@@ -4,4 +4,5 @@ import { measure } from "./charts.js";
 const asked = document.getElementById("asked");
 asked.querySelector("button").hidden = true;
 asked.addEventListener("change", () => asked.submit());
-measure(asked.elements.days.value, asked.elements.department.value);
+const { days, department, tz } = document.querySelector(".charts").dataset; // those of the figures above
+measure(days, department, tz);

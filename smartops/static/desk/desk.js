@@ -26,7 +26,10 @@ const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? 
 
 /** Ask the API for `path` (below /api/v1/, or a whole address). `sent` is posted as JSON, or sent with `method`. */
 export const call = async (path, sent, { method = sent === undefined ? "GET" : "POST", headers = {}, ...rest } = {}) => {
-  const options = { method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin", ...rest };
+  const options = {
+    method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin",
+    signal: AbortSignal.timeout(30000), ...rest,
+  };
   if (method !== "GET") options.headers["X-CSRFToken"] = token();
   if (sent !== undefined) {
     options.body = JSON.stringify(sent);
