@@ -212,8 +212,9 @@ class Desk:
         assert not wrong, wrong[:3]
 
     def kill_tree(self, process: subprocess.Popen[bytes]) -> None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def stop_processes(self) -> None:
         for process in self.processes:
@@ -242,7 +243,7 @@ class Desk:
             """TRUNCATE tickets_ticket, tickets_ticketevent, tickets_ticketsearch, sla_clockevent,
                         triage_triagedecision, triage_triagebatch, workers_deadletter,
                         servers_server, servers_serverevent, servers_simulation, servers_delivery,
-                        servers_incident CASCADE"""
+                        servers_incident, servers_storm, sla_channel CASCADE"""
         )
         self.sql("UPDATE sla_slapolicy SET enabled = false, is_default = false")
         self.sql(
