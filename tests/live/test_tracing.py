@@ -124,7 +124,10 @@ def test_one_trace_leads_from_the_request_through_the_task_to_the_message(
         [trace] = heard
         names = {"triage", "run/triage.run_jobs"}
         desk.wait_for(
-            lambda: sum(s.name == "deliver webhook" for s in collector.of(trace)) == 2,
+            lambda: (
+                sum(s.name == "deliver webhook" for s in collector.of(trace)) == 2
+                and bool(names & {s.name for s in collector.of(trace)})
+            ),
             20,
             "the spans",
         )
