@@ -50,7 +50,7 @@ openapi: .venv/dev ## Write docs/openapi.yaml anew
 	$(VENV) -m pytest -q tests/smartops/test_openapi.py --write-openapi
 
 screenshots: .venv/dev ## Take the README's pictures anew from the demo's data
-	$(VENV) -m tests.browser.screenshots
+	$(VENV) -m tests.browser.screenshots $(ARGS)
 
 model: .venv/dev ## Train the shipped classifier anew from triage/corpus
 	SMARTOPS_DEMO=1 DATABASE_URL=postgresql://none REDIS_URL=redis://none $(VENV) manage.py train_classifier \

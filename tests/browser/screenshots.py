@@ -1,4 +1,7 @@
-"""`make screenshots`: the pages that the README shows, taken from a fresh desk with the demo's data."""
+"""`make screenshots`: the pages that the README shows, taken from a fresh desk with the demo's data.
+
+With names (`ARGS="dashboard wall"`) only those.
+"""
 
 import os
 import signal
@@ -46,6 +49,8 @@ def take(desk: str, password: str) -> None:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for name, path, width, height, theme in SHOTS:
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
             context = chromium.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme=theme,  # type: ignore[arg-type]
@@ -55,7 +60,7 @@ def take(desk: str, password: str) -> None:
             sign_in(page, desk, password)
             if path == "{ticket}":
                 page.goto(f"{desk}/tickets/?q=vpn")
-                path = page.locator("a[href^='/tickets/']").first.get_attribute("href") or "/"
+                path = page.locator("tbody a[href^='/tickets/']").first.get_attribute("href") or "/"
             page.goto(desk + path)
             page.wait_for_timeout(1500)  # charts and counts that come after the paint
             page.screenshot(path=IMAGES / f"{name}.png")

@@ -26,6 +26,7 @@ const tell = (name, series, place = trend.length - 1) => {
   document.getElementById(`${name}-legend`).replaceChildren(...series.map(({ label, tone, of }) => h("span", {},
     h("i", { style: `--mark:var(${tone})` }), `${label}: ${of(day).toLocaleString()} ${when}`)));
 };
+const date = (seconds) => new Date(seconds * 1000).toLocaleDateString([], { day: "numeric", month: "short" });
 const draw = (name, series) => {
   const place = document.getElementById(name);
   const data = [trend.map((day) => Date.parse(`${day.date}T00:00:00`) / 1000), ...series.map(({ of }) => trend.map(of))];
@@ -34,7 +35,7 @@ const draw = (name, series) => {
   drawn.set(name, new uPlot({
     width: place.clientWidth, height: place.clientHeight, cursor: { y: false }, legend: { show: false },
     scales: { y: { range: (_, least, most) => [0, Math.max(most, 1) * 1.08] } },
-    axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 56 }],
+    axes: [{ ...axis, grid: { show: false }, values: (_, times) => times.map(date) }, { ...axis, size: 56 }],
     hooks: { setCursor: [(chart) => tell(name, series, chart.cursor.idx ?? undefined)] },
     series: [{}, ...series.map(({ label, tone, bars }) => ({
       label, stroke: colour(tone), width: 2, points: { show: false },
