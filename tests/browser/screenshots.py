@@ -61,6 +61,8 @@ def take(desk: str, password: str) -> None:
             if path == "{ticket}":
                 page.goto(f"{desk}/tickets/?q=vpn")
                 path = page.locator("tbody a[href^='/tickets/']").first.get_attribute("href") or "/"
+            else:  # on a new desk the clocks have just been looked at
+                page.locator(".alerts [data-id]").first.wait_for(timeout=60_000)
             page.goto(desk + path)
             page.wait_for_timeout(1500)  # charts and counts that come after the paint
             page.screenshot(path=IMAGES / f"{name}.png")
