@@ -1,5 +1,6 @@
 """What the workspace sends and reads beside the tickets themselves: facets, presence, changes of many, views."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.http import QueryDict
@@ -215,6 +216,11 @@ def checked_ordering(ordering: str) -> str:
         allowed = ", ".join(TicketCursor.orderings)
         raise serializers.ValidationError(f"{ordering!r} is unknown. Use one of: {allowed}.")
     return ordering
+
+
+def ticket_ids(words: Iterable[str]) -> list[int]:
+    """The numbers of tickets among `words`; what cannot be one is left out."""
+    return [int(word) for word in words if word.isdecimal() and len(word) <= 18]
 
 
 def address_of(view: SavedView) -> str:

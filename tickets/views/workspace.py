@@ -24,6 +24,7 @@ from tickets.workspace import (
     HereSerializer,
     OthersSerializer,
     PresentSerializer,
+    ticket_ids,
 )
 from workers.errors import PermanentError
 
@@ -112,7 +113,7 @@ class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
 
 def _ids(request: Request) -> list[int]:
     words = [word.strip() for word in request.query_params.get("ids", "").split(",")]
-    numbers = [int(word) for word in words if word.isdecimal() and len(word) <= 18]
+    numbers = ticket_ids(words)
     if len(numbers) != len(words) or len(numbers) > MOST_LOOKED_AT:
         raise exceptions.ValidationError(
             {"ids": [f"Give numbers of tickets, at most {MOST_LOOKED_AT}, with commas between."]}

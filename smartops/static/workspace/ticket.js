@@ -10,6 +10,7 @@ import { palette, places } from "./palette.js";
 import { similar } from "./similar.js";
 
 const EVERY = 10000, WHOLE_EVERY = 60000; // ms
+const NAMED = 100; // attached tickets that are named before they are resolved
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const page = document.getElementById("ticket"), id = Number(page.dataset.id);
 const desk = read("desk"), views = read("views");
@@ -106,12 +107,16 @@ const moveTo = (status, reason = "") => act(() => call(`${here}status/`, { statu
 const move = async (status) => {
   const children = Number(region("head").dataset.openChildren);
   if (!children || !["resolved", "closed"].includes(status)) return moveTo(status);
-  const found = await call(`${here}children/`).catch((error) => note(error.message, { bad: true }) && null);
-  if (!found) return undefined;
-  const { results } = found;
-  const goes = results.filter(({ on_resolve: what }) => what === "resolves");
+  const goes = [];
+  try {
+    for (let next = `${here}children/?page_size=500`; next;) {
+      const found = await call(next);
+      goes.push(...found.results.filter(({ on_resolve: what }) => what === "resolves"));
+      ({ next } = found);
+    }
+  } catch (error) { return note(error.message, { bad: true }); }
   return confirmed("Resolve what is attached, too?",
-    h("ul", {}, goes.map((child) => h("li", {}, `#${child.id} ${child.title}`))), `Resolve ${goes.length + 1} tickets`, () => () => moveTo(status));
+    h("ul", {}, goes.slice(0, NAMED).map((child) => h("li", {}, `#${child.id} ${child.title}`)), goes.length > NAMED && h("li", {}, `and ${goes.length - NAMED} more`)), `Resolve ${goes.length + 1} tickets`, () => () => moveTo(status));
 };
 const facts = () => region("facts").dataset;
 const tags = () => [...region("facts").querySelectorAll("[data-untag]")].map((button) => button.dataset.untag);
