@@ -96,8 +96,9 @@ def facets(
 ) -> Facets | dict[str, Any]:
     """Count those of `tickets` that the list would show with `filters`, or say what is wrong: filter -> messages.
 
-    `request` says who `me` is.
+    `request` says who `me` is. Of an `ordering` those count that the list shows in this order.
     """
+    tickets = tickets.shown_in(filters.get("ordering", ""))
     whole = TicketFilter(filters, queryset=tickets, request=request)
     if not whole.is_valid():
         return dict(whole.errors)

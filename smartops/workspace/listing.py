@@ -23,6 +23,11 @@ from tickets.workspace import address_of, ticket_ids
 
 #: Rows that one page shows at most, with those that came meanwhile.
 _MOST: Final = 300
+#: What every ticket meets that has a value in the column.
+_HAVING: Final = {
+    "due_at": {"due_before": "9999-01-01T00:00:00Z"},
+    "priority": {"priority": ",".join(str(value) for value in Priority.values)},
+}
 #: New rows that are counted one by one.
 _FRESH: Final = 50
 
@@ -55,7 +60,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         "orderings": orderings,
         "ordering": now,
         "kept": [(k, v) for k, v in request.GET.items() if k not in ("q", "cursor", "ordering")],
-        "export": exported(request.user, here),
+        "export": exported(request.user, here, now),
         "all_tickets": filters.address(QueryDict()),
         "by_time": now == "-opened_at",
         "may_change": may_change,
@@ -65,8 +70,11 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "workspace/list.html", context)
 
 
-def exported(user: Any, query: dict[str, str]) -> str:
-    """The address of the file of all these tickets; who `me` is stands in it by name."""
+def exported(user: Any, query: dict[str, str], ordering: str) -> str:
+    """The address of the file of all these tickets; who `me` is stands in it by name. Those without a deadline or
+    a priority are left out where the list's order does so."""
+    column = ordering.lstrip("-")
+    query = {**_HAVING.get(column, {}), **query}
     names = [name.strip() for name in query.get("assignee", "").split(",")]
     mine = [user.get_username() if name.lower() == "me" else name for name in names]
     given = {**query, **({"assignee": ",".join(mine)} if "assignee" in query else {})}

@@ -31,7 +31,12 @@ from workers.errors import PermanentError
 
 
 class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
-    @extend_schema(responses=FacetsSerializer)
+    @extend_schema(
+        responses=FacetsSerializer,
+        parameters=[
+            OpenApiParameter("ordering", str, description="Count those that this order shows")
+        ],
+    )
     @action(detail=False, url_path="facets", pagination_class=None)
     def facets(self, request: Request) -> Response:
         """How many tickets each value of each filter would show; takes the filters of `tickets/`.

@@ -150,7 +150,7 @@ const toggled = (name, value) => {
 };
 const count = async () => {
   const query = new URLSearchParams(location.search);
-  for (const name of ["cursor", "ordering", "page_size"]) query.delete(name);
+  for (const name of ["cursor", "page_size"]) query.delete(name);
   const answer = await call(`tickets/facets/?${query}`).catch(() => null);
   if (!answer) return;
   part("total").textContent = answer.count === 1 && answer.exact ? "1 ticket" : `${number(answer.count, answer.exact)} tickets`;

@@ -20,7 +20,13 @@ const here = `tickets/${id}/`;
 
 // --- parts of the page that changed
 
-const regions = (root) => new Map([...root.querySelectorAll("[data-region]")].map((one) => [one.dataset.region, one.outerHTML]));
+/** A part as the server wrote it: without what the times in it say now. */
+const written = (element) => {
+  const copy = element.cloneNode(true);
+  for (const time of copy.querySelectorAll("time")) { time.textContent = ""; time.removeAttribute("title"); }
+  return copy.outerHTML;
+};
+const regions = (root) => new Map([...root.querySelectorAll("[data-region]")].map((one) => [one.dataset.region, written(one)]));
 const shown = regions(page);
 const versionOf = (root) => Number(root.querySelector("[data-region=head]").dataset.version);
 const versions = new Map([...shown.keys()].map((name) => [name, versionOf(page)])); // of the ticket that each part shows
