@@ -248,6 +248,29 @@ def test_a_comment_whose_answer_got_lost_is_added_once_and_what_is_typed_meanwhi
     assert Comment.objects.get().body == "It works."
 
 
+@pytest.mark.parametrize("where", ["ticket", "list"])
+def test_a_page_that_is_not_brought_up_to_date_says_so(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+    where: str,
+) -> None:
+    page = enter(ana, at(vpn) if where == "ticket" else "/tickets/?status=open", ticking=False)
+    page.wait_for_load_state("networkidle")
+    stale, lost = page.get_by_text("Not up to date since"), "**/presence/"
+    if where == "list":
+        lost = "**/tickets/rows/**"
+    page.route(lost, lambda route: route.fulfill(status=403, body=""))
+    for expected in (0, 1):
+        with page.expect_response(lost):
+            later(page)
+        expect(stale).to_have_count(expected)
+    page.unroute(lost)
+    later(page)
+
+    expect(stale).to_be_hidden()
+
+
 def test_a_draft_outlives_the_page(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
     page = enter(ana, at(vpn))
     page.keyboard.press("i")
