@@ -52,7 +52,7 @@ class SavedViewForm(forms.ModelForm):
         try:
             check_rank(values.get("query") or {}, values.get("ordering") or "")
         except ValidationError as error:
-            self.add_error("ordering", [str(why) for why in error.detail["ordering"]])  # type: ignore[call-overload, index]
+            self.add_error("ordering", [str(why) for why in error.detail["ordering"]])  # type: ignore[call-overload]
         return values
 
     def owner_of(self) -> Any:
