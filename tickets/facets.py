@@ -8,6 +8,8 @@ where those are so rare that to find them takes too long, those among the newest
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -96,16 +98,18 @@ def facets(
 ) -> Facets | dict[str, Any]:
     """Count those of `tickets` that the list would show with `filters`, or say what is wrong: filter -> messages.
 
-    `request` says who `me` is.
+    `request` says who `me` is. Of an `ordering` those count that the list shows in this order.
     """
+    tickets = tickets.shown_in(filters.get("ordering", ""))
     whole = TicketFilter(filters, queryset=tickets, request=request)
     if not whole.is_valid():
         return dict(whole.errors)
+    until = time.monotonic() + patience
     given = {name: value for name, value in filters.items() if value.strip(" ,")}
     every = True
     if text := given.pop("q", "").strip():
         tickets, every = _matching(tickets, text)
-    until = time.monotonic() + patience
+    oldest = cache(_oldest_of_window)
 
     def rows(without: str = "") -> Any:
         kept = {name: value for name, value in given.items() if name != without}
@@ -113,10 +117,10 @@ def facets(
 
     used = [name for name in COLUMNS if name in given]
     unused = [name for name in COLUMNS if name not in used]
-    count, exact, counted = _counts(rows(), unused, most, until, tags=True)
+    count, exact, counted = _counts(rows(), unused, most, until, oldest, tags=True)
     found = {name: (exact, values) for name, values in counted.items()}
     for name in used:
-        _, sure, counted = _counts(rows(without=name), [name], most, until)
+        _, sure, counted = _counts(rows(without=name), [name], most, until, oldest)
         found[name] = (sure, counted[name])
     labels = _labels({name: values for name, (_, values) in found.items()})
     told = {
@@ -134,7 +138,13 @@ def _matching(tickets: Any, text: str) -> tuple[Any, bool]:
 
 
 def _counts(
-    rows: Any, names: Sequence[str], most: int, until: float, *, tags: bool = False
+    rows: Any,
+    names: Sequence[str],
+    most: int,
+    until: float,
+    oldest_of_window: Callable[[], datetime | None],
+    *,
+    tags: bool = False,
 ) -> tuple[int, bool, dict[str, dict[str, int]]]:
     """How many of `rows` there are, whether that is all of them, and per facet how many have which value."""
     if "sla_state" in names:
@@ -142,11 +152,16 @@ def _counts(
     left = int((until - time.monotonic()) * 1000)
     if left > 0 and (counted := _within(left, lambda: _group(rows, names, most, tags))):
         return counted[0], counted[0] < most, counted[1]
-    newest = Ticket.objects.order_by("-opened_at", "-id").values_list("opened_at", flat=True)
-    oldest = newest[WINDOW : WINDOW + 1].first()
+    oldest = oldest_of_window()
     window = rows if oldest is None else rows.filter(opened_at__gt=oldest)
     total, found = _group(window, names, most, tags)
     return total, oldest is None and total < most, found
+
+
+def _oldest_of_window() -> datetime | None:
+    """When the newest ticket outside the window was opened; None: all are inside."""
+    newest = Ticket.objects.order_by("-opened_at", "-id").values_list("opened_at", flat=True)
+    return newest[WINDOW : WINDOW + 1].first()
 
 
 def _within(milliseconds: int, work: Callable[[], Any]) -> Any:

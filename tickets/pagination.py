@@ -56,7 +56,7 @@ class TicketCursor(Cursor):
         if ordering == "priority":
             return self._pages_by_priority(queryset, request)
         if ordering.lstrip("-") == "due_at":
-            queryset = queryset.filter(due_at__isnull=False)
+            queryset = queryset.shown_in(ordering)
         return super().paginate_queryset(queryset, request, view)
 
     def _pages_by_priority(self, queryset: Any, request: Request) -> list[Any]:

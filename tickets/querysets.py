@@ -78,6 +78,12 @@ class TicketQuerySet(QuerySet["Ticket"]):
             return self
         return self.filter(Q(department__isnull=True) | ~Q(department__in=list(departments)))
 
+    def shown_in(self, ordering: str) -> Self:
+        """Tickets that the list shows in this order: by deadline those that have one, by priority likewise."""
+        column = ordering.lstrip("-")
+        wanted = {f"{column}__isnull": False} if column in ("due_at", "priority") else {}
+        return self.filter(**wanted)
+
     def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
         """Tickets whose `sla_state` at `now` is one of `states`."""
         conditions, wanted = sla_conditions(now), Q(pk__in=[])

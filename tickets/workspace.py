@@ -1,5 +1,6 @@
 """What the workspace sends and reads beside the tickets themselves: facets, presence, changes of many, views."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.http import QueryDict
@@ -134,13 +135,14 @@ class BulkSerializer(serializers.Serializer[Any]):
 
 class BulkItemSerializer(serializers.Serializer[Any]):
     ticket_id = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=["CHANGED", "REFUSED"])
+    status = serializers.ChoiceField(choices=["CHANGED", "UNCHANGED", "REFUSED"])
     version = serializers.IntegerField(required=False, help_text="As it is now")
     error = ItemErrorSerializer(required=False)
 
 
 class BulkResultSerializer(serializers.Serializer[Any]):
     changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField(help_text="They were so already")
     refused = serializers.IntegerField()
     results = BulkItemSerializer(many=True)
 
@@ -195,6 +197,19 @@ class SavedViewSerializer(serializers.ModelSerializer[SavedView]):
     def validate_ordering(self, ordering: str) -> str:
         return checked_ordering(ordering)
 
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        query = values.get("query", self.instance.query if self.instance else {})
+        ordering = values.get("ordering", self.instance.ordering if self.instance else "")
+        check_rank(query, ordering)
+        return values
+
+
+def check_rank(query: Mapping[str, str], ordering: str) -> None:
+    """:raises serializers.ValidationError: the best match is asked for first, and there is nothing to match."""
+    if ordering == "rank" and not query.get("q", "").strip():
+        why = "'rank' puts the best match of the filter `q` first: give both, or another order."
+        raise serializers.ValidationError({"ordering": [why]})
+
 
 def checked_query(query: dict[str, str]) -> dict[str, str]:
     """Return `query` if the list understands it.
@@ -215,6 +230,11 @@ def checked_ordering(ordering: str) -> str:
         allowed = ", ".join(TicketCursor.orderings)
         raise serializers.ValidationError(f"{ordering!r} is unknown. Use one of: {allowed}.")
     return ordering
+
+
+def ticket_ids(words: Iterable[str]) -> list[int]:
+    """The numbers of tickets among `words`; what cannot be one is left out."""
+    return [int(word) for word in words if word.isdecimal() and len(word) <= 18]
 
 
 def address_of(view: SavedView) -> str:

@@ -15,14 +15,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from smartops.workspace import filters
 from smartops.workspace.markup import row_html
-from smartops.workspace.rows import choose, read_page, rows_of
+from smartops.workspace.rows import Page, choose, page_of, page_size, read_page, rows_of
 from tickets.lifecycle import Status
 from tickets.models import Priority, SavedView, Ticket
 from tickets.models.view import SHARE
-from tickets.workspace import address_of
+from tickets.workspace import address_of, ticket_ids
 
 #: Rows that one page shows at most, with those that came meanwhile.
 _MOST: Final = 300
+#: What every ticket meets that has a value in the column.
+_HAVING: Final = {
+    "due_at": {"due_before": "9999-01-01T00:00:00Z"},
+    "priority": {"priority": ",".join(str(value) for value in Priority.values)},
+}
 #: New rows that are counted one by one.
 _FRESH: Final = 50
 
@@ -55,7 +60,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         "orderings": orderings,
         "ordering": now,
         "kept": [(k, v) for k, v in request.GET.items() if k not in ("q", "cursor", "ordering")],
-        "export": exported(request.user, here),
+        "export": exported(request.user, here, now),
         "all_tickets": filters.address(QueryDict()),
         "by_time": now == "-opened_at",
         "may_change": may_change,
@@ -65,9 +70,13 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "workspace/list.html", context)
 
 
-def exported(user: Any, query: dict[str, str]) -> str:
-    """The address of the file of all these tickets; who `me` is stands in it by name."""
-    mine = [user.get_username() if n == "me" else n for n in query.get("assignee", "").split(",")]
+def exported(user: Any, query: dict[str, str], ordering: str) -> str:
+    """The address of the file of all these tickets; who `me` is stands in it by name. Those without a deadline or
+    a priority are left out where the list's order does so."""
+    column = ordering.lstrip("-")
+    query = {**_HAVING.get(column, {}), **query}
+    names = [name.strip() for name in query.get("assignee", "").split(",")]
+    mine = [user.get_username() if name.lower() == "me" else name for name in names]
     given = {**query, **({"assignee": ",".join(mine)} if "assignee" in query else {})}
     return f"{reverse('report-export')}?{urlencode({**given, 'format': 'csv'})}"
 
@@ -75,7 +84,8 @@ def exported(user: Any, query: dict[str, str]) -> str:
 def desk(
     request: HttpRequest, words: filters.Words, query: dict[str, str], ordering: str
 ) -> dict[str, Any]:
-    """What the scripts need to know; names of people only for those who may assign."""
+    """What the scripts need to know. Who may change tickets may send them anywhere, restricted departments too:
+    people, departments and groups are named to those only."""
     user = request.user
     may_change = user.has_perm("tickets.change_ticket")
     return {
@@ -87,8 +97,8 @@ def desk(
         "ordering": ordering,
         "statuses": [[status.value, status.label] for status in Status],
         "priorities": [[p.value, p.label] for p in Priority],
-        "departments": words.departments,
-        "groups": words.groups,
+        "departments": words.departments if may_change else [],
+        "groups": words.groups if may_change else [],
         "categories": words.categories,
         "people": people() if may_change else [],
     }
@@ -124,8 +134,7 @@ def ticket_rows(request: HttpRequest) -> HttpResponse:
     how many came that its first page would show. The address is the list's own."""
     if not request.user.has_perm("tickets.view_ticket"):
         raise PermissionDenied
-    shown = [int(word) for word in request.POST.get("shown", "").split(",") if word.isdecimal()]
-    shown, now = shown[:_MOST], timezone.now()
+    shown, now = ticket_ids(request.POST.get("shown", "").split(","))[:_MOST], timezone.now()
     visible = Ticket.objects.visible_to(request.user)
     found, error = choose(request, request.GET, visible)
     if error:
@@ -142,11 +151,21 @@ def ticket_rows(request: HttpRequest) -> HttpResponse:
     matching = set(found.filter(pk__in=shown).values_list("pk", flat=True))
     fresh: list[int] = []
     if "cursor" not in request.GET:
-        page = read_page(request, visible, now)
-        fresh = [row.ticket.pk for row in page.rows if row.ticket.pk not in rows][:_FRESH]
+        was_full = len(shown) >= page_size(request)
+        fresh = came(page_of(request, found, now), set(shown), was_full=was_full)[:_FRESH]
     return JsonResponse(
         {"rows": rows, "gone": [pk for pk in shown if pk not in matching], "fresh": fresh}
     )
+
+
+def came(page: Page, shown: set[int], *, was_full: bool) -> list[int]:
+    """Tickets of the first page that came since it showed `shown`. Where it was full, those behind the last of
+    them were on the second page, and only moved up when others left."""
+    pks = [row.ticket.pk for row in page.rows]
+    if was_full:
+        last = max((place for place, pk in enumerate(pks) if pk in shown), default=0)
+        pks = pks[:last]
+    return [pk for pk in pks if pk not in shown]
 
 
 #: Who is not signed in is sent to the admin's login and comes back.

@@ -43,8 +43,11 @@ class _Pages(TicketCursor):
 def read_page(request: HttpRequest, visible: Any, now: datetime) -> Page:
     """The page that the request's address asks for, as the API would answer it."""
     chosen, error = choose(request, request.GET, visible)
-    if error:
-        return Page([], "", "", error)
+    return Page([], "", "", error) if error else page_of(request, chosen, now)
+
+
+def page_of(request: HttpRequest, chosen: Any, now: datetime) -> Page:
+    """The page that the request's address asks for, of those that `choose` found."""
     pages = _Pages()
     try:
         tickets = pages.paginate_queryset(
@@ -56,6 +59,11 @@ def read_page(request: HttpRequest, visible: Any, now: datetime) -> Page:
         return Page([], "", "", str(wrong.detail))
     newer, older = _query_of(pages.get_previous_link()), _query_of(pages.get_next_link())
     return Page(rows_of(tickets or (), now), newer, older)
+
+
+def page_size(request: HttpRequest) -> int:
+    """How many tickets a page of this list shows."""
+    return _Pages().get_page_size(Request(request)) or _Pages.page_size
 
 
 def choose(request: HttpRequest, query: QueryDict, visible: Any) -> tuple[Any, str]:

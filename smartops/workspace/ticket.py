@@ -17,8 +17,9 @@ from smartops.workspace.clocks import acknowledged_until, clocks_of
 from smartops.workspace.filters import Words
 from smartops.workspace.history import lines
 from smartops.workspace.listing import desk, views_of
-from tickets.lifecycle import MOVES, Status
+from tickets.lifecycle import LIVE, Status
 from tickets.models import Attachment, Comment, Ticket, TicketEvent
+from tickets.services.changing import allowed_moves
 from triage.admin.work import explained
 from triage.models import TriageDecision
 
@@ -53,7 +54,7 @@ def ticket_page(request: HttpRequest, pk: int) -> HttpResponse:
         "may_comment": user.has_perm("tickets.add_comment") and goes_on,
         "may_attach": user.has_perm("tickets.add_attachment") and goes_on,
         "may_remove": user.has_perm("tickets.delete_attachment"),
-        "moves": _moves(ticket) if may_change else [],
+        "moves": _moves(ticket, now) if may_change else [],
         "mine": ticket.assignee_id == user.pk,
         "desk": desk(request, Words.read(user), {}, ""),
         "views": views_of(request),
@@ -65,10 +66,10 @@ def ticket_page(request: HttpRequest, pk: int) -> HttpResponse:
     return TemplateResponse(request, "workspace/ticket.html", context)
 
 
-def _moves(ticket: Ticket) -> list[tuple[str, str]]:
+def _moves(ticket: Ticket, now: datetime) -> list[tuple[str, str]]:
     status = Status(ticket.status)
     labels = {**_MOVES, Status.OPEN: "Back to open"} if not ticket.has_ended else _MOVES
-    return [(move.value, labels[move]) for move in MOVES[status]]
+    return [(move.value, labels[move]) for move in allowed_moves(ticket, status, now)]
 
 
 def _thread(request: HttpRequest, ticket: Ticket, visible: Any) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _family(ticket: Ticket, visible: Any) -> dict[str, Any]:
         "merged_into": related.get(ticket.merged_into_id),
         "children": children[:_FAMILY],
         "more_children": len(children) > _FAMILY,
-        "open_children": [child.pk for child in children if not child.has_ended],
+        "open_children": visible.filter(parent=ticket, status__in=LIVE).count() if children else 0,
         "merged": list(visible.filter(merged_into=ticket).order_by("pk")[:_FAMILY]),
     }
 

@@ -161,6 +161,116 @@ def test_what_others_do_appears_and_what_one_types_stays(
     expect(page.locator(".ws-tag")).to_contain_text("vip")
 
 
+def test_what_a_colleague_changed_behind_an_open_dialog_is_kept(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn), ticking=False)
+    page.keyboard.press("e")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("The VPN is down")
+    change_tickets(ids=[vpn.pk], values={"description": "Bob's words"}, actor="bob", now=now())
+    later(page)
+    expect(page.locator("[data-part=description]")).to_have_text("Bob's words")
+
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("changed while you were editing")
+    expect(dialog.get_by_label("Description")).to_have_value("Bob's words")
+    dialog.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The VPN is down")
+    vpn.refresh_from_db()
+    assert (vpn.title, vpn.description) == ("The VPN is down", "Bob's words")
+
+
+def test_a_tag_that_a_colleague_set_while_one_types_another_is_kept(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn), ticking=False)
+    page.get_by_label("Add a tag").fill("office")
+    change_tickets(ids=[vpn.pk], values={"tags": ["vip"]}, actor="bob", now=now())
+    later(page)
+    expect(page.get_by_role("region", name="History")).to_contain_text("vip")
+
+    page.get_by_label("Add a tag").press("Enter")
+    page.get_by_role("button", name="Make my change now").click()
+
+    expect(page.locator(".ws-tag")).to_have_count(2)
+    vpn.refresh_from_db()
+    assert vpn.tags == ["vip", "office"]
+
+
+def test_a_ticket_that_left_ones_sight_leads_back_to_the_list(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn))
+    page.get_by_role("button", name="Send…").click()
+    sent = page.get_by_role("dialog")
+    sent.get_by_label("Department").select_option("HR")
+    sent.get_by_role("button", name="Send").click()
+
+    told = page.get_by_role("dialog", name="You do not see this ticket any more")
+    expect(told).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_hidden()
+    told.get_by_role("button", name="Back to the list").click()
+    expect(page).to_have_url(re.compile("/tickets/\\?"))
+
+
+def test_a_comment_whose_answer_got_lost_is_added_once_and_what_is_typed_meanwhile_stays(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn))
+    lost: list[str] = []
+
+    def lose(route: Any) -> None:
+        route.fetch()
+        if lost:
+            writing(page).press_sequentially(" And more")
+        lost.append(route.request.headers["idempotency-key"])
+        route.fulfill(status=502, body="") if len(lost) == 1 else route.fallback()
+
+    page.route("**/comments/", lose)
+    writing(page).fill("It works.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-part=composer-problem]")).to_contain_text("502")
+    page.keyboard.press("Control+Enter")
+
+    expect(page.get_by_role("article")).to_have_count(1)
+    expect(writing(page)).to_have_value("And more")
+    assert len(set(lost)) == 1
+    assert Comment.objects.get().body == "It works."
+
+
+@pytest.mark.parametrize("where", ["ticket", "list"])
+def test_a_page_that_is_not_brought_up_to_date_says_so(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+    where: str,
+) -> None:
+    page = enter(ana, at(vpn) if where == "ticket" else "/tickets/?status=open", ticking=False)
+    page.wait_for_load_state("networkidle")
+    stale, lost = page.get_by_text("Not up to date since"), "**/presence/"
+    if where == "list":
+        lost = "**/tickets/rows/**"
+    page.route(lost, lambda route: route.fulfill(status=403, body=""))
+    for expected in (0, 1):
+        with page.expect_response(lost):
+            later(page)
+        expect(stale).to_have_count(expected)
+    page.unroute(lost)
+    later(page)
+
+    expect(stale).to_be_hidden()
+
+
 def test_a_draft_outlives_the_page(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
     page = enter(ana, at(vpn))
     page.keyboard.press("i")

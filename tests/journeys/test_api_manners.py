@@ -81,6 +81,17 @@ def test_a_repeated_request_is_done_once(api: APIClient) -> None:
     assert second["Idempotency-Replayed"] == "true"
 
 
+def test_a_repeated_comment_is_added_once(api: APIClient) -> None:
+    ticket = api.post(TICKETS, {"title": "x"}, format="json").json()["id"]
+
+    def send() -> Any:
+        body, headers = {"body": "We are on it."}, {"Idempotency-Key": "k1"}
+        return api.post(f"{TICKETS}{ticket}/comments/", body, format="json", headers=headers)
+
+    assert send().json() == send().json()
+    assert len(api.get(f"{TICKETS}{ticket}/comments/").json()["results"]) == 1
+
+
 def test_a_key_used_for_another_request_is_refused(api: APIClient) -> None:
     headers = {"Idempotency-Key": "k1"}
     api.post(TICKETS, {"title": "x"}, format="json", headers=headers)

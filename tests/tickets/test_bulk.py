@@ -51,6 +51,17 @@ def test_what_may_not_move_is_refused_alone_with_its_reason(
     assert body["results"][0]["version"] == Ticket.objects.get(pk=three[0].pk).version
 
 
+def test_what_was_so_already_is_not_counted_as_changed(api: APIClient, three: list[Ticket]) -> None:
+    change_tickets(ids=[three[0].pk], values={"tags": ["vip"]}, actor="test", now=NOON)
+    move_tickets(ids=[three[0].pk], status="in_progress", actor="test", now=NOON)
+
+    for wish in ({"action": "tag", "tags": ["vip"]}, {"action": "move", "status": "in_progress"}):
+        answer = bulk(api, three[:2], **wish)
+
+        assert statuses(answer) == ["UNCHANGED", "CHANGED"]
+        assert (answer.json()["changed"], answer.json()["unchanged"]) == (1, 1)
+
+
 def test_the_number_of_statements_does_not_grow_with_the_tickets() -> None:
     few = [make_ticket().pk for _ in range(2)]
     many = [make_ticket().pk for _ in range(12)]

@@ -67,6 +67,18 @@ def test_a_facet_leaves_its_own_filter_out_and_takes_all_others(
     assert told(body, "status") == {"open": 1}
 
 
+@pytest.mark.parametrize("ordering", ["due_at", "-due_at", "priority", "-opened_at"])
+def test_as_many_are_counted_as_the_order_shows(
+    api: APIClient, desk: list[Ticket], ordering: str
+) -> None:
+    Ticket.objects.filter(pk=desk[0].pk).update(due_at=NOON)
+    Ticket.objects.filter(pk=desk[1].pk).update(priority=None)
+
+    listed = api.get("/api/v1/tickets/", {"ordering": ordering}).json()["results"]
+
+    assert ask(api, ordering=ordering)["count"] == len(listed)
+
+
 def test_of_tags_all_that_are_chosen_must_be_there(api: APIClient, desk: list[Ticket]) -> None:
     assert told(ask(api, tag="vip"), "tag") == {"vip": 1, "vpn": 1}
 

@@ -164,7 +164,9 @@ def test_a_list_of_a_tag_reads_the_tags_index(many: None) -> None:
 
 def test_facets_count_the_newest_by_the_lists_index(many: None) -> None:
     with CaptureQueriesContext(connection) as captured:
-        found = facets({"priority": "1"}, tickets=Ticket.objects.all(), request=None, most=1000)
+        found = facets(
+            {"priority": "1"}, tickets=Ticket.objects.all(), request=None, most=1000, patience=60
+        )
     counting = [query["sql"] for query in captured if "GROUPING SETS" in query["sql"]]
 
     assert isinstance(found, Facets)

@@ -87,6 +87,7 @@ def test_a_name_is_taken_once_per_owner(api: APIClient, bob: APIClient) -> None:
         ({"query": {"status": ""}}, "query"),
         ({"query": ["status"]}, "query"),
         ({"ordering": "colour"}, "ordering"),
+        ({"ordering": "rank"}, "ordering"),
         ({"name": ""}, "name"),
     ],
 )

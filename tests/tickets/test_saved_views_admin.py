@@ -1,6 +1,7 @@
 """Views in the admin: the same rules as in the API."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
@@ -23,6 +24,7 @@ def test_a_view_is_made_and_changed() -> None:
     client = signed_in("Agent")
     client.post(reverse("admin:tickets_savedview_add"), {**FORM, "shared": "on"})
     view = SavedView.objects.get(name="Mine")
+    assert "of the desk" not in LogEntry.objects.get().object_repr
 
     client.post(reverse("admin:tickets_savedview_change", args=[view.pk]), {**FORM, "name": "Ours"})
 
@@ -36,6 +38,7 @@ def test_a_view_is_made_and_changed() -> None:
         ({"query": '{"colour": "red"}'}, "There is no such filter"),
         ({"query": "[1]"}, "Give an object of filters"),
         ({"ordering": "colour"}, "is unknown"),
+        ({"ordering": "rank"}, "puts the best match"),
     ],
 )
 def test_what_the_list_would_not_understand_is_not_saved(wrong: dict[str, str], why: str) -> None:

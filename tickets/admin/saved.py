@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from tickets import services
 from tickets.models import SavedView
 from tickets.models.view import MANAGE, SHARE
-from tickets.workspace import address_of, checked_ordering, checked_query
+from tickets.workspace import address_of, check_rank, checked_ordering, checked_query
 
 
 class SavedViewForm(forms.ModelForm):
@@ -49,6 +49,10 @@ class SavedViewForm(forms.ModelForm):
         same = SavedView.objects.filter(owner=self.owner_of(), name=values.get("name"))
         if same.exclude(pk=self.instance.pk).exists():
             self.add_error("name", "There is a view of this name already.")
+        try:
+            check_rank(values.get("query") or {}, values.get("ordering") or "")
+        except ValidationError as error:
+            self.add_error("ordering", [str(why) for why in error.detail["ordering"]])  # type: ignore[call-overload]
         return values
 
     def owner_of(self) -> Any:
@@ -98,3 +102,4 @@ class SavedViewAdmin(ModelAdmin):
             services.change_view(view=obj, values=values, now=timezone.now())
         else:
             obj.pk = services.create_view(owner=request.user, values=values).pk
+            obj.owner_id = request.user.pk  # the message and the log name the view by its owner

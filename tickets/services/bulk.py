@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -19,8 +19,16 @@ from tickets.services.changing import (
 from tickets.services.recording import Change, TicketGone, lock, lock_families, record_changes
 from workers.errors import PermanentError
 
-#: Ticket id -> the ticket as it is now, or why it was left alone.
-Outcomes = dict[int, Ticket | PermanentError]
+
+class Done(NamedTuple):
+    """The ticket as it is now, and whether anything about it had to be changed."""
+
+    ticket: Ticket
+    changed: bool
+
+
+#: Ticket id -> what was done to it, or why it was left alone.
+Outcomes = dict[int, Done | PermanentError]
 
 MOST_TAGS = 30
 
@@ -128,17 +136,17 @@ def _each(
 ) -> Outcomes:
     """Record what `change` says about each of `tickets`, which are locked; its errors refuse one alone."""
     outcomes: Outcomes = {pk: TicketGone(f"There is no ticket {pk}.") for pk in ids}
-    changes = []
+    changes, good = [], []
     for ticket in tickets:
         try:
             wanted = change(ticket)
         except PermanentError as error:
             outcomes[ticket.pk] = error
         else:
-            outcomes[ticket.pk] = ticket
+            good.append((ticket, ticket.version))
             changes += [wanted] if wanted else []
     record_changes(changes, actor=actor, now=now)
-    return outcomes
+    return outcomes | {t.pk: Done(t, t.version != version) for t, version in good}
 
 
 def _check_goes_on(ticket: Ticket) -> None:

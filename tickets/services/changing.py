@@ -53,7 +53,7 @@ def check_move(ticket: Ticket, old: Status, new: Status, now: datetime) -> None:
     """
     if ticket.merged_into_id is not None:
         raise TicketMerged(ticket)
-    allowed = [move for move in MOVES[old] if not _too_late(ticket, old, now)]
+    allowed = allowed_moves(ticket, old, now)
     if can_move(old, new) and new in allowed:
         return
     if can_move(old, new):
@@ -63,6 +63,11 @@ def check_move(ticket: Ticket, old: Status, new: Status, now: datetime) -> None:
         )
     names = ", ".join(allowed) or "nothing"
     raise IllegalMove(f"Ticket {ticket.pk} is {old}; from there it can become: {names}.", allowed)
+
+
+def allowed_moves(ticket: Ticket, old: Status, now: datetime) -> list[Status]:
+    """Where `ticket` may go from `old`."""
+    return [move for move in MOVES[old] if not _too_late(ticket, old, now)]
 
 
 def _too_late(ticket: Ticket, old: Status, now: datetime) -> bool:

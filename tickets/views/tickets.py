@@ -164,20 +164,28 @@ class TicketViewSet(
         """The ticket's comments, oldest first."""
         return self._page(Comment.objects.filter(ticket=self.get_object()), CommentSerializer)
 
-    @extend_schema(request=CommentSerializer, responses={201: CommentSerializer})
+    @extend_schema(
+        request=CommentSerializer,
+        responses={201: CommentSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     @comments.mapping.post
     def add_comment(self, request: Request, pk: str) -> Response:
         """Add a comment: public, or internal with `"public": false`."""
         ticket = self.get_object()
         comment = CommentSerializer(data=request.data)
         comment.is_valid(raise_exception=True)
-        made = services.comment_on(
-            ticket=ticket,
-            **comment.validated_data,
-            actor=request.user.get_username(),
-            now=timezone.now(),
-        )
-        return Response(CommentSerializer(made).data, status=201)
+
+        def add() -> Answer:
+            made = services.comment_on(
+                ticket=ticket,
+                **comment.validated_data,
+                actor=request.user.get_username(),
+                now=timezone.now(),
+            )
+            return Answer(201, CommentSerializer(made).data)
+
+        return done_once(request, {"ticket": ticket.pk, "comment": request.data}, add)
 
     @extend_schema(responses=EventSerializer(many=True))
     @action(detail=True, url_path="events", pagination_class=HistoryCursor, filterset_class=None)

@@ -1,5 +1,6 @@
 """`tickets/facets/`, `tickets/bulk/`, `tickets/presence/`: what people at a list of tickets need."""
 
+from collections import Counter
 from typing import Any
 
 from django.utils import timezone
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 
 from tickets import facets, presence, services
 from tickets.models import EventKind, Ticket
-from tickets.services.bulk import Outcomes
+from tickets.services.bulk import Done, Outcomes
 from tickets.services.changing import TicketMerged
 from tickets.services.idempotency import Answer
 from tickets.services.recording import TicketGone
@@ -24,12 +25,18 @@ from tickets.workspace import (
     HereSerializer,
     OthersSerializer,
     PresentSerializer,
+    ticket_ids,
 )
 from workers.errors import PermanentError
 
 
 class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
-    @extend_schema(responses=FacetsSerializer)
+    @extend_schema(
+        responses=FacetsSerializer,
+        parameters=[
+            OpenApiParameter("ordering", str, description="Count those that this order shows")
+        ],
+    )
     @action(detail=False, url_path="facets", pagination_class=None)
     def facets(self, request: Request) -> Response:
         """How many tickets each value of each filter would show; takes the filters of `tickets/`.
@@ -55,7 +62,7 @@ class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
         filterset_class=None,
     )
     def bulk(self, request: Request) -> Response:
-        """Do the same to up to 500 tickets. Each is changed or refused alone, with the reason.
+        """Do the same to up to 500 tickets. Each is changed, was so already, or is refused with the reason.
 
         A name that does not exist is an error of the whole: then nothing is changed.
         """
@@ -72,9 +79,9 @@ class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
         ids = [pk for pk in wish["ids"] if pk in seen]
         outcomes = _do(wish, ids, request.user.get_username())
         lines = [_line(pk, outcomes) for pk in wish["ids"]]
-        refused = sum("error" in line for line in lines)
-        body = {"changed": len(lines) - refused, "refused": refused, "results": lines}
-        return Answer(207, body)
+        told = Counter(line["status"] for line in lines)
+        counts = {name: told[name.upper()] for name in ("changed", "unchanged", "refused")}
+        return Answer(207, {**counts, "results": lines})
 
     @extend_schema(request=HereSerializer, responses=OthersSerializer)
     @action(detail=True, methods=["POST"], url_path="presence", filterset_class=None)
@@ -112,7 +119,7 @@ class WorkspaceActions(viewsets.GenericViewSet[Ticket]):
 
 def _ids(request: Request) -> list[int]:
     words = [word.strip() for word in request.query_params.get("ids", "").split(",")]
-    numbers = [int(word) for word in words if word.isdecimal() and len(word) <= 18]
+    numbers = ticket_ids(words)
     if len(numbers) != len(words) or len(numbers) > MOST_LOOKED_AT:
         raise exceptions.ValidationError(
             {"ids": [f"Give numbers of tickets, at most {MOST_LOOKED_AT}, with commas between."]}
@@ -150,8 +157,9 @@ def _do(wish: dict[str, Any], ids: list[int], actor: str) -> Outcomes:
 def _line(pk: int, outcomes: Outcomes) -> dict[str, Any]:
     """One line of the answer."""
     outcome = outcomes.get(pk) or TicketGone(f"There is no ticket {pk}.")
-    if isinstance(outcome, Ticket):
-        return {"ticket_id": pk, "status": "CHANGED", "version": outcome.version}
+    if isinstance(outcome, Done):
+        status = "CHANGED" if outcome.changed else "UNCHANGED"
+        return {"ticket_id": pk, "status": status, "version": outcome.ticket.version}
     error = {"code": _code(outcome), "status": 409, "message": str(outcome), "errors": {}}
     if isinstance(outcome, TicketGone):
         error["status"] = 404

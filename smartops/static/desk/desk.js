@@ -86,7 +86,8 @@ export const note = (text, { bad = false, label = bad ? "Dismiss" : "", act = nu
   return one;
 };
 
-// Every <time data-due> counts down to its instant, and up after it; every <time data-ago> says how long ago it was.
+// Every <time data-due> counts down to its instant, and up after it; every <time data-ago> says how long ago it was;
+// every <time data-at> says when, where the reader is.
 const tick = () => {
   for (const element of document.querySelectorAll("[data-due]")) {
     const left = (new Date(element.dataset.due) - Date.now()) / 1000;
@@ -99,6 +100,10 @@ const tick = () => {
     const said = ago(element.dataset.ago);
     if (element.textContent !== said) element.textContent = said;
     if (!element.title) element.title = moment(element.dataset.ago);
+  }
+  for (const element of document.querySelectorAll("[data-at]:not([title])")) {
+    element.textContent = moment(element.dataset.at);
+    element.title = element.dataset.at;
   }
 };
 /** Bring the times of elements that were just put into the page up to date. */

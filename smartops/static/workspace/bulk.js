@@ -10,7 +10,7 @@ export const askBulk = (action, ids, desk, done) => {
   const send = async (wish) => {
     const answer = await call("tickets/bulk/", { ids, ...wish }, { headers: { "Idempotency-Key": key } });
     tell(answer);
-    return () => done(answer.results.filter(({ status }) => status === "CHANGED").map(({ ticket_id: id }) => id));
+    return () => done(answer.results.filter(({ status }) => status !== "REFUSED").map(({ ticket_id: id }) => id));
   };
   const asked = {
     move: () => askForm(`Move ${tickets(ids.length)}`, [
@@ -37,8 +37,9 @@ export const askBulk = (action, ids, desk, done) => {
   asked[action]();
 };
 
-const tell = ({ changed, refused, results }) => {
+const tell = ({ changed, unchanged, refused, results }) => {
   if (changed) note(`${tickets(changed)} changed.`);
+  if (unchanged) note(`${tickets(unchanged)} ${unchanged === 1 ? "was" : "were"} so already.`);
   if (!refused) return;
   const whys = results.filter(({ error }) => error);
   openDialog(`${tickets(refused)} could not be changed`,

@@ -9,14 +9,14 @@ export const composer = ({ id, me, sent, began }) => {
   if (!form) return { can: false, writing: () => false, write: () => {} };
   const { body, internal, from_requester: asked, files } = form.elements;
   const part = (name) => form.querySelector(`[data-part=${name}]`), key = `draft:${me}:${id}`;
-  let typed = 0, timer = 0, busy = false;
+  let typed = 0, timer = 0, busy = false, sending = null;
   const look = () => {
     form.classList.toggle("wt-internal", internal.checked);
     body.placeholder = internal.checked ? "A note that only colleagues read…" : asked.checked ? "What the requester said…" : "Answer the requester…";
   };
   const keep = () => {
     try {
-      if (body.value) localStorage.setItem(key, JSON.stringify({ body: body.value, internal: internal.checked }));
+      if (body.value) localStorage.setItem(key, JSON.stringify({ body: body.value, internal: internal.checked, sending }));
       else localStorage.removeItem(key);
       part("draft").textContent = body.value ? "Draft kept" : "";
     } catch { part("draft").textContent = ""; } // a browser that keeps nothing
@@ -32,17 +32,27 @@ export const composer = ({ id, me, sent, began }) => {
     const problem = await answer.json().catch(() => ({}));
     throw new Error([problem.detail, ...Object.values(problem.errors ?? {}).flat()].filter(Boolean).join(" ") || "The files were not accepted.");
   };
+  /** Add the comment, once: who sends the same again because the answer got lost sends it with the same key. */
+  const add = async (comment) => {
+    const same = JSON.stringify(comment);
+    if (sending?.same !== same) sending = { same, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+    keep();
+    const made = await call(`tickets/${id}/comments/`, comment, { headers: { "Idempotency-Key": sending.key } });
+    sending = null;
+    return made;
+  };
   const send = async () => {
-    const text = body.value.trim(), many = files?.files.length ?? 0;
+    const written = body.value, text = written.trim(), many = files?.files.length ?? 0;
     if (busy || (!text && !many)) { body.focus(); return; }
     busy = true;
     form.querySelector(".main").disabled = true;
     part("composer-problem").textContent = "";
+    let made = null, done = false;
     try {
-      let made = null;
       if (text) {
-        made = await call(`tickets/${id}/comments/`, { body: text, public: !internal.checked, from_requester: asked.checked && !internal.checked });
-        body.value = "";
+        made = await add({ body: text, public: !internal.checked, from_requester: asked.checked && !internal.checked });
+        // What was typed meanwhile stays.
+        if (body.value.startsWith(written)) body.value = body.value.slice(written.length).trimStart();
         keep();
       }
       if (many) {
@@ -50,18 +60,20 @@ export const composer = ({ id, me, sent, began }) => {
         files.value = "";
         chosen();
       }
-      internal.checked = asked.checked = false;
+      if (!body.value) {
+        internal.checked = asked.checked = false;
+        typed = 0;
+      }
       look();
-      typed = 0;
-      await sent();
-      note(made ? "Your comment was added." : "The files were added.");
+      done = true;
     } catch (error) {
       part("composer-problem").textContent = error.message;
-      if (!body.value) await sent();
     } finally {
       busy = false;
       form.querySelector(".main").disabled = false;
     }
+    if (made || done) await sent();
+    if (done) note(made ? "Your comment was added." : "The files were added.");
   };
   form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
   form.addEventListener("keydown", (event) => {
@@ -83,6 +95,7 @@ export const composer = ({ id, me, sent, began }) => {
     if (draft && !body.value) {
       body.value = draft.body;
       internal.checked = draft.internal;
+      sending = draft.sending ?? null;
       part("draft").textContent = "Your draft";
     }
   } catch { /* nothing was kept */ }

@@ -1,5 +1,5 @@
 // Dialogs that are built when they are asked for, and removed when they close.
-import { h } from "../desk/desk.js";
+import { h, note } from "../desk/desk.js";
 
 let unique = 0;
 
@@ -32,7 +32,8 @@ export const askForm = (title, fields, { label = "Save", work, danger = false })
       dialog.close();
       await next?.();
     } catch (error) {
-      problem.textContent = error.message;
+      if (dialog.isConnected) problem.textContent = error.message;
+      else note(error.message, { bad: true }); // it is closed: nobody reads it there
     } finally { send.disabled = false; }
   });
   form.addEventListener("keydown", (event) => {

@@ -3,6 +3,7 @@
 import { call, h, note, retime, whileSeen } from "../desk/desk.js";
 import { askBulk } from "./bulk.js";
 import { onKeys } from "./keys.js";
+import { lately } from "./lately.js";
 import { palette, places } from "./palette.js";
 import { saveView } from "./views.js";
 
@@ -90,14 +91,20 @@ const exchange = (line, html) => {
   line.replaceWith(made);
   if (focused) made.querySelector(focused)?.focus({ preventScroll: true });
 };
+const upToDate = lately(part("stale"));
+let asked = 0;
 const look = async () => {
+  const turn = ++asked;
   const shown = rows().map(idOf).join(",");
   const form = new URLSearchParams({ shown });
   const options = { method: "POST", body: form, credentials: "same-origin", redirect: "manual", headers: { "X-CSRFToken": document.querySelector("meta[name=csrf-token]").content } };
   const answer = await fetch(`${body.dataset.address}${location.search}`, options).catch(() => null);
   if (answer?.type === "opaqueredirect") return location.reload(); // signed out: the login brings back here
-  if (!answer?.ok) return undefined;
-  const { rows: fresh, gone, fresh: came } = await answer.json();
+  const told = answer?.ok ? await answer.json().catch(() => null) : null;
+  if (turn !== asked) return undefined; // it was overtaken by one that knows more
+  upToDate(Boolean(told));
+  if (!told) return undefined;
+  const { rows: fresh, gone, fresh: came } = told;
   for (const line of rows()) {
     const news = fresh[idOf(line)];
     if (news && news.stamp !== line.dataset.stamp) exchange(line, news.html);
@@ -143,7 +150,7 @@ const toggled = (name, value) => {
 };
 const count = async () => {
   const query = new URLSearchParams(location.search);
-  for (const name of ["cursor", "ordering", "page_size"]) query.delete(name);
+  for (const name of ["cursor", "page_size"]) query.delete(name);
   const answer = await call(`tickets/facets/?${query}`).catch(() => null);
   if (!answer) return;
   part("total").textContent = answer.count === 1 && answer.exact ? "1 ticket" : `${number(answer.count, answer.exact)} tickets`;

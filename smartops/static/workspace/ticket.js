@@ -1,40 +1,66 @@
 // One ticket after it was painted. Whatever is done goes to the API with the version that the reader saw; then the
-// page is fetched again and those of its parts are exchanged that differ, but never one in which somebody types.
+// page is fetched again and those of its parts are exchanged that differ, but never one in which somebody types: that
+// one keeps its version with what it shows.
 import { call, h, note, retime, whileSeen } from "../desk/desk.js";
 import { composer } from "./composer.js";
-import { askForm, confirmed, field, options, routeFields } from "./dialogs.js";
+import { askForm, confirmed, field, openDialog, options, routeFields } from "./dialogs.js";
 import { onKeys } from "./keys.js";
+import { lately } from "./lately.js";
 import { palette, places } from "./palette.js";
 import { similar } from "./similar.js";
 
 const EVERY = 10000, WHOLE_EVERY = 60000; // ms
+const NAMED = 100; // attached tickets that are named before they are resolved
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const page = document.getElementById("ticket"), id = Number(page.dataset.id);
 const desk = read("desk"), views = read("views");
 const part = (name) => page.querySelector(`[data-part=${name}]`) ?? document.querySelector(`[data-part=${name}]`);
 const region = (name) => page.querySelector(`[data-region=${name}]`);
 const here = `tickets/${id}/`;
-let version = Number(region("head").dataset.version);
 
 // --- parts of the page that changed
 
-const regions = (root) => new Map([...root.querySelectorAll("[data-region]")].map((one) => [one.dataset.region, one.outerHTML]));
-let shown = regions(page);
+/** A part as the server wrote it: without what the times in it say now. */
+const written = (element) => {
+  const copy = element.cloneNode(true);
+  for (const time of copy.querySelectorAll("time")) { time.textContent = ""; time.removeAttribute("title"); }
+  return copy.outerHTML;
+};
+const regions = (root) => new Map([...root.querySelectorAll("[data-region]")].map((one) => [one.dataset.region, written(one)]));
+const shown = regions(page);
+const versionOf = (root) => Number(root.querySelector("[data-region=head]").dataset.version);
+const versions = new Map([...shown.keys()].map((name) => [name, versionOf(page)])); // of the ticket that each part shows
+const oldest = () => Math.min(...versions.values());
+const upToDate = lately(part("stale"));
 const typing = (element) => element.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+let isGone = false;
+const gone = () => {
+  if (isGone) return null;
+  isGone = true;
+  const list = part("back").href, leave = () => { location.href = list; };
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  page.hidden = true;
+  openDialog("You do not see this ticket any more", h("p", { class: "ws-told" }, "It was deleted, or sent to a department whose tickets its members only see."),
+    h("form", { method: "dialog", class: "ws-acts" }, h("button", { class: "button main" }, "Back to the list"))).addEventListener("close", leave);
+  return null;
+};
 const fetchPage = async () => {
   const answer = await fetch(location.pathname, { credentials: "same-origin", redirect: "manual" });
   if (answer.type === "opaqueredirect") return location.reload(); // signed out: the login brings back here
-  if (answer.status === 404) throw new Error("You do not see this ticket any more.");
+  if (answer.status === 404) return gone();
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 };
 const refresh = async ({ force = false } = {}) => {
   const fresh = await fetchPage();
   if (!fresh) return;
-  const found = regions(fresh);
+  const found = regions(fresh), version = versionOf(fresh);
+  if (version < versionOf(page)) return; // asked for before what is shown
   for (const [name, html] of found) {
     const old = region(name);
-    if (shown.get(name) === html || !old || (!force && typing(old))) continue;
+    if (!old || (shown.get(name) !== html && !force && typing(old))) continue;
+    versions.set(name, version);
+    if (shown.get(name) === html) continue;
     const made = fresh.querySelector(`[data-region=${name}]`), open = [...old.querySelectorAll("details")].map((one) => one.open);
     const focused = old.contains(document.activeElement) ? [...old.querySelectorAll("button, a, input, select, summary")].indexOf(document.activeElement) : -1;
     const field = old.contains(document.activeElement) && document.activeElement.matches("input, textarea") ? document.activeElement : null;
@@ -46,14 +72,16 @@ const refresh = async ({ force = false } = {}) => {
     if (!made.hidden) made.classList.add("wt-flash");
     shown.set(name, html);
   }
-  version = Number(region("head").dataset.version);
   retime();
 };
+/** Show what came of something that is done: that this fails does not undo it. */
+const showDone = () => refresh({ force: true }).catch((error) => note(`It is done, but not shown here yet: ${error.message}`, { bad: true }));
 
 // --- doing something
 
+const newestEvent = () => region("history").querySelector("li div")?.textContent.replace(/\s+/g, " ").trim() ?? "";
 const conflict = (again) => {
-  const newest = region("history").querySelector("li div")?.textContent.replace(/\s+/g, " ").trim() ?? "";
+  const newest = newestEvent();
   const box = part("conflict"), close = () => { box.hidden = true; };
   box.replaceChildren(h("p", {}, h("b", {}, "This ticket changed while you were reading it. "), "Your change was not made. ", newest && `The newest: ${newest}.`),
     h("div", { class: "ws-acts" }, h("button", { type: "button", class: "button", onclick: () => { close(); again(); } }, "Make my change now"),
@@ -67,29 +95,34 @@ let turn = Promise.resolve();
 const act = (work, said = "") => (turn = turn.then(() => doNow(work, said)));
 const doNow = async (work, said) => {
   try {
-    const answer = await work();
-    if (answer?.version) version = answer.version;
-    part("conflict").hidden = true;
-    await refresh({ force: true });
-    if (said) note(said);
-    return true;
+    await work();
   } catch (error) {
     await refresh({ force: true }).catch(() => null);
     if (error.status === 412) conflict(() => act(work, said));
     else note(error.message, { bad: true });
     return false;
   }
+  part("conflict").hidden = true;
+  await showDone();
+  if (said) note(said);
+  return true;
 };
-const guarded = () => ({ headers: { "If-Match": `"${version}"` } });
-const patch = (values, said) => act(() => call(here, values(), { method: "PATCH", ...guarded() }), said);
-const moveTo = (status, reason = "") => act(() => call(`${here}status/`, { status, reason }, { method: "PUT", ...guarded() }));
+const guarded = (version) => ({ headers: { "If-Match": `"${version}"` } });
+const patch = (values, said) => act(() => call(here, values(), { method: "PATCH", ...guarded(versions.get("facts")) }), said);
+const moveTo = (status, reason = "") => act(() => call(`${here}status/`, { status, reason }, { method: "PUT", ...guarded(versions.get("head")) }));
 const move = async (status) => {
   const children = Number(region("head").dataset.openChildren);
   if (!children || !["resolved", "closed"].includes(status)) return moveTo(status);
-  const { results } = await call(`${here}children/`);
-  const goes = results.filter(({ on_resolve: what }) => what === "resolves");
+  const goes = [];
+  try {
+    for (let next = `${here}children/?page_size=500`; next;) {
+      const found = await call(next);
+      goes.push(...found.results.filter(({ on_resolve: what }) => what === "resolves"));
+      ({ next } = found);
+    }
+  } catch (error) { return note(error.message, { bad: true }); }
   return confirmed("Resolve what is attached, too?",
-    h("ul", {}, goes.map((child) => h("li", {}, `#${child.id} ${child.title}`))), `Resolve ${goes.length + 1} tickets`, () => () => moveTo(status));
+    h("ul", {}, goes.slice(0, NAMED).map((child) => h("li", {}, `#${child.id} ${child.title}`)), goes.length > NAMED && h("li", {}, `and ${goes.length - NAMED} more`)), `Resolve ${goes.length + 1} tickets`, () => () => moveTo(status));
 };
 const facts = () => region("facts").dataset;
 const tags = () => [...region("facts").querySelectorAll("[data-untag]")].map((button) => button.dataset.untag);
@@ -102,34 +135,50 @@ const numberForm = (title, label, path, name, button, done) => askForm(title, [
   return () => done(number);
 } });
 const levels = [["", "As triage decides"], [1, "1 high"], [2, "2 medium"], [3, "3 low"]];
-const edit = () => {
+const editable = () => {
   const now = facts();
-  askForm(`Edit #${id}`, [
-    field("Title", h("input", { name: "title", value: now.title, required: true, maxlength: 255 })),
-    field("Description", h("textarea", { name: "description", rows: 10 }, part("description").textContent)),
-    field("Requester", h("input", { name: "requester_name", value: now.requester, maxlength: 150 })),
-    field("Their mail address", h("input", { name: "requester_email", type: "email", value: now.email, maxlength: 254 })),
-    field("Customer", h("select", { name: "customer_tier" }, options([["gold", "Gold"], ["silver", "Silver"], ["bronze", "Bronze"], ["standard", "Standard"]], now.tier))),
-    field("Impact", h("select", { name: "impact" }, options(levels, now.impact))),
-    field("Urgency", h("select", { name: "urgency" }, options(levels, now.urgency))),
+  return { title: now.title, description: part("description").textContent, requester_name: now.requester, requester_email: now.email,
+    customer_tier: now.tier, impact: now.impact, urgency: now.urgency };
+};
+const edit = () => {
+  // What the reader saw when the dialog opened: the page behind it goes on.
+  let before = editable(), version = Math.min(versions.get("facts"), versions.get("request"));
+  const plain = (value) => value.replaceAll("\r\n", "\n");
+  const merged = async () => {
+    await refresh({ force: true });
+    const now = editable();
+    for (const [name, value] of Object.entries(now)) {
+      const control = dialog.querySelector(`[name=${name}]`);
+      if (plain(control.value) === plain(before[name])) control.value = value;
+    }
+    const both = Object.keys(now).filter((name) => plain(now[name]) !== plain(before[name]) && plain(dialog.querySelector(`[name=${name}]`).value) !== plain(now[name]));
+    [before, version] = [now, Math.min(versions.get("facts"), versions.get("request"))];
+    const newest = newestEvent(), clash = both.length ? ` You both changed: ${both.map((name) => name.replaceAll("_", " ")).join(", ")}; it is now ${both.map((name) => `“${now[name]}”`).join(", ")}.` : "";
+    return new Error(`This ticket changed while you were editing, and your change was not made. ${newest && `The newest: ${newest}.`}${clash} What you left alone is up to date here; save again to make your change.`);
+  };
+  const dialog = askForm(`Edit #${id}`, [
+    field("Title", h("input", { name: "title", value: before.title, required: true, maxlength: 255 })),
+    field("Description", h("textarea", { name: "description", rows: 10 }, before.description)),
+    field("Requester", h("input", { name: "requester_name", value: before.requester_name, maxlength: 150 })),
+    field("Their mail address", h("input", { name: "requester_email", type: "email", value: before.requester_email, maxlength: 254 })),
+    field("Customer", h("select", { name: "customer_tier" }, options([["gold", "Gold"], ["silver", "Silver"], ["bronze", "Bronze"], ["standard", "Standard"]], before.customer_tier))),
+    field("Impact", h("select", { name: "impact" }, options(levels, before.impact))),
+    field("Urgency", h("select", { name: "urgency" }, options(levels, before.urgency))),
   ], { work: async (data) => {
-    const before = { title: now.title, description: part("description")?.textContent ?? "", requester_name: now.requester, requester_email: now.email, customer_tier: now.tier, impact: now.impact, urgency: now.urgency };
-    const values = Object.fromEntries([...data].filter(([name, value]) => value.replaceAll("\r\n", "\n") !== before[name])
+    const values = Object.fromEntries([...data].filter(([name, value]) => plain(value) !== plain(before[name]))
       .map(([name, value]) => [name, ["impact", "urgency"].includes(name) ? (value ? Number(value) : null) : value]));
     if (!Object.keys(values).length) return undefined;
-    const answer = await call(here, values, { method: "PATCH", ...guarded() }).catch(async (error) => {
-      if (error.status === 412) await refresh({ force: true });
-      throw error;
-    });
-    version = answer.version;
-    return () => refresh({ force: true });
+    try {
+      await call(here, values, { method: "PATCH", ...guarded(version) });
+    } catch (error) { throw error.status === 412 ? await merged() : error; }
+    return showDone;
   } });
 };
 const route = () => askForm(`Send #${id} to a department`, [
   ...routeFields(desk, facts().department, facts().group), field("Why, for the history", h("input", { name: "reason", maxlength: 300, autocomplete: "off" })),
 ], { label: "Send", work: async (data) => {
   await call(`route/${id}/`, { department: data.get("department"), group: data.get("group") || null, reason: data.get("reason") }, { method: "PUT" });
-  return () => refresh({ force: true });
+  return showDone;
 } });
 const merge = (into = "") => into
   ? confirmed(`Merge #${id} into #${into}?`, `Its comments and files move to #${into}, which goes on for both; this one is cancelled.`, "Merge",
@@ -137,11 +186,11 @@ const merge = (into = "") => into
   : numberForm(`Merge #${id} into another ticket`, "The ticket that goes on", "merge", "into", "Merge", async (number) => { location.href = `/tickets/${number}/`; });
 const attach = (to = "") => to
   ? confirmed(`Attach #${id} to #${to}?`, `#${to} is worked on for both: what is done there is done here.`, "Attach",
-    async () => { await call(`${here}attach/`, { to }); return () => refresh({ force: true }); })
-  : numberForm(`Attach #${id} to another ticket`, "The ticket that is worked on for both", "attach", "to", "Attach", () => refresh({ force: true }));
+    async () => { await call(`${here}attach/`, { to }); return showDone; })
+  : numberForm(`Attach #${id} to another ticket`, "The ticket that is worked on for both", "attach", "to", "Attach", showDone);
 const work = {
   "assign-me": () => patch(() => ({ assignee: desk.me }), "It is yours."),
-  confirm: () => act(() => call(`review/${id}/`, { accept: true, version }), "Confirmed."),
+  confirm: () => act(() => call(`review/${id}/`, { accept: true, version: versions.get("head") }), "Confirmed."),
   detach: () => act(() => call(`${here}detach/`, {})),
   edit, route, merge: () => merge(), attach: () => attach(), help: () => part("help").showModal(), palette: () => openPalette(),
 };
@@ -182,7 +231,7 @@ page.addEventListener("submit", (event) => {
 
 // --- who else is here
 
-const writer = composer({ id, me: desk.me, sent: () => refresh({ force: true }), began: () => present() });
+const writer = composer({ id, me: desk.me, sent: showDone, began: () => present() });
 const others = (people) => {
   const names = (which) => people.filter(({ writing }) => writing === which).map(({ name }) => name);
   const said = (list, verb, verbs) => list.length && `${list.join(" and ")} ${list.length > 1 ? verbs : verb}`;
@@ -191,12 +240,19 @@ const others = (people) => {
 };
 let wholeAt = Date.now();
 const present = async () => {
-  const answer = await call(`${here}presence/`, { writing: writer.writing() }).catch(() => null);
-  if (!answer) return;
-  others(answer.others);
-  if (answer.version === version && Date.now() - wholeAt < WHOLE_EVERY) return;
-  wholeAt = Date.now();
-  await refresh().catch(() => null);
+  if (isGone) return;
+  try {
+    const answer = await call(`${here}presence/`, { writing: writer.writing() });
+    others(answer.others);
+    if (answer.version !== oldest() || Date.now() - wholeAt >= WHOLE_EVERY) {
+      await refresh();
+      wholeAt = Date.now();
+    }
+    upToDate(true);
+  } catch (error) {
+    if (error.status === 404) gone();
+    else upToDate(false);
+  }
 };
 addEventListener("pagehide", () => { call(`${here}presence/`, { leaving: true }, { keepalive: true }).catch(() => null); });
 addEventListener("pageshow", ({ persisted }) => { if (persisted) present(); });

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -61,6 +62,30 @@ def test_only_moves_that_the_ticket_allows_are_offered(ana: Client, vpn: Ticket)
     assert offered() == [("open", "Reopen"), ("closed", "Close")]
 
 
+def test_a_ticket_that_was_closed_long_ago_is_not_offered_to_be_reopened(
+    ana: Client, vpn: Ticket
+) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=settings.REOPEN_DAYS + 1)
+    Ticket.objects.filter(pk=vpn.pk).update(
+        status="closed", resolved_at=long_ago, closed_at=long_ago
+    )
+
+    assert open_page(ana, vpn).context["moves"] == []
+
+
+def test_attached_tickets_that_are_open_are_counted_beyond_those_that_are_listed(
+    ana: Client, vpn: Ticket
+) -> None:
+    for number in range(53):
+        make_ticket(title=f"Alike {number}")
+    alike = Ticket.objects.exclude(pk=vpn.pk).order_by("pk")
+    alike.update(parent=vpn)
+    ended = list(alike.values_list("pk", flat=True)[:52])
+    Ticket.objects.filter(pk__in=ended).update(status="resolved", resolved_at=NOON)
+
+    assert open_page(ana, vpn).context["open_children"] == 1
+
+
 def test_a_viewer_and_whoever_reads_a_merged_ticket_get_no_controls(
     ana: Client, vpn: Ticket
 ) -> None:
@@ -81,10 +106,7 @@ def test_related_tickets_that_the_asker_may_not_see_are_not_named(ana: Client, v
     child, parent = make_ticket(title="A child"), make_ticket(title="A parent")
     attach_tickets(ids=[child.pk], to=vpn.pk, actor="x", now=NOON)
     shown = open_page(ana, vpn).context
-    assert ([one.pk for one in shown["children"]], shown["open_children"]) == (
-        [child.pk],
-        [child.pk],
-    )
+    assert ([one.pk for one in shown["children"]], shown["open_children"]) == ([child.pk], 1)
 
     hr = Department.objects.get(name="HR")
     Ticket.objects.filter(pk__in=[child.pk, parent.pk]).update(department=hr)
