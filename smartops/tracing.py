@@ -66,7 +66,8 @@ def start_web() -> None:
     """Before Django loads its middleware."""
     os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", _QUIET)
     _start("smartops-web")
-    DjangoInstrumentor().instrument(response_hook=_hide_keys)
+    # It asks for the host: behind ProbeMiddleware, which lets probes ask under any.
+    DjangoInstrumentor().instrument(response_hook=_hide_keys, middleware_position=1)
     RedisInstrumentor().instrument()  # not in workers: the transport's polling is no news
 
 
