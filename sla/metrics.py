@@ -153,12 +153,16 @@ def reached(cursor: Any, first: int, last: int) -> Iterator[Amounts]:
 
 
 def ended(cursor: Any, first: int, last: int) -> Iterator[Amounts]:
-    """A breach is known at the deadline, a kept promise when its clock stops."""
+    """Each promise once: a check finds a breach at the deadline; what no check found is known at the stop."""
+    ledger = ClockEvent._meta.db_table
     cursor.execute(
-        f"""SELECT c.metric, CASE e.kind WHEN 'breach' THEN 'breached' ELSE 'met' END, count(*)
-              FROM {ClockEvent._meta.db_table} e JOIN {SlaClock._meta.db_table} c ON c.id = e.clock_id
+        f"""SELECT c.metric, CASE WHEN e.kind = 'breach' THEN 'breached' ELSE c.state END, count(*)
+              FROM {ledger} e JOIN {SlaClock._meta.db_table} c ON c.id = e.clock_id
              WHERE e.id > %s AND e.id <= %s
-               AND (e.kind = 'breach' OR (e.kind = 'stop' AND c.state = 'met')) GROUP BY 1, 2""",
+               AND (e.kind = 'breach' OR (e.kind = 'stop' AND c.state IN ('met', 'breached')))
+               AND NOT EXISTS (SELECT FROM {ledger} b
+                                WHERE b.clock_id = e.clock_id AND b.id < e.id AND b.kind = 'breach')
+             GROUP BY 1, 2""",
         [first, last],
     )
     yield {(CLOCKS.name, (metric, outcome)): count for metric, outcome, count in cursor.fetchall()}

@@ -156,9 +156,9 @@ INSTALLED_APPS = [
     "smartops.apps.SmartOpsConfig",
 ]
 MIDDLEWARE = [
+    "smartops.middleware.ProbeMiddleware",  # before anything asks for the host, also before that of traces
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "smartops.middleware.RequestContextMiddleware",
-    "smartops.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -19,7 +19,7 @@ from celery.signals import (
 )
 
 from workers.context import accept_request_id
-from workers.tracing import VARIABLE, first_span_of, trace_id_of
+from workers.tracing import VARIABLE, first_span_of, id_within, trace_id_of
 
 if sys.modules.get("opentelemetry.sdk", sys) is None:
     del sys.modules["opentelemetry.sdk"]
@@ -31,6 +31,7 @@ try:
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
     from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
     from opentelemetry.instrumentation.redis import RedisInstrumentor
+    from opentelemetry.instrumentation.utils import suppress_instrumentation
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -42,7 +43,8 @@ except ImportError as error:
 #: (trace id, span id) of the next span of this request: those that follow from its id.
 _first: ContextVar[tuple[int, int] | None] = ContextVar("first", default=None)
 #: Addresses of ours that nobody needs to see in a trace.
-_QUIET: Final = "health.*,metrics,static/.*,favicon.ico"
+_QUIET: Final = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/favicon.ico"})
+_QUIET_URLS: Final = rf"^https?://[^/]+({'|'.join(sorted(_QUIET))})/?(\?|$),^https?://[^/]+/static/"
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -64,23 +66,30 @@ class _Ids(RandomIdGenerator):
 
 def start_web() -> None:
     """Before Django loads its middleware."""
-    os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", _QUIET)
+    os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", _QUIET_URLS)
     _start("smartops-web")
-    DjangoInstrumentor().instrument(response_hook=_hide_keys)
+    # It asks for the host: behind ProbeMiddleware, which lets probes ask under any.
+    DjangoInstrumentor().instrument(response_hook=_hide_keys, middleware_position=1)
     RedisInstrumentor().instrument()  # not in workers: the transport's polling is no news
 
 
 def of_requests(wsgi: Wsgi) -> Wsgi:
-    """Let each request's trace follow from its id. Who calls us in a trace and gives no id has its trace's."""
+    """Let each request's trace follow from its id. Who calls us in a trace and gives no id gets one in its trace,
+    below its span. Of what only watches us nothing is traced."""
 
     def traced(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        above = TraceContextTextMapPropagator().extract(
-            {"traceparent": environ.pop("HTTP_TRACEPARENT", "")}
-        )
+        if environ.get("PATH_INFO", "") in _QUIET:
+            with suppress_instrumentation():
+                return wsgi(environ, start)
+        traceparent = environ.pop("HTTP_TRACEPARENT", "")
+        above = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
         caller = trace.get_current_span(above).get_span_context()
         given = environ.get("HTTP_X_REQUEST_ID")
         if not given and caller.is_valid:
-            given = f"{caller.trace_id:032x}"
+            given = id_within(caller.trace_id, caller.span_id, sampled=caller.trace_flags.sampled)
+            environ["HTTP_TRACEPARENT"] = (
+                traceparent  # Django's span becomes a child of the caller's
+            )
         request_id = environ["HTTP_X_REQUEST_ID"] = accept_request_id(given)
         _first.set((trace_id_of(request_id), first_span_of(request_id)))
         return wsgi(environ, start)

@@ -20,7 +20,7 @@ MOVED: Final = Counted(
     ("status",),
     known=lambda: [(status,) for status in Status.values],
 )
-_TRIAGE: Final = (TriageStatus.PENDING, TriageStatus.RUNNING, TriageStatus.FAILED)
+_TRIAGE: Final = (TriageStatus.PENDING, TriageStatus.FAILED)
 
 
 def live() -> Iterator[Metric]:
@@ -46,12 +46,9 @@ def untriaged() -> Iterator[Metric]:
     for status in _TRIAGE:
         by_triage.add_metric([status], counts.get(status, 0))
     yield by_triage
-    oldest = (
-        Ticket.objects.filter(triage_status=TriageStatus.PENDING)
-        .order_by("opened_at")
-        .values_list("created_at", flat=True)
-        .first()
-    )
+    # By when it came, not by when it was opened: imports bring tickets that are old elsewhere.
+    pending = Ticket.objects.filter(triage_status=TriageStatus.PENDING)
+    oldest = pending.aggregate(at=Min("created_at"))["at"]
     yield GaugeMetricFamily(
         "smartops_tickets_oldest_untriaged_age_seconds",
         "For how long the oldest ticket that nobody has triaged has been here",

@@ -27,7 +27,7 @@ def jobs() -> Iterator[Metric]:
     )
     overrun = GaugeMetricFamily(
         "smartops_job_lease_overrun_seconds",
-        "For how long the oldest lease has run out that nobody took over",
+        "For how long a sweep should have found the row of work that it should have found first",
         labels=["kind"],
     )
     with connection.cursor() as cursor:
@@ -36,7 +36,8 @@ def jobs() -> Iterator[Metric]:
             cursor.execute(
                 f"""SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'running'),
                            coalesce(extract(epoch FROM now() - min(created_at)), 0),
-                           coalesce(extract(epoch FROM now() - min(lease_until)), 0)
+                           coalesce(extract(epoch FROM now() - min(nudge_at)
+                               FILTER (WHERE state = 'pending' OR lease_until < now())), 0)
                       FROM {table} WHERE state IN ('pending', 'running')"""
             )
             pending, running, age, late = cursor.fetchone()

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -28,8 +28,12 @@ KEPT_SECONDS: Final = 5.0
 _TIMES: Final = 20.0
 #: … but no longer than this.
 _MOST_KEPT: Final = 60.0
-#: For one part; Prometheus waits for ten seconds.
-_STATEMENT_SECONDS: Final = 3
+#: For one statement …
+_STATEMENT_SECONDS: Final = 3.0
+#: … and for all parts of one scrape together; Prometheus waits for ten seconds.
+_SCRAPE_SECONDS: Final = 6.0
+#: So long nobody tries again what failed because it took too long.
+_FAILED_SECONDS: Final = 30.0
 
 Measure = Callable[[], Iterable[Metric]]
 
@@ -67,21 +71,21 @@ class DeskCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:  # whoever comes meanwhile is told what this one reads
-            away = False
+            away, deadline = False, time.monotonic() + _SCRAPE_SECONDS
             for name, part in self._parts.items():
                 if time.monotonic() >= part.until:
-                    away = self._read(name, part, away=away) or away
+                    away = self._read(name, part, deadline, away=away) or away
             told = [metric for part in self._parts.values() for metric in part.kept]
             told += _about(self._parts)
         yield from told
 
-    def _read(self, name: str, part: _Part, *, away: bool) -> bool:
+    def _read(self, name: str, part: _Part, deadline: float, *, away: bool) -> bool:
         """Read one part. Returns whether the database is away: then nobody waits for it a second time."""
         started, lost = time.monotonic(), False
         try:
             if part.database and away:
                 raise OperationalError("the database is away")
-            part.kept = _bounded(part.measure) if part.database else list(part.measure())
+            part.kept = _bounded(part.measure, deadline) if part.database else list(part.measure())
             part.up = True
         except Exception as error:  # whatever is wrong with one part, the others are told
             part.kept, part.up, part.failures = [], False, part.failures + 1
@@ -89,17 +93,22 @@ class DeskCollector(Collector):
             lost = lost and not _answers()
             log.warning("metrics cannot be read", part=name, error=type(error).__name__)
         part.seconds = time.monotonic() - started
-        kept = (
-            min(max(KEPT_SECONDS, _TIMES * part.seconds), _MOST_KEPT) if part.up else KEPT_SECONDS
-        )
-        part.until = time.monotonic() + kept
+        kept = min(max(KEPT_SECONDS, _TIMES * part.seconds), _MOST_KEPT)
+        part.until = time.monotonic() + (kept if part.up else min(kept, _FAILED_SECONDS))
         return lost
 
 
-def _bounded(measure: Measure) -> list[Metric]:
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'")
+def _bounded(measure: Measure, deadline: float) -> list[Metric]:
+    """Every statement of the part ends before the scrape's deadline (monotonic seconds)."""
+
+    def within(execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        left = min(deadline - time.monotonic(), _STATEMENT_SECONDS)
+        if left <= 0:
+            raise OperationalError("no time is left for this part in this scrape")
+        connection.connection.execute(f"SET LOCAL statement_timeout = {int(left * 1000) or 1}")
+        return execute(sql, params, many, context)
+
+    with transaction.atomic(), connection.execute_wrapper(within):
         return list(measure())
 
 

@@ -1,6 +1,7 @@
 """What workers count of the tasks that they run. `workers.exporter` tells it."""
 
 import time
+from collections import OrderedDict
 from typing import Any, Final
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
@@ -49,11 +50,21 @@ def ended(task: str, outcome: str, seconds: float) -> None:
         SUCCEEDED.labels(task).set(time.time())
 
 
+#: Tasks that were counted as lost of late, by their ids.
+_LOST: Final[OrderedDict[str, None]] = OrderedDict()
+_MOST_LOST: Final = 1000
+
+
 @task_failure.connect
-def lost(sender: Any, exception: BaseException, **_: Any) -> None:
-    """The main process of a pool hears of a process that died, which could not count its task itself."""
-    if isinstance(exception, WorkerLostError | TimeLimitExceeded):
-        TASKS.labels(sender.name, "lost").inc()
+def lost(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
+    """The main process of a pool hears of a process that died, which could not count its task itself: of one that
+    ran too long twice, from the pool and from the task's request."""
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded) or task_id in _LOST:
+        return
+    _LOST[task_id] = None
+    if len(_LOST) > _MOST_LOST:
+        _LOST.popitem(last=False)
+    TASKS.labels(sender.name, "lost").inc()
 
 
 @task_revoked.connect

@@ -16,20 +16,32 @@ from typing import Any, Final
 
 VARIABLE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ON: Final = bool(os.environ.get(VARIABLE))
-_TRACE_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
+#: A trace's id; of a caller's trace also its span and whether it is sampled, as `traceparent` has them.
+_TRACE_ID: Final = re.compile(r"((?!0{32})[0-9a-f]{32})(?:-[0-9a-f]{16}-(0[01]))?")
 _NOTHING: Final = nullcontext()
 
 
 def trace_id_of(request_id: str) -> int:
-    """An id that we made up is a trace's id itself; a caller's own is hashed."""
-    if _TRACE_ID.fullmatch(request_id):
-        return int(request_id, 16)
+    """An id that we made up is a trace's id itself, or begins with its caller's; a caller's own is hashed."""
+    if found := _TRACE_ID.fullmatch(request_id):
+        return int(found[1], 16)
     return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:16], "big")
 
 
 def first_span_of(request_id: str) -> int:
     """The id of the span of the request itself, of which all others of its trace are children."""
     return int.from_bytes(hashlib.sha256(f"first {request_id}".encode()).digest()[:8], "big")
+
+
+def id_within(trace_id: int, span_id: int, *, sampled: bool) -> str:
+    """The request id of a call that a caller made within a span of its own trace: each call's is another."""
+    return f"{trace_id:032x}-{span_id:016x}-{sampled:02d}"
+
+
+def sampled_by_caller(request_id: str) -> bool | None:
+    """What the caller in whose trace the request is said of sampling. None: it is in no caller's trace."""
+    found = _TRACE_ID.fullmatch(request_id)
+    return found[2] == "01" if found and found[2] else None
 
 
 def current_trace() -> str:
@@ -124,8 +136,9 @@ def _context(request_id: str) -> Any:
     from opentelemetry.sdk.trace import TracerProvider
 
     number, provider = trace_id_of(request_id), trace.get_tracer_provider()
-    sampled = True
-    if isinstance(provider, TracerProvider):
+    said = sampled_by_caller(request_id)
+    sampled = True if said is None else said
+    if said is None and isinstance(provider, TracerProvider):
         sampler = getattr(provider.sampler, "_root", provider.sampler)
         sampled = sampler.should_sample(None, number, "").decision.is_sampled()
     flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)

@@ -60,9 +60,11 @@ def _deliver(pk: int, end: float) -> int:
                 break
             tried = True
             # Real time, whatever a game day plays: receivers check when a message was signed.
-            started, now = time.perf_counter(), timezone.now()
-            with tracing.follow(batch[0].request_id, f"deliver {channel.kind}"):
+            started, began, now = time.perf_counter(), time.time_ns(), timezone.now()
+            name = f"deliver {channel.kind}"
+            with tracing.follow(batch[0].request_id, name):
                 result = sending.send(channel, batch, now=now)
+                tracing.mark((one.request_id for one in batch), name, began)
             milliseconds = (time.perf_counter() - started) * 1000
             if not record(channel, token, batch, result, milliseconds):
                 break

@@ -57,16 +57,15 @@ class Site(Desk):
         for host in ("data", *WEB, *WORKERS, "office"):
             network.join(host)
         self.address = network.addresses["data"]
-        with network.at("data"):
+        with network.at("data"), ExitStack() as on_failure:
             self.postgres = embedded.start_postgres(root / "postgres", durable=False)
-            try:
-                self._let_others_in()
-                self.valkey = embedded.start_valkey(root / "valkey")
-            except BaseException:
-                self.postgres.stop()
-                raise
+            on_failure.callback(self.postgres.stop)
+            self._let_others_in()
+            self.valkey = embedded.start_valkey(root / "valkey")
+            on_failure.callback(self.valkey.stop)
             with redis.from_url(self.valkey.url) as client:
                 client.config_set("bind", f"127.0.0.1 {self.address}")
+            on_failure.pop_all()
         for server in (self.postgres, self.valkey):
             server.url = server.url.replace("127.0.0.1", self.address)
         given = {name: value for name, value in os.environ.items() if name != "SMARTOPS_DEMO"}

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import pytest
 import yaml
 
 from smartops.embedded import kept_port
-from tests.live.desk import Desk
+from tests.live.desk import DIRECT, Desk
 from tests.live.test_notifications import ALLOWED, make_channels
 from tests.live.test_sla_faults import publish
 from tests.prometheus import program
@@ -73,7 +72,7 @@ class Prometheus:
 
     def get(self, path: str, **parameters: str) -> Any:
         address = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urlencode(parameters)}"
-        with urlopen(address, timeout=20) as answer:
+        with DIRECT.open(address, timeout=20) as answer:
             return json.load(answer)["data"]
 
     def ask(self, query: str) -> list[Any]:
@@ -83,7 +82,8 @@ class Prometheus:
 
     def is_up(self) -> bool:
         try:
-            return all(target["health"] == "up" for target in self.get("targets")["activeTargets"])
+            targets = self.get("targets")["activeTargets"]
+            return bool(targets) and all(target["health"] == "up" for target in targets)
         except OSError:
             return False
 

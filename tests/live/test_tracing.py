@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.live.desk import Desk
+from tests.live.desk import DIRECT, Desk
 from tests.live.test_notifications import ALLOWED, start_io
 from tests.sla.receivers import receiver
 
@@ -180,11 +180,15 @@ def test_a_caller_keeps_its_trace_and_its_id(traced: tuple[Desk, Collector]) -> 
     ):
         call = urllib.request.Request(address, headers=headers)
         call.add_header("Authorization", f"Token {desk.token}")
-        with urllib.request.urlopen(call, timeout=20) as answer:
+        with DIRECT.open(call, timeout=20) as answer:
             said = answer.headers["X-Request-ID"]
-            assert said == headers.get("X-Request-ID", theirs)
+            assert said == headers.get("X-Request-ID", f"{theirs}-{'cd' * 8}-01")
 
-    desk.wait_for(lambda: bool(collector.of(theirs)), 20, "the span")
+    desk.wait_for(
+        lambda: "cd" * 8 in {span.parent for span in collector.of(theirs)},
+        20,
+        "the span below theirs",
+    )
     hashed = "".join(
         desk.run_python(
             "from workers.tracing import trace_id_of; print(f\"{trace_id_of('ours-4711'):032x}\")"

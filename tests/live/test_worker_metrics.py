@@ -6,12 +6,11 @@ import signal
 import subprocess
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 
 from smartops.embedded import kept_port
-from tests.live.desk import Desk
+from tests.live.desk import DIRECT, Desk
 
 TICKS = 'smartops_tasks_total{outcome="succeeded",task="workers.beat_tick"}'
 SLOWLY = """
@@ -116,7 +115,7 @@ def test_without_the_token_it_tells_nothing(desk: Desk) -> None:
     _, port = start(desk)
 
     with pytest.raises(HTTPError) as refused:
-        urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5)
+        DIRECT.open(f"http://127.0.0.1:{port}/metrics", timeout=5)
 
     with refused.value as answer:
         assert answer.code == 401

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from django.conf import LazySettings
 from django.test import Client
@@ -30,3 +34,22 @@ def test_prometheus_asks_by_address_and_needs_its_token(
     settings.ALLOWED_HOSTS = ["desk.example.com"]
 
     assert client.get("/metrics", headers={"host": "10.3.4.5:8000"}).status_code == 401
+
+
+def test_a_probe_may_ask_by_an_address_while_traces_are_sent() -> None:
+    code = """
+import smartops.asgi
+from django.test import Client
+print(Client().get("/health/live", headers={"host": "10.3.4.5:8000"}).status_code)
+"""
+    environment = {
+        **os.environ,
+        "ALLOWED_HOSTS": "desk.example.com",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout.splitlines()[-1:] == ["200"], done.stderr

@@ -4,7 +4,8 @@ import pytest
 
 from tests.factories import make_ticket
 from tickets.models import TicketEvent
-from workers.context import current_request_id, current_request_ids, request_id
+from workers.context import current_request_id, current_request_ids, new_request_id, request_id
+from workers.tracing import trace_id_of
 
 MANY = f"{'a' * 40},{'b' * 40}"
 
@@ -14,6 +15,14 @@ def test_a_row_keeps_the_id_of_one_request_and_messages_those_of_all() -> None:
         assert (current_request_id(), current_request_ids()) == ("a" * 64, "a" * 64)
     with request_id(MANY):
         assert (current_request_id(), current_request_ids()) == ("", MANY)
+
+
+def test_a_sampler_by_ratio_takes_its_part_of_our_ids() -> None:
+    """OpenTelemetry's looks at the lower half: what lies under the ratio's part of it is sampled."""
+    lower = [trace_id_of(new_request_id()) % 2**64 for _ in range(10_000)]
+
+    for ratio in (0.1, 0.5, 0.9):
+        assert abs(sum(one < ratio * 2**64 for one in lower) - ratio * 10_000) < 300
 
 
 @pytest.mark.django_db

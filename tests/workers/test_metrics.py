@@ -110,6 +110,27 @@ def test_a_statement_that_takes_too_long_spoils_its_part_alone() -> None:
     assert found["smartops_database_up",] == 1
 
 
+def test_many_slow_parts_together_end_before_the_scraper_leaves() -> None:
+    def slow() -> Iterator[Metric]:
+        for _ in range(3):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(2)")
+        yield GaugeMetricFamily("slow", "Never", value=1)
+
+    collector, started = DeskCollector(), time.monotonic()
+    collector.add("good", Counting())
+    for number in range(3):
+        collector.add(f"slow {number}", slow)
+    collector.add("other", Counting(), database=False)
+
+    found = told(collector)
+
+    assert time.monotonic() - started < 8
+    assert [found["smartops_collector_up", f"slow {n}"] for n in range(3)] == [0, 0, 0]
+    assert found["smartops_collector_up", "good"] == found["smartops_collector_up", "other"] == 1
+    assert found["smartops_database_up",] == 1
+
+
 def test_nobody_waits_twice_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_answers", lambda: False)
     collector = DeskCollector()

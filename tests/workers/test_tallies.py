@@ -7,10 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from workers import tallies
-from workers.models import DeadLetter, Tally, TallyPlace
+from workers.models import DeadLetter, Heartbeat, Tally, TallyPlace
 from workers.tallies import Amounts, Counted, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +71,7 @@ def test_many_who_add_to_one_number_lose_nothing() -> None:
 
 
 def test_each_row_is_counted_once(letters: list[tuple[int, int]]) -> None:
+    tallies.fold()
     write()
     for _ in range(3):
         tallies.fold()
@@ -83,6 +84,7 @@ def test_each_row_is_counted_once(letters: list[tuple[int, int]]) -> None:
 
 
 def test_a_row_that_commits_late_is_counted_too(letters: list[tuple[int, int]]) -> None:
+    tallies.fold()
     write()
     with link() as slow:
         slow.execute(
@@ -113,16 +115,57 @@ def link() -> Any:
     return psycopg.connect(**{name: where[key] for name, key in names.items()})
 
 
-def test_a_long_table_is_counted_from_its_newest_rows_on(
+def test_what_was_there_before_counting_began_is_no_news(letters: list[tuple[int, int]]) -> None:
+    write(5)
+    tallies.fold()
+    write()
+
+    for _ in range(3):
+        tallies.fold()
+
+    assert kept("letters") == {(): 1.0}
+
+
+def test_many_new_rows_are_counted_in_several_runs(
     letters: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tallies, "MOST", 2)
+    write()
+    tallies.fold()
     write(5)
 
-    for _ in range(4):
+    for _ in range(6):
         tallies.fold()
 
-    assert kept("letters") == {(): 2.0}
+    assert kept("letters") == {(): 5.0}
+    assert all(last - first <= 2 for first, last in letters)
+
+
+def test_a_desk_that_was_restored_into_another_cluster_goes_on_counting(
+    letters: list[tuple[int, int]],
+) -> None:
+    tallies.fold()
+    TallyPlace.objects.update(next_xid=2**61)  # far above any that this cluster will see soon
+    write()
+
+    for _ in range(3):
+        tallies.fold()
+
+    assert kept("letters") == {(): 1.0}
+
+
+def test_a_table_that_cannot_be_counted_stops_no_other(
+    letters: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_id = Source(Heartbeat, lambda *_: [])
+    monkeypatch.setattr(tallies, "SOURCES", [no_id, *tallies.SOURCES])
+
+    for count in (0, 1, 0, 0):
+        write(count)
+        with pytest.raises(ProgrammingError):
+            tallies.fold()
+
+    assert kept("letters") == {(): 1.0}
 
 
 def test_a_run_does_not_wait_for_another(letters: list[tuple[int, int]]) -> None:
