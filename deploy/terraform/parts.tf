@@ -11,7 +11,7 @@ locals {
         memory  = var.web.memory
         min     = var.web.min
         max     = var.web.max
-        check   = format(local.ask, "8000/health/ready")
+        check   = format(local.ask, "8000/health/live") # not ready: ECS restarts what fails
         stop    = 30
       }
       beat = {
