@@ -41,7 +41,7 @@ locals {
         min     = worker.min
         max     = worker.max
         check   = local.alive
-        stop    = 70 # above the longest task; Fargate allows 120
+        stop    = 70 # above TASK_TIME_LIMIT_SECONDS; Fargate allows 120
       }
     },
   )
