@@ -34,7 +34,9 @@ def write(path: Path) -> list[str]:
     path.touch(mode=0o600)
     path.chmod(0o600)
     text = path.read_text()
-    there = set(re.findall(r"^\s*(?:export\s+)?([A-Z_]+)=[ \t]*[^\s#]", text, re.MULTILINE))
+    there = set(
+        re.findall(r"^\s*(?:export\s+)?([A-Z_]+)=[ \t]*(?!\"\"|'')[^\s#]", text, re.MULTILINE)
+    )
     added = [name for name in MADE if name not in there]
     if added:
         lines = "".join(f"{name}={MADE[name]()}\n" for name in added)

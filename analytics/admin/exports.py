@@ -20,6 +20,7 @@ from analytics.answers import as_answer
 from analytics.models import Export, ExportFormat
 from analytics.services import exporting
 from analytics.services.downloads import LinkRefused
+from analytics.services.streaming import TooManyStreams
 from tickets.admin.lists import BoundedPaginator
 from tickets.admin.ticket import TicketAdmin
 from tickets.filters import WrongFilters, choose
@@ -27,6 +28,7 @@ from tickets.models import Ticket
 from triage.admin.batches import in_words, translated
 from workers.admin import ReadOnly
 from workers.errors import Gone, PermanentError
+from workers.words import number_of
 
 BADGES = {
     "queued": "warning",
@@ -117,6 +119,9 @@ class ExportAdmin(ReadOnly, ModelAdmin):
             raise Http404(str(error)) from None
         except LinkRefused as error:
             raise PermissionDenied(str(error)) from None
+        except TooManyStreams as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:analytics_export_changelist"))
 
     def _ask(self, request: HttpRequest) -> HttpResponse:
         """Say how many tickets the filters of the ticket list choose; when confirmed, have them exported."""
@@ -128,9 +133,13 @@ class ExportAdmin(ReadOnly, ModelAdmin):
             wanted = request.POST.get("format", "")
             if request.method == "POST" and wanted in ExportFormat.values:
                 exporting.request_export(owner=request.user, export_format=wanted, filters=filters)
-                said = f"{count:,} tickets are being exported: reload this page for the file."
+                what = number_of(count, "ticket is", "tickets are")
+                said = f"{what} being exported: reload this page for the file."
                 self.message_user(request, said, messages.SUCCESS)
                 return HttpResponseRedirect(reverse("admin:analytics_export_changelist"))
+            if request.method == "POST":
+                known = ", ".join(ExportFormat.values)
+                self.message_user(request, f"Choose a format: {known}.", messages.ERROR)
         except (WrongFilters, PermanentError) as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:tickets_ticket_changelist"))

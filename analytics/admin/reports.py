@@ -163,10 +163,16 @@ class ReportScheduleAdmin(ModelAdmin):
         return HttpResponseRedirect(reverse("admin:analytics_reportdelivery_changelist"))
 
 
+class VisibleSchedules(admin.RelatedFieldListFilter):
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        visible = ReportSchedule.objects.visible_to(request.user).order_by("name")
+        return list(visible.values_list("pk", "name"))
+
+
 @admin.register(ReportDelivery)
 class ReportDeliveryAdmin(ReadOnly, ModelAdmin):
     list_display = ("id", "schedule", "about", "state_badge", "receivers", "error", "finished_at")
-    list_filter = ("state", "schedule")
+    list_filter = ("state", ("schedule", VisibleSchedules))
     list_select_related = ("schedule",)
     ordering = ("-id",)
     paginator = BoundedPaginator

@@ -1,5 +1,6 @@
 """Reports by mail: when and to whom, and each that was sent."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -167,6 +168,13 @@ class ReportDelivery(LeasedWork):
             LeasedWork.sweep_index("analytics_delivery_sweep"),
             models.Index(fields=["schedule", "-id"], name="analytics_delivery_schedule"),
         ]
+
+    @classmethod
+    def revive(cls, ids: Sequence[int]) -> list[int]:
+        """Who was refused for good is asked again, too: a person said so."""
+        revived = super().revive(ids)
+        cls.objects.filter(pk__in=revived).update(left_out={}, tries=0)
+        return revived
 
     def __str__(self) -> str:
         return f"{self.schedule}: {self.period.in_words()}"

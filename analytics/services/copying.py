@@ -3,7 +3,7 @@
 PostgreSQL writes the rows itself: several times as quick as making objects of them here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -41,7 +41,9 @@ class Block(NamedTuple):
     rows: int  # that end in it
 
 
-def csv_blocks(tickets: Any, columns: Sequence[Column], *, bom: bool = False) -> Iterator[Block]:
+def csv_blocks(
+    tickets: Any, columns: Sequence[Column], *, bom: bool = False
+) -> Generator[Block, None, None]:
     """The tickets as CSV with a header, texts defused (`columns.defused`)."""
     sql, given = _select(tickets, [_cell(column) for column in columns])
     statement = (
@@ -50,14 +52,14 @@ def csv_blocks(tickets: Any, columns: Sequence[Column], *, bom: bool = False) ->
     return _blocks(statement, given, BOM if bom else b"", header=1)
 
 
-def json_blocks(tickets: Any, columns: Sequence[Column]) -> Iterator[Block]:
+def json_blocks(tickets: Any, columns: Sequence[Column]) -> Generator[Block, None, None]:
     """The tickets as JSON, one object a line."""
     sql, given = _select(tickets, [_value(column) for column in columns])
     named = f"SELECT row_to_json(t) FROM ({sql}) AS t({_names(columns)})"
     return _blocks(f"COPY ({named}) TO STDOUT WITH ({_LINES})", given)
 
 
-def value_rows(tickets: Any, columns: Sequence[Column]) -> Iterator[tuple[Any, ...]]:
+def value_rows(tickets: Any, columns: Sequence[Column]) -> Generator[tuple[Any, ...], None, None]:
     """The tickets as tuples of Python values; times are in UTC."""
     sql, given = _select(tickets, [_value(column) for column in columns])
     with _copied(f"COPY ({sql}) TO STDOUT", given) as copy:
@@ -67,7 +69,7 @@ def value_rows(tickets: Any, columns: Sequence[Column]) -> Iterator[tuple[Any, .
 
 def _blocks(
     statement: str, given: Sequence[Any], head: bytes = b"", *, header: int = 0
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     gathered, rows = bytearray(head), -header
     with _copied(statement, given) as copy:
         for row in copy:

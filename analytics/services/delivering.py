@@ -29,6 +29,8 @@ log = structlog.get_logger("analytics.reports")
 LEASE: Final = timedelta(seconds=90)
 GIVE_UP: Final = timedelta(hours=24)
 LONGEST_PAUSE: Final = 3600.0  # seconds
+#: Begins what the mail server said for ever: who was refused so is not sent it again.
+REFUSED: Final = "Refused for good. "
 
 
 class Receiver(NamedTuple):
@@ -53,34 +55,41 @@ def _send(pk: int, now: datetime) -> int:
     before = len(delivery.sent_to)
     try:
         with leases.kept(ReportDelivery, held, lease=LEASE):
-            refused = _send_to_all(delivery, held)
-        _end(delivery, held, refused, now)
+            later = _send_to_all(delivery, held)
+        _end(delivery, held, later, now)
     except _Lost:
         log.warning("report was taken over", delivery=pk)
-    except NotCounted as error:
-        _end(delivery, held, Result(Verdict.PAUSE, None, str(error)), now)
     except Exception as error:  # whatever is in the tickets: its row says it
         _fail(delivery, held, error)
     return len(delivery.sent_to) - before
 
 
 def _send_to_all(delivery: ReportDelivery, held: Claim) -> Result | None:
-    """Send to those who have not got it. Returns what the mail server said when it can take no more just now."""
+    """Send to those who have not got it. Returns why somebody must be asked again later, or nothing."""
     schedule = delivery.schedule
     found, left_out = receivers_of(schedule)
+    for_good = {who: why for who, why in delivery.left_out.items() if why.startswith(REFUSED)}
     letters = Letters(schedule, delivery.period)
-    _note(delivery, held, left_out=left_out)
+    _note(delivery, held, left_out=left_out | for_good)
+    later = None
     for receiver in found:
-        if receiver.address in delivery.sent_to:
+        if receiver.address in delivery.sent_to or receiver.address in for_good:
             continue
-        result = _mail(delivery, receiver.address, letters.for_eyes(receiver.hidden))
+        try:
+            letter = letters.for_eyes(receiver.hidden)
+        except NotCounted as error:
+            return Result(Verdict.PAUSE, None, str(error))
+        result = _mail(delivery, receiver.address, letter)
         if result.verdict is Verdict.SENT:
             _note(delivery, held, sent_to=[*delivery.sent_to, receiver.address])
-        elif result.verdict in (Verdict.RETRY, Verdict.PAUSE):
+        elif result.verdict is Verdict.PAUSE:
             return result
+        elif result.verdict is Verdict.RETRY:  # their mailbox, perhaps: it holds nobody else up
+            later = result
         else:
-            _note(delivery, held, left_out={**delivery.left_out, receiver.address: result.error})
-    return None
+            why = f"{REFUSED}{result.error}"
+            _note(delivery, held, left_out={**delivery.left_out, receiver.address: why})
+    return later
 
 
 def receivers_of(schedule: ReportSchedule) -> tuple[list[Receiver], dict[str, str]]:
@@ -145,14 +154,14 @@ def _note(delivery: ReportDelivery, held: Claim, **values: Any) -> None:
 
 
 @transaction.atomic(durable=True)
-def _end(delivery: ReportDelivery, held: Claim, refused: Result | None, now: datetime) -> None:
-    if refused is not None and now - delivery.created_at < GIVE_UP:
+def _end(delivery: ReportDelivery, held: Claim, later: Result | None, now: datetime) -> None:
+    if later is not None and now - delivery.created_at < GIVE_UP:
         pause = min(60.0 * 2**delivery.tries, LONGEST_PAUSE)
         _note(delivery, held, tries=delivery.tries + 1)
         leases.put_back(ReportDelivery, held, delivery.pk, seconds=pause)
-        ReportDelivery.objects.filter(pk=delivery.pk).update(error=refused.error)
-    elif refused is not None:
-        _give_up(delivery, held, f"Not all could be sent it within a day: {refused.error}")
+        ReportDelivery.objects.filter(pk=delivery.pk).update(error=later.error)
+    elif later is not None:
+        _give_up(delivery, held, f"Not all could be sent it within a day: {later.error}")
     elif not delivery.sent_to:
         _give_up(delivery, held, _nobody(delivery))
     else:

@@ -13,7 +13,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
-from django.db.models import ExpressionWrapper, Value
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Value
 from django.db.models.fields import DateTimeField
 from django.db.models.functions import Now
 
@@ -96,7 +96,9 @@ def cancel_export(*, export: Export, actor: str) -> None:
 @transaction.atomic(durable=True)
 def remove_export(*, export: Export) -> None:
     """Remove an export with its file, whatever its state."""
-    Export.objects.filter(pk=export.pk).delete()
+    row = Export.objects.select_for_update().filter(pk=export.pk)
+    list(row)  # a worker that ends it just now has written all its pieces, or will write none
+    row.delete()
 
 
 def run_exports(*, ids: Sequence[int]) -> int:
@@ -201,4 +203,5 @@ def forget_old_exports(now: datetime) -> int:
     kept = timedelta(days=settings.EXPORT_DAYS + ROW_DAYS)
     old = Export.objects.filter(finished_at__lt=now - kept)
     gone, _ = old.delete()
+    ExportPiece.objects.filter(~Exists(Export.objects.filter(pk=OuterRef("export")))).delete()
     return len(ids) + gone

@@ -54,7 +54,8 @@ class Letters:
         found = figures(scope, self.period, before)
         department = self.schedule.department
         files, missing = self._files(scope) if self.schedule.attach_tickets else ((), "")
-        subject = f"{self.schedule.name}: {self.period.in_words()}"
+        name = " ".join(self.schedule.name.split())  # a header is one line
+        subject = f"{name}: {self.period.in_words()}"
         context = {
             "subject": subject,
             "where": department.name if department else "All departments",

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -16,8 +17,12 @@ from workers.dispatch import enqueue_each
 from workers.leases import State
 from workers.names import TaskName
 
+log = structlog.get_logger("analytics.reports")
+
 #: Who changes one of these wants it from then on, and nothing that was due before.
 TIMING: Final = ("enabled", "frequency", "weekday", "hour", "time_zone")
+#: What those get who are named by an address: more than whoever changes it may see.
+CONTENT: Final = ("department", "attach_tickets")
 OVERTAKEN: Final = "A newer report took its place before it could be sent."
 
 
@@ -28,11 +33,18 @@ def problems(
     department = values.get("department")
     if department is not None and department.pk in hidden_department_ids(by):
         return {"department": ["You may not see this department."]}
+    if len(values.get("name", "").splitlines()) > 1:
+        return {"name": ["Use one line: it is the subject of the mail."]}
     known = schedule.addresses if schedule else []
-    if values.get("addresses", known) not in ([], known) and hidden_department_ids(by):
+    wanted = values.get("addresses", known)
+    if not wanted or not hidden_department_ids(by):
+        return {}
+    if wanted != known:
         why = "Only who may see every department can enter addresses. Choose people instead."
         return {"addresses": [why]}
-    return {}
+    why = "Only who may see every department can change what addresses get. Remove them first."
+    changed = [name for name in CONTENT if values.get(name, was := getattr(schedule, name)) != was]
+    return {name: [why] for name in changed}
 
 
 @transaction.atomic
@@ -66,9 +78,16 @@ def remove_schedule(*, schedule: ReportSchedule) -> None:
 def plan_reports(*, now: datetime) -> int:
     """Plan what is due and not planned yet, of each schedule only the newest period, and send messages again
     that were lost. Returns how many were planned."""
-    planned = sum(_plan(schedule, now) for schedule in ReportSchedule.objects.filter(enabled=True))
     requeue_stale_reports()
-    return planned
+    return sum(_plan_safely(each, now) for each in ReportSchedule.objects.filter(enabled=True))
+
+
+def _plan_safely(schedule: ReportSchedule, now: datetime) -> int:
+    try:
+        return _plan(schedule, now)
+    except (ValueError, KeyError, OSError):  # such as a time zone that this machine does not know
+        log.exception("report cannot be planned", schedule=schedule.pk)
+        return 0
 
 
 def _plan(schedule: ReportSchedule, now: datetime) -> int:

@@ -1,6 +1,7 @@
 """Streams: what is sent while it is read, and how many of them may run at once.
 
-A stream holds a thread of the web process and a snapshot of the database for as long as its reader takes.
+A stream holds a thread of the web process for as long as its reader takes, and, but for a file that is there
+already, a snapshot of the database.
 """
 
 import threading

@@ -227,3 +227,5 @@ class ExportViewSet(
             return as_answer(self.get_object())
         except downloads.LinkRefused as error:
             raise PermissionDenied(str(error)) from None
+        except TooManyStreams as error:
+            raise Throttled(wait=5, detail=str(error)) from None

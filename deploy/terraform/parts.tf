@@ -11,7 +11,7 @@ locals {
         memory  = var.web.memory
         min     = var.web.min
         max     = var.web.max
-        check   = format(local.ask, "8000/health/ready")
+        check   = format(local.ask, "8000/health/live") # not ready: ECS restarts what fails
         stop    = 30
       }
       beat = {
@@ -41,7 +41,7 @@ locals {
         min     = worker.min
         max     = worker.max
         check   = local.alive
-        stop    = 70 # above the longest task; Fargate allows 120
+        stop    = 70 # above TASK_TIME_LIMIT_SECONDS; Fargate allows 120
       }
     },
   )

@@ -49,6 +49,8 @@ def send_mail(
         return Result(Verdict.PAUSE, error.smtp_code, "The mail server refuses our login.")
     except smtplib.SMTPResponseException as error:
         return _smtp(error.smtp_code)
+    except ValueError:  # a line break in a header, an address that is none; the text may be secret
+        return Result(Verdict.REJECTED, None, "The mail cannot be written: look at its address.")
     except (smtplib.SMTPException, OSError) as error:
         return Result(Verdict.PAUSE, None, f"The mail server failed: {type(error).__name__}.")
     return Result(Verdict.SENT)

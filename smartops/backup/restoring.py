@@ -7,7 +7,7 @@ from typing import IO, Final
 from zipfile import BadZipFile, ZipFile
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from smartops.backup.manifest import DUMP, NAME, Manifest, count_rows, tables
@@ -34,32 +34,60 @@ def read_manifest(path: Path) -> Manifest:
 def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Manifest:
     """Make the database what it was when the backup was written.
 
-    When anything fails, it is left as it was. `replace`: also if it holds tickets or people. `connected`: also
-    while others are connected, such as a pooler.
+    When anything fails, it is left as it was; what a killed restore had set aside is put back first. `replace`:
+    also if it holds tickets or people. `connected`: also while others are connected, such as a pooler.
 
     :raises Refused: with the reason and what to do.
     """
     manifest = read_manifest(path)
     _check_code(manifest)
-    _check_database(replace=replace, connected=connected)
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA IF EXISTS {ASIDE} CASCADE")
+    _check_alone(connected=connected)
+    undo_broken_off()
+    _check_empty(replace=replace)
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA public RENAME TO {ASIDE}")
+        cursor.execute("CREATE SCHEMA public")
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE SCHEMA public")
         with ZipFile(path) as archive, archive.open(DUMP) as dump:
             _feed(dump)
         _compare(manifest)
     except BaseException:  # Ctrl-C, too
-        with connection.cursor() as cursor:
-            cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
-            cursor.execute(f"ALTER SCHEMA {ASIDE} RENAME TO public")
+        _put_back()
         raise
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA {ASIDE} CASCADE")
         cursor.execute("ANALYZE")
     return manifest
+
+
+def is_broken_off() -> bool:
+    """Whether a restore was killed before its end: the schema `ASIDE` holds what was there before it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [ASIDE])
+        return cursor.fetchone() is not None
+
+
+def undo_broken_off() -> bool:
+    """Put back what a restore that was killed had set aside. Returns whether there was any.
+
+    :raises Refused: there are tickets or people beside it, so that a person must say which are right.
+    """
+    if not is_broken_off():
+        return False
+    if held := _people_made():
+        raise Refused(
+            f"An earlier restore was broken off. The schema {ASIDE} holds what was there before it, and "
+            f"{held}. Keep one of them. The old: DROP SCHEMA public CASCADE; ALTER SCHEMA {ASIDE} RENAME TO "
+            f"public; the new: DROP SCHEMA {ASIDE} CASCADE; then run this again."
+        )
+    _put_back()
+    return True
+
+
+def _put_back() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
+        cursor.execute(f"ALTER SCHEMA {ASIDE} RENAME TO public")
 
 
 def has_another_key(manifest: Manifest) -> bool:
@@ -77,18 +105,29 @@ def _check_code(manifest: Manifest) -> None:
         )
 
 
-def _check_database(*, replace: bool, connected: bool) -> None:
+def _check_empty(*, replace: bool) -> None:
+    if not replace and (held := _people_made()):
+        raise Refused(
+            f"{held[0].upper()}{held[1:]}. Restore into an empty one, "
+            "or with --replace, which removes all that is there."
+        )
+
+
+def _people_made() -> str:
+    """Say what people made in this database; empty when there is nothing."""
     there = set(tables())
     with connection.cursor() as cursor:
         for table in OWN:
-            if table not in there or replace:
+            if table not in there:
                 continue
-            cursor.execute(f"SELECT count(*) FROM {table}")
+            cursor.execute(f"SELECT count(*) FROM public.{table}")
             if count := cursor.fetchone()[0]:
-                raise Refused(
-                    f"This database holds {count} rows of {table}. Restore into an empty one, "
-                    "or with --replace, which removes all that is there."
-                )
+                return f"this database holds {count} rows of {table}"
+    return ""
+
+
+def _check_alone(*, connected: bool) -> None:
+    with connection.cursor() as cursor:
         cursor.execute(
             """SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from smartops.backup.restoring import ASIDE, is_broken_off
 from smartops.doctor.finding import Finding, error, ok, warning
 from workers.encryption import Unreadable, decrypt, is_current
 from workers.stored_secrets import stored_secrets
@@ -142,6 +143,15 @@ def migrations() -> Iterator[Finding]:
         )
     if not missing and not newer:
         yield ok("migrations", "The tables are those of this code.")
+
+
+def broken_restore() -> Iterator[Finding]:
+    if is_broken_off():
+        yield error(
+            "database",
+            f"A restore was broken off: the schema {ASIDE} holds what was there before it.",
+            "Stop web, workers and beat and run `manage.py restore` again: it puts that back first.",
+        )
 
 
 def readable_secrets() -> Iterator[Finding]:

@@ -25,6 +25,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("database", database.clock),
     ("database", database.durability),
     ("database", database.connections),
+    ("database", database.broken_restore),
     ("migrations", database.migrations),
     ("readable secrets", database.readable_secrets),
     ("redis", broker.redis_server),

@@ -36,7 +36,7 @@ def test_the_list_of_tickets_leads_to_an_export_of_what_it_shows(agent: User) ->
     assert f"{EXPORTS}ask/?q=vpn" in page
     assert "Triage these again" in page
     assert "1 ticket " in asked
-    assert "1 tickets are being exported" in done.content.decode()
+    assert "1 ticket is being exported" in done.content.decode()
     export = Export.objects.get()
     assert (export.format, export.filters, export.owner) == ("xlsx", {"q": "vpn"}, agent)
 

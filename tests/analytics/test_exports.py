@@ -1,7 +1,10 @@
 """Background exports: asked for, made by a worker, fetched, cancelled, removed."""
 
 import io
+import os
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -203,6 +206,82 @@ def test_a_file_that_grows_too_large_fails_at_once_and_says_what_helps(
     assert not DeadLetter.objects.exists()
 
 
+def test_a_spreadsheet_is_measured_while_it_is_written_and_leaves_nothing(
+    agent: User, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(files, "TOLD_ROWS", 1)
+    settings.EXPORT_MAX_MB = 0
+    Ticket.objects.bulk_create(
+        Ticket(title="x", description="many words " * 2000, opened_at=NOON) for _ in range(5)
+    )
+
+    export = run(make(agent, export_format="xlsx"))
+
+    assert export.error.startswith("Its sheets have more than 0 MB")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_worker_left_is_removed(
+    agent: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, young = (tmp_path / f"{files.FOLDER}{name}" for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "sheet").write_text("x")
+    for path in (old, old / "sheet"):
+        os.utime(path, (0, 0))
+
+    assert run(make(agent, export_format="xlsx")).status == "done"
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_a_short_write_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:3])
+
+    class ShortOutput(files.Output, Short):
+        pass
+
+    with ShortOutput(most_mb=1, may_go_on=lambda: None) as output:
+        assert output.write(b"all of it") == 9
+        output.seek(0)
+        assert output.read() == b"all of it"
+
+
+def test_groups_of_parquet_end_by_what_is_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "GROUP_ROWS", 3)
+    monkeypatch.setattr(files, "GROUP_CHARACTERS", 10)
+    rows = [("a" * 6, 1), ("a" * 6, 2), ("", 3), ("", 4), ("", 5), ("a", 6)]
+
+    assert [len(group) for group in files.groups(rows)] == [2, 3, 1]
+
+
+def test_downloads_take_a_place_each_and_give_it_back(agent: User, api: APIClient) -> None:
+    make_ticket()
+    where = f"{EXPORTS}{run(make(agent)).pk}/download/"
+
+    first, second, third = (api.get(where) for _ in range(3))
+    assert [a.status_code for a in (first, second, third)] == [200, 200, 429]
+    assert b"".join(first.streaming_content)
+    fourth = api.get(where)
+    assert fourth.status_code == 200
+    for answer in (second, fourth):
+        assert b"".join(answer.streaming_content)
+
+
+def test_pieces_without_an_export_are_removed(agent: User) -> None:
+    make_ticket()
+    export, kept = run(make(agent)), run(make(agent))
+    Export.objects.filter(pk=export.pk)._raw_delete("default")
+
+    forget_old_exports(datetime.now(UTC))
+
+    assert list(ExportPiece.objects.values_list("export", flat=True)) == [kept.pk]
+
+
 def test_an_export_shows_what_its_owner_may_see_when_it_is_made(agent: User) -> None:
     make_ticket(department="Finance")
     before, export = run(make(agent)), make(agent)
@@ -248,7 +327,9 @@ def test_a_link_works_without_a_login_for_an_hour(agent: User, api: APIClient) -
     address, stranger = link(api, export), client_for(None)
 
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=59), tick=False):
-        assert stranger.get(address).status_code == 200
+        answer = stranger.get(address)
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=61), tick=False):
         late = stranger.get(address)
     assert late.status_code == 403

@@ -3,11 +3,13 @@
 import smtplib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db.models.functions import Now
+from django.test import Client
 from rest_framework.test import APIClient
 
 from analytics.models import ReportDelivery, ReportSchedule, RollupState
@@ -15,7 +17,7 @@ from analytics.rhythms import Days
 from analytics.scopes import Scope
 from analytics.services import delivering, letters, refresh_figures, scheduling
 from analytics.services.letters import span
-from analytics.services.reporting import Figures, figures
+from analytics.services.reporting import Figures, NotCounted, figures
 from sla.models import SlaClock
 from tests.analytics.files import read_csv
 from tests.conftest import client_for
@@ -343,7 +345,118 @@ def test_an_address_that_is_refused_for_ever_holds_nobody_up(
 
     delivery = ReportDelivery.objects.get()
     assert (delivery.state, delivery.sent_to) == ("done", ["bob@example.com"])
-    assert delivery.left_out == {"ana@example.com": "The mail server answered 550."}
+    said = "Refused for good. The mail server answered 550."
+    assert delivery.left_out == {"ana@example.com": said}
+
+
+def test_one_full_mailbox_holds_nobody_up_and_is_asked_again(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_for(root, person("ana"), person("bob"))
+    scheduling.plan_reports(now=MONDAY)
+    behave(monkeypatch, ana=smtplib.SMTPRecipientsRefused({"ana@example.com": (452, b"full")}))
+
+    assert send_all() == 1
+    waiting = ReportDelivery.objects.get()
+    assert (waiting.state, waiting.sent_to) == ("pending", ["bob@example.com"])
+    behave(monkeypatch)
+
+    assert send_all() == 1
+    assert ReportDelivery.objects.get().state == "done"
+
+
+def test_who_is_refused_for_ever_is_not_asked_again_until_a_person_says_so(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_for(root, person("ana"), person("bob"))
+    scheduling.plan_reports(now=MONDAY)
+    refused = smtplib.SMTPRecipientsRefused({"ana@example.com": (550, b"no")})
+    behave(monkeypatch, ana=refused, bob=OSError("no route"))
+    assert send_all() == 0
+    behave(monkeypatch)
+
+    assert send_all() == 1
+    delivery = ReportDelivery.objects.get()
+    assert (delivery.state, delivery.sent_to) == ("done", ["bob@example.com"])
+    ReportDelivery.objects.update(state="failed")
+    ReportDelivery.revive([delivery.pk])
+    assert send_all() == 1
+    assert "ana@example.com" in ReportDelivery.objects.get().sent_to
+
+
+def test_an_address_that_is_none_holds_nobody_up(root: User) -> None:
+    ana, bob = person("ana"), person("bob")
+    User.objects.filter(pk=ana.pk).update(email="a\n@example.com")
+    schedule_for(root, ana, bob, name="Two\nlines")
+    scheduling.plan_reports(now=MONDAY)
+
+    assert send_all() == 1
+    assert mail.outbox[0].subject.startswith("[SmartOps] Two lines: ")
+    assert ReportDelivery.objects.get().state == "done"
+
+
+def test_a_schedule_that_cannot_be_read_stops_no_other(root: User) -> None:
+    schedule_for(root, name="Lost")
+    ReportSchedule.objects.update(time_zone="Mars/Olympus")
+    schedule_for(root, person("ana"))
+
+    assert scheduling.plan_reports(now=MONDAY) == 1
+
+
+def test_a_report_that_is_lost_while_it_is_put_off_stops_no_other(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("One", "Two"):
+        schedule_for(root, person(name), name=name)
+    scheduling.plan_reports(now=MONDAY)
+    refresh_figures(seconds=None)
+    first, second = ReportDelivery.objects.order_by("pk").values_list("pk", flat=True)
+    write = letters.Letters.for_eyes
+
+    def lose(self: Any, hidden: Any) -> Any:
+        if self.schedule.name == "One":
+            ReportDelivery.objects.filter(pk=first).update(lease_token=uuid4())
+            raise NotCounted
+        return write(self, hidden)
+
+    monkeypatch.setattr(letters.Letters, "for_eyes", lose)
+
+    assert delivering.send_reports(ids=[first], now=MONDAY) == 0
+    assert delivering.send_reports(ids=[second], now=MONDAY) == 1
+
+
+def test_who_may_not_see_all_changes_nothing_that_addresses_get(
+    root: User, admin_person: User
+) -> None:
+    Department.objects.filter(name="HR").update(restricted=True)
+    finance = Department.objects.get(name="Finance")
+    row = schedule_for(root, department=finance, addresses=["boss@example.com"])
+    where, admin = f"{SCHEDULES}{row.pk}/", client_for(admin_person)
+
+    wider = admin.patch(where, {"department": None}, format="json")
+    more = admin.patch(where, {"attach_tickets": True}, format="json")
+    same = admin.patch(where, {"department": "Finance", "hour": 9}, format="json")
+    without = admin.patch(where, {"department": None, "addresses": []}, format="json")
+
+    assert [a.status_code for a in (wider, more, same, without)] == [400, 400, 200, 200]
+    assert list(wider.json()["errors"]) == ["department"]
+    assert list(more.json()["errors"]) == ["attach_tickets"]
+
+
+def test_the_admins_filter_names_no_schedule_of_a_hidden_department(
+    root: User, admin_person: User, client: Client
+) -> None:
+    Department.objects.filter(name="HR").update(restricted=True)
+    schedule_for(root, name="Hidden plan", department=Department.objects.get(name="HR"))
+    schedule_for(root, name="Open plan")
+    schedule_for(root, name="Other plan")
+    User.objects.filter(pk=admin_person.pk).update(is_staff=True)
+    client.force_login(User.objects.get(pk=admin_person.pk))
+
+    page = client.get("/admin/analytics/reportdelivery/").content.decode()
+
+    assert "Open plan" in page
+    assert "Hidden plan" not in page
 
 
 def test_after_a_day_it_is_given_up(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,6 +570,7 @@ def test_schedules_through_the_api(admin_person: User) -> None:
     [
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"hour": 24}, "hour"),
+        ({"name": "two\nlines"}, "name"),
         ({"weekday": 7}, "weekday"),
         ({"frequency": "hour"}, "frequency"),
         ({"addresses": ["nobody"]}, "addresses"),

@@ -98,7 +98,10 @@ def test_workers_read_the_queues_and_have_the_size_that_the_code_says() -> None:
 def test_every_queue_is_watched_by_the_scaling_of_its_workers() -> None:
     objects = of_kind(chart.render(EVERYTHING), "ScaledObject")
 
+    assert "desk-reports" not in objects  # an empty queue does not mean that nothing runs
     for name, spec in WORKERS.items():
+        if name == "reports":
+            continue
         scaled = objects[f"desk-{name}"]["spec"]
         assert scaled["scaleTargetRef"]["name"] == f"desk-{name}"
         lists = [trigger["metadata"]["listName"] for trigger in scaled["triggers"]]

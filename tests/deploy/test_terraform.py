@@ -135,6 +135,8 @@ def test_a_part_is_checked_and_may_finish_as_under_compose(evaluated: dict[str, 
     for name, part in evaluated["parts"].items():
         test = SERVICES[name]["healthcheck"]["test"]
         words = test[1] if test[0] == "CMD-SHELL" else test[3]
+        if name == "web":  # ECS replaces what fails: not for a database that is away
+            words = words.replace("/health/ready", "/health/live")
         assert words in part["check"], name
         assert part["stop"] <= 120  # Fargate's most
         if name in WORKERS:

@@ -21,12 +21,14 @@ def test_a_file_is_made_that_only_its_owner_reads(tmp_path: Path) -> None:
 
 def test_secrets_that_are_there_stay(tmp_path: Path) -> None:
     path = tmp_path / ".env"
-    path.write_text("SECRET_KEY=mine\nMETRICS_TOKEN=\nLLM_PROVIDER=ollama")
+    path.write_text(
+        "SECRET_KEY=mine\nMETRICS_TOKEN=\nPOSTGRES_PASSWORD=\"\"\nFLOWER_BASIC_AUTH=''\nLLM_PROVIDER=ollama"
+    )
 
     added = write(path)
 
     assert "SECRET_KEY" not in added
-    assert "METRICS_TOKEN" in added
+    assert {"METRICS_TOKEN", "POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH"} <= set(added)
     values = dotenv_values(path)
     assert values["SECRET_KEY"] == "mine"
     assert values["LLM_PROVIDER"] == "ollama"

@@ -115,7 +115,7 @@ def test_a_filter_without_a_counterpart_is_refused_not_left_out() -> None:
         translated({"group__isnull": "True"}, "ana")
 
     page = signed_in().get(reverse(ASK), {"group__isnull": "True"}, follow=True)
-    assert "Batches do not know this filter" in page.content.decode()
+    assert "This filter of the list cannot be used here" in page.content.decode()
 
 
 def test_a_viewer_may_not_ask() -> None:

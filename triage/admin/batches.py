@@ -211,7 +211,9 @@ def translated(query: Mapping[str, str], asker: str) -> dict[str, str]:
         if key in _IGNORED or not value:
             continue
         if key not in _NAMES:
-            raise WrongFilters({key: ["Batches do not know this filter of the list."]})
+            raise WrongFilters(
+                {key: ["This filter of the list cannot be used here: remove it first."]}
+            )
         name, read = _NAMES[key]
         filters[name] = read(value)
     people = {"me": asker, "nobody": "none"}

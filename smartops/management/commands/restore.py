@@ -1,5 +1,7 @@
 """manage.py restore FILE: the database as it was when the backup was written."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"].resolve()
+        for number in (
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # `docker stop`, a closed terminal: undo, as for Ctrl-C
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
         try:
             manifest = restore(path, replace=options["replace"], connected=options["connected"])
         except Refused as problem:
