@@ -6,6 +6,7 @@ already, a snapshot of the database.
 
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
@@ -26,7 +27,7 @@ class _Running:
     """The streams of this process by their asker."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a forgotten stream may be collected while this is held
         self._count: Counter[int] = Counter()
 
     def begin(self, who: int) -> None:
@@ -52,12 +53,12 @@ RUNNING: Final = _Running()
 
 class Stream:
     """Blocks as they come, of which the first is there already: what is wrong with the query shows before
-    anything is sent. Whoever closes it early ends the query."""
+    anything is sent. Whoever closes it early ends the query; one that is forgotten gives its place back, too."""
 
     def __init__(self, blocks: Iterator[Block], *, who: int) -> None:
         """:raises TooManyStreams: see `RUNNING`."""
         RUNNING.begin(who)
-        self._who: int | None = who
+        self._give_back = weakref.finalize(self, RUNNING.end, who)
         self._blocks: Any = blocks
         self._end = time.monotonic() + MOST_SECONDS
         try:
@@ -75,11 +76,13 @@ class Stream:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        data: bytes = next(self._blocks).data
+        try:
+            data: bytes = next(self._blocks).data
+        except StopIteration:
+            self.close()
+            raise
         return data
 
     def close(self) -> None:
         self._blocks.close()
-        if self._who is not None:
-            RUNNING.end(self._who)
-            self._who = None
+        self._give_back()  # once, however often this is called

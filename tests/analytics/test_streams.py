@@ -1,6 +1,7 @@
 """`GET reports/export/`: tickets streamed as CSV and JSON lines."""
 
 import csv
+import gc
 import io
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics.columns import COLUMNS, as_it_was, choose_columns
-from analytics.services.copying import BLOCK, csv_blocks, json_blocks
+from analytics.services.copying import BLOCK, Block, csv_blocks, json_blocks
 from analytics.services.streaming import RUNNING, Stream, TooManyStreams
 from tests.analytics.files import read_csv, read_lines
 from tests.conftest import client_for
@@ -203,6 +204,17 @@ def test_a_query_that_fails_is_no_stream_and_takes_no_place(api: APIClient) -> N
     with pytest.raises(OSError, match="no"):
         Stream(broken(), who=1)
     assert not RUNNING._count
+
+
+def test_a_stream_that_ended_or_was_forgotten_gives_its_place_back() -> None:
+    before = dict(RUNNING._count)
+
+    ended = Stream((block for block in [Block(b"a", 1)]), who=-1)
+    assert list(ended) == [b"a"]
+    Stream((block for block in [Block(b"b", 1)]), who=-1)
+
+    gc.collect()
+    assert dict(RUNNING._count) == before
 
 
 @pytest.mark.django_db(transaction=True)
