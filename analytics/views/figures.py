@@ -1,6 +1,6 @@
 """`analytics/` and `dashboard/`: what the desk knows, in figures. docs/metrics.md defines each."""
 
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -24,6 +24,7 @@ from analytics.serializers.figures import (
 from analytics.summaries import dashboard, routing, summary
 from analytics.trends import trends
 from tickets.models import Department
+from tickets.naming import find_row
 
 
 class FiguresView(APIView):
@@ -95,6 +96,8 @@ class DepartmentView(FiguresView):
     @extend_schema(parameters=DATED, responses=DepartmentFiguresSerializer)
     def get(self, request: Request, name: str) -> Response:
         """One department: its tickets by status, priority and category, and its performance."""
-        found = get_object_or_404(Department.objects.visible_to(request.user), name__iexact=name)
+        found = find_row(Department.objects.visible_to(request.user), name)
+        if found is None:
+            raise Http404
         asked = asked_in(request, timezone.now(), department=found.name)
         return Response(department_figures(found.name, asked.scope, asked.period))

@@ -16,6 +16,7 @@ from analytics.performance import performance
 from analytics.scopes import By
 from analytics.serializers.asking import asked_of
 from tickets.models import Department
+from tickets.naming import join_names
 from tickets.services import UnknownNames
 
 #: Days of a period -> what people call it.
@@ -35,7 +36,7 @@ def report_page(request: HttpRequest) -> HttpResponse:
         asked = asked_of(request.user, given, now)
     chosen = {"opened_after": asked.period.now.start.isoformat(timespec="seconds")}
     if given.get("department"):
-        chosen["department"] = given["department"]
+        chosen["department"] = join_names([given["department"]])
     found = performance(asked.scope, asked.period, asked.by)
     context: dict[str, Any] = {
         "title": "Report",

@@ -18,6 +18,7 @@ from tickets.models import (
     Tier,
     TriageStatus,
 )
+from tickets.naming import join_names, split_names
 from tickets.querysets import hidden_department_ids
 
 #: Filters of the list as people name them.
@@ -103,7 +104,7 @@ class Chip(NamedTuple):
 
 
 def words(query: QueryDict, name: str) -> list[str]:
-    return [word.strip() for word in query.get(name, "").split(",") if word.strip()]
+    return split_names(query.get(name, ""))
 
 
 def address(query: QueryDict, **changes: str | None) -> str:
@@ -119,7 +120,7 @@ def toggled(query: QueryDict, name: str, value: str) -> Value:
     chosen = words(query, name)
     taken = value.casefold() in [word.casefold() for word in chosen]
     left = [word for word in chosen if word.casefold() != value.casefold()]
-    wanted = ",".join(left if taken else [*chosen, value])
+    wanted = join_names(left if taken else [*chosen, value])
     return Value(value, value, address(query, **{name: wanted}), taken)
 
 

@@ -143,9 +143,9 @@ part("fresh").addEventListener("click", () => location.reload());
 
 const number = (count, exact) => `${count.toLocaleString("en")}${exact ? "" : "+"}`;
 const toggled = (name, value) => {
-  const query = new URLSearchParams(location.search), chosen = (query.get(name) ?? "").split(",").filter(Boolean);
+  const query = new URLSearchParams(location.search), quoted = /[",]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
   query.delete("cursor");
-  query.set(name, [...chosen, value].join(","));
+  query.set(name, [query.get(name), quoted].filter(Boolean).join(","));
   return `?${query.toString().replaceAll("%2C", ",")}`;
 };
 const count = async () => {
