@@ -67,6 +67,6 @@ export const measure = async (days, department = "", tz = zone) => {
 
 let later;
 new ResizeObserver(() => { clearTimeout(later); later = setTimeout(redraw, 150); }).observe(document.querySelector(".charts"));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+for (const look of ["(prefers-color-scheme: dark)", "print"]) matchMedia(look).addEventListener("change", redraw);
 document.getElementById("theme")?.addEventListener("change", () => setTimeout(redraw));
 if (!document.cookie.split("; ").includes(`tz=${zone}`)) document.cookie = `tz=${zone};path=/;max-age=31536000;samesite=lax`;
