@@ -122,8 +122,9 @@ def test_counts_are_there_before_the_first_answer(page: Page, desk: str) -> None
 def test_a_server_that_is_gone_does_not_make_the_page_look_old(opened: Page) -> None:
     opened.evaluate(
         """() => {
-          const ask = window.fetch, gone = () => Response.json({ detail: "There is no such server." }, { status: 404 });
-          window.fetch = async (path, given) => path.endsWith("/s0002/") ? gone() : ask(path, given);
+          const ask = window.fetch, body = { detail: "There is no such server." };
+          window.fetch = async (path, given) =>
+            path.endsWith("/s0002/") ? Response.json(body, { status: 404 }) : ask(path, given);
         }"""
     )
 
