@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from analytics import services
+from analytics import bounds, services
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tickets.lifecycle import Status
@@ -199,6 +199,34 @@ def test_a_wrong_wish_is_told_with_its_field(api: APIClient, query: str, field: 
     answer = api.get(f"{API}analytics/trends/?{query}")
 
     assert (answer.status_code, [*answer.data["errors"]]) == (400, [field])
+
+
+@pytest.mark.parametrize(
+    ("path", "bound", "most"),
+    [
+        ("analytics/performance/", "MOST_SORTED", 2),
+        ("analytics/department/Finance/", "MOST_SORTED", 0),
+        ("analytics/summary/?by=priority&group=Network", "MOST_READ", 3),
+        ("analytics/trends/?by=priority&agent=ana", "MOST_READ", 3),
+        ("analytics/trends/?by=agent&days=731", "MOST_DAYS_OF_PARTS", 730),
+    ],
+)
+def test_what_would_take_too_long_is_refused_with_what_would_do(
+    api: APIClient,
+    desk: list[Ticket],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    bound: str,
+    most: int,
+) -> None:
+    Department.objects.update(restricted=False)
+    get(api, path)
+    monkeypatch.setattr(bounds, bound, most)
+
+    answer = api.get(API + path)
+
+    assert (answer.status_code, [*answer.data["errors"]]) == (400, ["days"])
+    assert "fewer days" in answer.data["errors"]["days"][0]
 
 
 def test_an_unknown_period_is_told_the_right_ones(api: APIClient) -> None:
