@@ -1,9 +1,11 @@
 """The figures' API: what older systems' clients find in it, who sees what, and what is refused."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -29,9 +31,14 @@ ALL = (
 )
 
 
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
+NOW = datetime(2026, 3, 10, 10, 15, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def now() -> Iterator[datetime]:
+    """The day does not end while a test goes on. The figures are asked for a second later."""
+    with time_machine.travel(NOW + timedelta(seconds=1), tick=False):
+        yield NOW
 
 
 @pytest.fixture
