@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -33,3 +34,8 @@ def freshness() -> dict[str, Any]:
         )
         as_of, age = cursor.fetchone() or (None, None)
     return {"as_of": as_of, "age_seconds": None if age is None else round(max(age, 0.0), 1)}
+
+
+def fresh_at(now: datetime) -> dict[str, Any]:
+    """The same for what is counted in the tickets themselves."""
+    return {"as_of": now, "age_seconds": 0.0}

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from analytics.freshness import freshness, one_view
+from analytics.freshness import fresh_at, freshness, one_view
 from analytics.models import Dimension
 from analytics.scopes import Scope
 from analytics.standing import Standings, standings
@@ -29,7 +29,7 @@ def opened(scope: Scope, period: str, now: datetime) -> dict[str, Any]:
     length = PERIODS[period]
     with one_view():
         found = standings(scope) if length is None else _opened_since(scope, now - length)
-        fresh = freshness()
+        fresh = freshness() if length is None else fresh_at(now)
     shown = Named(scope).show(found, "tickets")
     return {
         "period": period,

@@ -5,6 +5,7 @@ from typing import Final
 
 from celery import current_app
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Min
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -120,12 +121,7 @@ def _work() -> list[str]:
     if tick is None or now - tick.beat_at > BEAT_LATE:
         since = f"since {tick.beat_at:%Y-%m-%d %H:%M:%S} UTC" if tick else "yet"
         findings.append(f"No tick from beat through a worker {since}: is either of them down?")
-    oldest = (
-        TriageJob.objects.filter(ACTIVE)
-        .order_by("nudge_at")
-        .values_list("created_at", flat=True)
-        .first()
-    )
+    oldest = TriageJob.objects.filter(ACTIVE).aggregate(at=Min("created_at"))["at"]
     if oldest and now - oldest > TRIAGE_LATE:
         findings.append(f"A ticket waits for triage since {oldest:%Y-%m-%d %H:%M:%S} UTC.")
     letters = DeadLetter.objects.filter(settled_at__isnull=True).count()

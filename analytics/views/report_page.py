@@ -28,16 +28,19 @@ def report_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("tickets.view_ticket"):
         raise PermissionDenied
     given, now, problem = _given(request), timezone.now(), ""
-    try:
-        asked = asked_of(request.user, given, now)
-    except (ValidationError, UnknownNames) as error:
-        problem = " ".join(_said(error))
-        given = {"by": By.DEPARTMENT.value}
-        asked = asked_of(request.user, given, now)
+    for instead in ({}, {"days": "1"}, None):
+        try:
+            asked = asked_of(request.user, given, now)
+            found = performance(asked.scope, asked.period, asked.by)
+            break
+        except (ValidationError, UnknownNames) as error:
+            problem = problem or " ".join(_said(error))
+            if instead is None:
+                raise
+            given = {"by": By.DEPARTMENT.value, **instead}
     chosen = {"opened_after": asked.period.now.start.isoformat(timespec="seconds")}
     if given.get("department"):
         chosen["department"] = join_names([given["department"]])
-    found = performance(asked.scope, asked.period, asked.by)
     context: dict[str, Any] = {
         "title": "Report",
         "problem": problem,

@@ -156,7 +156,9 @@ class History:
             TriageJob.objects.filter(pk=job.pk).update(created_at=asked_at)
         ids = list(waiting.values_list("pk", flat=True)[:100])
         run_jobs(ids=ids, now=self.now)
-        with connection.cursor() as cursor:  # decisions are never changed: not even their triggers may see it
+        with (
+            connection.cursor() as cursor
+        ):  # decisions are never changed: not even their triggers may see it
             cursor.execute("SET LOCAL session_replication_role = replica")
             TriageDecision.objects.filter(job__in=ids).update(created_at=self.now)
             cursor.execute("SET LOCAL session_replication_role = DEFAULT")

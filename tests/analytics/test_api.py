@@ -16,7 +16,7 @@ from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
-from tickets.services import move_tickets
+from tickets.services import change_tickets, move_tickets
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/"
@@ -150,6 +150,37 @@ def test_before_the_first_count_figures_have_no_age(api: APIClient) -> None:
     for path in ALL:
         data = get(api, path)
         assert (data["as_of"], data["age_seconds"]) == (None, None)
+
+
+def test_tickets_opened_lately_are_counted_as_of_now(
+    api: APIClient, desk: list[Ticket], now: datetime
+) -> None:
+    make_ticket(at=now)  # which no tick has counted yet
+
+    lately, ever = (get(api, f"analytics/tickets/?period={period}") for period in ("day", "all"))
+
+    assert (lately["total_tickets"], ever["total_tickets"]) == (3, 2)
+    assert lately["as_of"] == "2026-03-10T10:15:01Z"
+    assert lately["age_seconds"] == 0
+
+
+def test_a_restricted_departments_tickets_are_in_no_part_of_anybody_elses_figures(
+    desk: list[Ticket], hidden_hr: Department, now: datetime
+) -> None:
+    """Who works for HR does so in secret, too."""
+    make_user("hannah", "Agent")
+    change_tickets(ids=[desk[1].pk], values={"assignee": "hannah"}, actor="ana", now=now)
+    services.refresh_figures()
+    outsider, member = make_user("otto", "Agent"), make_user("mia", "Agent")
+    hidden_hr.members.add(member)
+
+    for user, seen in ((outsider, False), (member, True)):
+        client = client_for(User.objects.get(pk=user.pk))
+        for path in ("summary", "performance", "trends"):
+            parts = get(client, f"analytics/{path}/?by=agent")["breakdown"]
+            assert ([part["name"] for part in parts] == ["hannah"]) == seen, path
+            critical = get(client, f"analytics/{path}/?by=priority&agent=hannah")["breakdown"]
+            assert any(part["name"] == "critical" for part in critical) == seen, path
 
 
 def test_a_restricted_departments_tickets_are_in_nobody_elses_figures(
