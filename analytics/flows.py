@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from django.db import connection
-
 from analytics.bounds import check_read
 from analytics.counters import COUNTERS
 from analytics.models import FlowCount, FlowKind, Grain, TicketFlow
 from analytics.periods import EDGE, Piece, Span, pieces
 from analytics.scopes import PRIORITIES, By, Scope, names_of
+from workers.replica import reader
 
 Counts = Mapping[str, int]
 NOTHING: Final[Counts] = dict.fromkeys(COUNTERS, 0)
@@ -41,7 +40,7 @@ def _read(scope: Scope, spans: Sequence[Span], by: By | None) -> dict[tuple[int,
     cut = [(n, *piece) for n, span in enumerate(spans) for piece in _pieces(scope, span, by)]
     names = ("numbers", "minutes", "starts", "ends")
     given |= dict(zip(names, map(list, zip(*cut, strict=True)), strict=True))
-    with connection.cursor() as cursor:
+    with reader().cursor() as cursor:
         cursor.execute(query, given)
         return {
             (number, key): dict(zip(COUNTERS, map(int, values), strict=True))

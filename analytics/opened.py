@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
-
 from analytics.freshness import fresh_at, freshness, one_view
 from analytics.models import Dimension
 from analytics.scopes import Scope
@@ -12,6 +10,7 @@ from analytics.standing import Standings, standings
 from analytics.summaries import Named
 from tickets.lifecycle import LIVE
 from tickets.models import Ticket
+from workers.replica import reader
 
 #: The periods that can be asked for; all: since ever.
 PERIODS: Final[dict[str, timedelta | None]] = {
@@ -42,7 +41,7 @@ def opened(scope: Scope, period: str, now: datetime) -> dict[str, Any]:
 def _opened_since(scope: Scope, since: datetime) -> Standings:
     query, given = opened_query(scope)
     found = Standings()
-    with connection.cursor() as cursor:
+    with reader().cursor() as cursor:
         cursor.execute(query, {**given, "since": since})
         for status, priority, category, department, count in cursor.fetchall():
             keys = (status, str(priority), str(category))

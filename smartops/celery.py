@@ -24,7 +24,12 @@ from workers.liveness import AliveFile
 from workers.memory import settle
 from workers.tracing import ON
 
-app = Celery("smartops", task_cls="workers.base:BaseTask", events="workers.consumer:PromptEvents")
+app = Celery(
+    "smartops",
+    amqp="workers.amqp:BoundedAMQP",
+    task_cls="workers.base:BaseTask",
+    events="workers.consumer:PromptEvents",
+)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(AliveFile)

@@ -25,6 +25,7 @@ from triage.services.gate import llm_findings
 from workers.counting import counters
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
+from workers.replica import replica_findings
 from workers.words import number_of
 
 BEAT_LATE: Final = timedelta(minutes=1)
@@ -135,5 +136,6 @@ def _work() -> list[str]:
 CHECKS: Final = (
     *(_cache, _broker, _database, _work, _notifications, config_findings),
     analytics.figures_findings,
+    replica_findings,
     *(_drift, llm_findings, _server_events, _intake, _mail, _checks),
 )
