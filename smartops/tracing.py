@@ -7,7 +7,6 @@ OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS …) mean here what they mean ev
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ from celery.signals import (
 )
 
 from workers.context import accept_request_id
-from workers.tracing import VARIABLE, first_span_of, id_within, trace_id_of
+from workers.tracing import FIRST, VARIABLE, first_span_of, id_within, quiet, trace_id_of
 
 if sys.modules.get("opentelemetry.sdk", sys) is None:
     del sys.modules["opentelemetry.sdk"]
@@ -31,7 +30,6 @@ try:
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
     from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
     from opentelemetry.instrumentation.redis import RedisInstrumentor
-    from opentelemetry.instrumentation.utils import suppress_instrumentation
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -40,8 +38,6 @@ try:
 except ImportError as error:
     sys.exit(f'{VARIABLE} needs more packages ({error.name}): pip install "smartops[tracing]".')
 
-#: (trace id, span id) of the next span of this request: those that follow from its id.
-_first: ContextVar[tuple[int, int] | None] = ContextVar("first", default=None)
 #: Addresses of ours that nobody needs to see in a trace.
 _QUIET: Final = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/favicon.ico"})
 _QUIET_URLS: Final = rf"^https?://[^/]+({'|'.join(sorted(_QUIET))})/?(\?|$),^https?://[^/]+/static/"
@@ -50,17 +46,21 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class _Ids(RandomIdGenerator):
-    """The first span of a request has ids that every other process can work out of the request's id."""
+    """The first span of a request has ids that every other process can work out of the request's id. So has that
+    of a task that follows from no request, as beat's: its trace's id is the id of what follows from it."""
 
     def generate_trace_id(self) -> int:
-        given = _first.get()
-        return given[0] if given else super().generate_trace_id()
+        given = FIRST.get()
+        if given is None:
+            trace_id = super().generate_trace_id()
+            FIRST.set(given := (trace_id, first_span_of(f"{trace_id:032x}")))
+        return given[0]
 
     def generate_span_id(self) -> int:
-        given = _first.get()
+        given = FIRST.get()
         if given is None:
             return super().generate_span_id()
-        _first.set(None)
+        FIRST.set(None)
         return given[1]
 
 
@@ -79,7 +79,7 @@ def of_requests(wsgi: Wsgi) -> Wsgi:
 
     def traced(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "") in _QUIET:
-            with suppress_instrumentation():
+            with quiet():
                 return wsgi(environ, start)
         traceparent = environ.pop("HTTP_TRACEPARENT", "")
         above = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
@@ -91,7 +91,7 @@ def of_requests(wsgi: Wsgi) -> Wsgi:
                 traceparent  # Django's span becomes a child of the caller's
             )
         request_id = environ["HTTP_X_REQUEST_ID"] = accept_request_id(given)
-        _first.set((trace_id_of(request_id), first_span_of(request_id)))
+        FIRST.set((trace_id_of(request_id), first_span_of(request_id)))
         return wsgi(environ, start)
 
     return traced

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Final
 
 VARIABLE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -19,6 +20,8 @@ ON: Final = bool(os.environ.get(VARIABLE))
 #: A trace's id; of a caller's trace also its span and whether it is sampled, as `traceparent` has them.
 _TRACE_ID: Final = re.compile(r"((?!0{32})[0-9a-f]{32})(?:-[0-9a-f]{16}-(0[01]))?")
 _NOTHING: Final = nullcontext()
+#: (trace id, span id) of the next span of this request: those that follow from its id.
+FIRST: Final[ContextVar[tuple[int, int] | None]] = ContextVar("first", default=None)
 
 
 def trace_id_of(request_id: str) -> int:
@@ -52,6 +55,20 @@ def current_trace() -> str:
 
     found = trace.get_current_span().get_span_context()
     return f"{found.trace_id:032x}" if found.is_valid else ""
+
+
+def begin(request_id: str, name: str, **attributes: Any) -> AbstractContextManager[Any]:
+    """The span of a request itself, of those that do not go through Django."""
+    return _begin(request_id, name, attributes) if ON else _NOTHING
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """Around what is asked again and again for nobody's request: each question would be a trace of its own."""
+    if not ON:
+        return _NOTHING
+    from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+    return suppress_instrumentation()
 
 
 def follow(request_id: str, name: str, **attributes: Any) -> AbstractContextManager[Any]:
@@ -96,6 +113,17 @@ def headers() -> dict[str, str]:
 
         inject(found)
     return found
+
+
+@contextmanager
+def _begin(request_id: str, name: str, attributes: dict[str, Any]) -> Iterator[None]:
+    from opentelemetry import context, trace
+
+    FIRST.set((trace_id_of(request_id), first_span_of(request_id)))
+    with trace.get_tracer("smartops").start_as_current_span(
+        name, context=context.Context(), kind=trace.SpanKind.SERVER, attributes=attributes
+    ):
+        yield
 
 
 @contextmanager

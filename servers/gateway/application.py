@@ -19,6 +19,7 @@ from servers.services.deliveries import Body
 from servers.services.integrations import INTAKE
 from servers.sources.reading import PRODUCTS, generated_key
 from servers.sources.signatures import problem as signature_problem
+from workers import tracing
 from workers.context import accept_request_id
 from workers.encryption import Unreadable
 from workers.problems import MEDIA_TYPE, problem
@@ -85,15 +86,16 @@ class Intake:
         request_id = accept_request_id(headers.get("x-request-id"))
         extra: dict[str, str] = {"x-request-id": request_id}
         product = "unknown"
-        try:
-            request = _request(scope, headers)
-            product = request.product
-            answer = await self._take(request, await _body(headers, receive), request_id)
-            status, kind = 202, _JSON
-        except Refused as error:
-            status, kind = error.status, _PROBLEM
-            extra |= error.headers
-            answer = problem(status, str(error), request_id, **error.extra)
+        with tracing.begin(request_id, f"{scope['method']} intake"):  # the address may hold the key
+            try:
+                request = _request(scope, headers)
+                product = request.product
+                answer = await self._take(request, await _body(headers, receive), request_id)
+                status, kind = 202, _JSON
+            except Refused as error:
+                status, kind = error.status, _PROBLEM
+                extra |= error.headers
+                answer = problem(status, str(error), request_id, **error.extra)
         REQUESTS.labels(product, status).inc()
         head = [kind, *((name.encode(), value.encode()) for name, value in extra.items())]
         await send({"type": "http.response.start", "status": status, "headers": head})

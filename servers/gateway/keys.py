@@ -12,6 +12,7 @@ from django.utils import timezone
 from servers.keys import digest
 from servers.models import Integration
 from servers.services.integrations import find_by_key
+from workers import tracing
 from workers.encryption import decrypt
 
 #: A key that was revoked opens other web processes for so long.
@@ -60,8 +61,9 @@ class Keys:
 
     async def _look_up(self, hashed: str) -> Known | None:
         def ask() -> Known | None:
-            close_old_connections()
-            row = find_by_key(hashed, timezone.now())
+            with tracing.quiet():
+                close_old_connections()
+                row = find_by_key(hashed, timezone.now())
             return Known.of(row) if row else None
 
         return await asyncio.get_running_loop().run_in_executor(self._reader, ask)

@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from servers.services.deliveries import what_became
+from workers import tracing
 
 log = structlog.get_logger("servers.intake")
 PAUSE: Final = 0.03  # seconds between two questions
@@ -63,5 +64,6 @@ class Outcomes:
 
 
 def _read(ids: Sequence[int]) -> dict[int, Outcome]:
-    close_old_connections()
-    return {pk: Outcome(*told) for pk, told in what_became(ids).items()}
+    with tracing.quiet():
+        close_old_connections()
+        return {pk: Outcome(*told) for pk, told in what_became(ids).items()}

@@ -1,5 +1,6 @@
 """Deliveries: recorded as they come, taken by workers, which make alerts of them."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from servers.services import incidents
 from servers.services.integrations import sender_of
 from servers.sources.raw import Ignored
 from servers.sources.reading import MOST_ALERTS, Read, Unreadable, read
-from workers import leases
+from workers import leases, tracing
 from workers.dispatch import chunks, enqueue
 from workers.leases import Claim, State
 from workers.services import bury, requeue, retry_rows
@@ -95,7 +96,7 @@ def _take(ids: Sequence[int], now: datetime) -> int:
     rows = Delivery.objects.filter(pk__in=held.ids).order_by("pk").values_list(*columns)
     works = [Work(*row) for row in rows]
     integrations = Integration.objects.in_bulk({work.integration for work in works})
-    parsed, broken = [], []
+    parsed, broken, began = [], [], time.time_ns()
     for work in works:
         try:
             sender = sender_of(integrations[work.integration])
@@ -107,6 +108,7 @@ def _take(ids: Sequence[int], now: datetime) -> int:
             _fail(work, held, error)
     _refuse(broken, held)
     done = sum(_apply_or_split(group, held, now) for group in _groups(parsed))
+    tracing.mark((one.work.request_id for one in parsed), "apply alerts", began)
     _note_alerts({one.work.integration for one in parsed}, now)
     return done
 

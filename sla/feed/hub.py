@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from sla.alerts import Alert, alerts_after, alerts_between
 from sla.feed.login import Credential, NotAllowed, hidden_from
 from sla.services.feed import CHANNEL
+from workers import tracing
 from workers.connecting import async_redis
 
 log = structlog.get_logger("sla.feed")
@@ -159,6 +160,10 @@ class Hub:
     async def _listen(self) -> None:
         """Wait for nudges. Without Redis the feed goes on by polling."""
         here: Any = asyncio.current_task()
+        with tracing.quiet():
+            await self._heed(here)
+
+    async def _heed(self, here: Any) -> None:
         while not here.cancelling():  # while it connects, the client swallows a cancellation
             try:
                 async with (
@@ -199,8 +204,9 @@ async def _in(pool: ThreadPoolExecutor, ask: Callable[[], Answer]) -> Answer:
     """Ask the database in a thread, over a connection that is not known to be dead."""
 
     def run() -> Answer:
-        close_old_connections()
-        return ask()
+        with tracing.quiet():
+            close_old_connections()
+            return ask()
 
     loop: Any = asyncio.get_running_loop()
     answer: Answer = await loop.run_in_executor(pool, run)

@@ -1,8 +1,9 @@
 """The Celery app with tickets that misbehave on purpose, by a word in their title.
 
-POISON kills the worker that triages it, SLOW takes its time. FREEZE stops the process that checks its clocks, DIE
-kills it: once, in the middle of the transaction. With SKEW_SECONDS the whole worker believes in another time.
-With TICK_DIES the first tick of the simulation kills its process when all is written and nothing committed.
+POISON kills the worker that triages it, SLOW takes its time, STUCK stops the process: once. FREEZE stops the
+process that checks its clocks, DIE kills it: once, in the middle of the transaction. With SKEW_SECONDS the whole
+worker believes in another time. With TICK_DIES the first tick of the simulation kills its process when all is
+written and nothing committed.
 """
 
 import os
@@ -25,6 +26,8 @@ if os.environ.get("SKEW_SECONDS"):
 def _decide(given: Any, *rest: Any) -> Any:
     if "POISON" in given.title:
         os.kill(os.getpid(), signal.SIGKILL)  # what the out-of-memory killer does
+    if "STUCK" in given.title and _once("STUCK"):
+        os.kill(os.getpid(), signal.SIGSTOP)
     if "SLOW" in given.title:
         time.sleep(0.02)
     return engine.decide(given, *rest)

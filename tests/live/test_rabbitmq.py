@@ -1,5 +1,6 @@
 """The whole desk with RabbitMQ as its broker: stopped, killed, silent. Every ticket gets its one decision."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ def desk(servers: Desk, broker: Rabbit) -> Iterator[Desk]:
 def findings(desk: Desk) -> list[str]:
     _, answer = desk.get("/health")
     return answer["findings"]
+
+
+def dropped(desk: Desk) -> float:
+    """Messages that web left to the sweep."""
+    found = re.findall(r"^smartops_messages_dropped_total\{.*\} (\S+)$", desk.metrics(), re.M)
+    return sum(map(float, found))
 
 
 def wait_for_claim(desk: Desk) -> None:
@@ -132,6 +139,8 @@ def test_a_silent_broker_does_not_hold_up_intake(desk: Desk, broker: Rabbit) -> 
         status, ticket = desk.post("/api/v1/tickets/", {"title": "VPN is down"})
         seconds = time.monotonic() - started
         said = findings(desk)
+        # Nobody waits for ever for it to confirm a message: after twice five seconds it is left alone.
+        desk.wait_for(lambda: dropped(desk) > 0, 30, "the publisher that gave up")
     finally:
         broker.process.send_signal(signal.SIGCONT)
 

@@ -11,9 +11,15 @@ from typing import Any, NamedTuple
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.live.alerts import follow
 from tests.live.desk import DIRECT, Desk
 from tests.live.test_notifications import ALLOWED, start_io
 from tests.sla.receivers import receiver
+
+_INTEGRATION = """
+from servers.services.integrations import create_integration
+print(create_integration(values={"name": "traced", "source": "generic"})[1])
+"""
 
 
 class Span(NamedTuple):
@@ -195,6 +201,52 @@ def test_a_caller_keeps_its_trace_and_its_id(traced: tuple[Desk, Collector]) -> 
         ).stdout.split()
     )
     desk.wait_for(lambda: bool(collector.of(hashed)), 20, "the other span")
+
+
+def test_alerts_that_come_in_and_ticks_of_beat_have_spans_above_all_that_follow_from_them(
+    traced: tuple[Desk, Collector],
+) -> None:
+    desk, collector = traced
+    desk.start_web()
+    desk.start_beat()
+    desk.start_worker()
+    key = desk.run_python(_INTEGRATION).stdout.strip()
+    with follow(desk):
+        status, answer = desk.post(
+            f"/api/v1/intake/{key}/generic/", {"summary": "Disk full", "key": "d1"}
+        )
+        assert status == 202, answer
+        desk.wait_for(
+            lambda: desk.count("SELECT count(*) FROM tickets_ticket") == 1, 30, "a ticket"
+        )
+        desk.wait_until_triaged()
+        [(trace,)] = desk.sql("SELECT request_id FROM servers_delivery")
+        desk.wait_for(
+            lambda: (
+                {"POST intake", "keep", "apply alerts"}
+                <= {span.name for span in collector.of(trace)}
+            ),
+            20,
+            "the spans",
+        )
+        ticks = "run/workers.beat_tick"
+        desk.wait_for(lambda: ticks in {s.name for s in collector.spans}, 20, "a tick")
+    desk.stop_processes()
+
+    [root] = [span for span in collector.of(trace) if span.parent == ""]
+    assert (root.name, root.service) == ("POST intake", "smartops-web")
+    assert key not in repr(collector.spans)
+    known = {(span.trace, span.id) for span in collector.spans}
+    orphans = {
+        span.name
+        for span in collector.spans
+        if span.parent and (span.trace, span.parent) not in known
+        # A task that was stopped just now has told of its statements and not of itself.
+        if "db.system" not in span.attributes
+    }
+    assert orphans == set()
+    alone = {s.name for s in collector.spans if s.service == "smartops-web" and not s.parent}
+    assert {name.split(" ")[0] for name in alone} <= {"POST", "GET"}, "what is polled is no trace"
 
 
 def test_without_a_collector_nothing_of_it_is_loaded(desk: Desk) -> None:

@@ -135,3 +135,22 @@ def test_a_worker_that_waits_with_threads_counts_as_well(desk: Desk) -> None:
 
     assert told(desk, port)[TICKS] == 100
     assert files(desk, port)
+
+
+def test_a_task_that_is_killed_at_its_time_limit_is_lost_once_and_done_afterwards(
+    desk: Desk,
+) -> None:
+    lost = 'smartops_tasks_total{outcome="lost",task="triage.run_jobs"}'
+    desk.start_web()
+    desk.start_beat()
+    worker, port = start(desk, TASK_TIME_LIMIT_SECONDS="2")
+    before = children(worker)
+
+    ids = desk.open(1, "STUCK")
+
+    desk.wait_for(lambda: told(desk, port).get(lost, 0) > 0, 30, "the lost task")
+    desk.wait_until_triaged()
+    desk.assert_each_has_exactly_one_result(ids)
+    assert told(desk, port)[lost] == 1
+    assert children(worker) != before
+    assert worker.poll() is None

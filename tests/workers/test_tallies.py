@@ -240,7 +240,8 @@ def test_what_is_too_much_for_one_run_is_still_behind(
 
     tallies.fold()
     assert behind() >= 600
-    for _ in range(3):
+    newest = DeadLetter.objects.latest("pk").pk
+    while TallyPlace.objects.get().done < newest:
         tallies.fold()
 
     assert behind() < 60
