@@ -80,7 +80,7 @@ def sending(request_ids: Iterable[str]) -> AbstractContextManager[Any]:
     """Around the sending of a message: one that follows from one request is sent in its trace."""
     if not ON:
         return _NOTHING
-    alone = set(request_ids)
+    alone = {one for ids in request_ids for one in ids.split(",")}
     return _attached(alone.pop()) if len(alone) == 1 else _NOTHING
 
 

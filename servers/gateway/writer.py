@@ -18,6 +18,7 @@ from servers.gateway.keys import Known
 from servers.services.deliveries import Body, record
 from servers.services.limits import Allowance, note_limited, seconds_left
 from workers import tracing
+from workers.context import request_id
 
 log = structlog.get_logger("servers.intake")
 MOST_TOGETHER: Final = 200  # bodies in one transaction
@@ -93,7 +94,8 @@ class Writer:
             if not batch:
                 return connection.close()
             began = time.time_ns()
-            with tracing.quiet():  # one statement for all of them
+            alone = batch[0].body.request_id if len(batch) == 1 else ""
+            with tracing.quiet(), request_id(alone):  # one statement for all of them
                 answers = self._write(batch, timezone.now())
             tracing.mark((one.body.request_id for one in batch), "keep", began)
             with suppress(RuntimeError):  # the server has stopped, and with it whoever waited

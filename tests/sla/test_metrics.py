@@ -9,12 +9,16 @@ from django.db import connection
 from django.utils import timezone
 
 from sla import metrics
+from sla.models import DeliveryAttempt
 from sla.services import check_clocks
-from tests.factories import make_ticket
+from tests.counting import counted
+from tests.factories import make_escalation, make_ticket
+from tests.sla.alerts import make_channel, tell
 from tests.sla.policies import publish_policy
 from tickets.lifecycle import Status
 from tickets.models import Ticket
 from tickets.services import change_tickets, move_tickets
+from workers.tallies import SUM
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +80,50 @@ def test_a_breach_that_a_lower_priority_took_back_is_not_counted_as_kept_too() -
     end(ticket)
 
     assert ended() == {("resolution", "breached"): 1}
+
+
+def test_levels_are_counted_once_reached_and_their_lateness_measured() -> None:
+    for level, late, breach, skipped in (
+        (1, 0.5, False, False),
+        (2, 9.0, True, False),
+        (3, 90.0, True, True),  # of a ticket that was attached: found, and nobody told
+    ):
+        make_escalation(
+            level=level, lateness=timedelta(seconds=late), breach=breach, skipped=skipped
+        )
+
+    assert counted(metrics.reached, metrics.ESCALATIONS) == {("warning",): 1, ("breach",): 1}
+    assert counted(metrics.reached, metrics.LATENESS) == {
+        ("1.0",): 1,
+        ("10.0",): 1,
+        ("120.0",): 1,
+        (SUM,): 99.5,
+    }
+
+
+def test_attempts_are_counted_by_kind_and_the_successful_ones_measured() -> None:
+    webhook, mail = make_channel("ops"), make_channel("people", "email")
+    for channel, error, seconds in (
+        (webhook, "It answered 500.", 1),
+        (webhook, "", 3),
+        (mail, "", 0.05),
+    ):
+        [message] = tell(channel)
+        DeliveryAttempt.objects.create(
+            notification=message,
+            error=error,
+            milliseconds=1,
+            at=message.created_at + timedelta(seconds=seconds),
+        )
+
+    assert counted(metrics.delivered, metrics.ATTEMPTS) == {
+        ("webhook", "failed"): 1,
+        ("webhook", "sent"): 1,
+        ("email", "sent"): 1,
+    }
+    assert counted(metrics.delivered, metrics.LATENCY) == {
+        ("webhook", "5.0"): 1,
+        ("webhook", SUM): 3,
+        ("email", "0.1"): 1,
+        ("email", SUM): 0.05,
+    }
