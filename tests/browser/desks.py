@@ -24,7 +24,7 @@ def ready(page: Page, title: str = "") -> None:
 
 
 @pytest.fixture
-def enter(browser: Any, desk: str) -> Iterator[Enter]:
+def enter(browser: Any, answering: Any, desk: str) -> Iterator[Enter]:
     """Open pages as people; a console error or a request to elsewhere fails the test."""
     contexts: list[Any] = []
     problems: list[str] = []
