@@ -22,6 +22,7 @@ from sla.retrying import Result, Verdict
 from sla.services.mailing import send_mail
 from tickets.querysets import hidden_department_ids
 from workers import leases
+from workers.keeping import kept
 from workers.leases import Claim
 
 log = structlog.get_logger("analytics.reports")
@@ -54,7 +55,7 @@ def _send(pk: int, now: datetime) -> int:
     delivery = ReportDelivery.objects.select_related("schedule__department").get(pk=pk)
     before = len(delivery.sent_to)
     try:
-        with leases.kept(ReportDelivery, held, lease=LEASE):
+        with kept(ReportDelivery, held, lease=LEASE):
             later = _send_to_all(delivery, held)
         _end(delivery, held, later, now)
     except _Lost:

@@ -2,7 +2,8 @@
 
     claim (lease) ─► COPY to a file on this machine ─► T: its pieces, and the export is done, if it is still ours
 
-A worker that dies leaves a row whose lease runs out and no piece: the next one begins again.
+A worker that dies leaves a row whose lease runs out and no piece: the next one begins again. One that is being
+stopped gives the export back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ def _run(pk: int) -> int:
             hidden = _write(export, output, progress)
             return _finish(export, held, output, progress, hidden)
     except Stopped:
-        log.info("export was cancelled or taken over", export=pk)
+        log.info("export was cancelled, given back or taken over", export=pk)
     except SoftTimeLimitExceeded:
         _fail(export, held, PermanentError("It took too long: choose fewer tickets or columns."))
     except Exception as error:  # whatever tickets do to a file: its row says it
@@ -183,7 +184,7 @@ def _fail(export: Export, held: Claim, error: Exception) -> None:
 @transaction.atomic(durable=True)
 def requeue_stale_exports() -> int:
     """Send a message again for exports that nobody works on. Returns how many were found."""
-    stale = work.requeue(Export, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    stale = work.requeue(Export, nudge=timedelta(seconds=settings.NUDGE_SECONDS), each_alone=True)
     _bury(stale.failed)
     return len(stale.together) + len(stale.alone) + len(stale.failed)
 
