@@ -60,7 +60,7 @@ class ExportAdmin(ReadOnly, ModelAdmin):
         *("attempts", "created_at", "finished_at", "expires_at"),
     )
     readonly_fields = fields
-    actions = ("cancel",)
+    actions = ("cancel", "remove")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
@@ -97,6 +97,12 @@ class ExportAdmin(ReadOnly, ModelAdmin):
                 self.message_user(request, f"{export} is cancelled.", messages.SUCCESS)
             except PermanentError as error:
                 self.message_user(request, str(error), messages.WARNING)
+
+    @admin.action(description="Remove, with the file", permissions=["cancel"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Export]) -> None:
+        for export in queryset:
+            exporting.remove_export(export=export)
+            self.message_user(request, f"{export} is removed.", messages.SUCCESS)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("analytics.add_export")

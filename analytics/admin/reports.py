@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -22,6 +22,7 @@ from tickets.admin.fields import LISTS_ON_ONE_LINE
 from tickets.admin.lists import BoundedPaginator
 from tickets.models import Department
 from workers.admin import ReadOnly
+from workers.leases import State
 
 STATES = {"pending": "info", "running": "info", "done": "success", "failed": "danger"}
 _LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
@@ -63,7 +64,9 @@ class ReportScheduleAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows: Any = super().get_queryset(request)
-        return rows.visible_to(request.user)
+        sent = ReportDelivery.objects.filter(schedule=OuterRef("pk"), state=State.DONE)
+        newest = sent.order_by("-pk").values("finished_at")[:1]
+        return rows.visible_to(request.user).annotate(sent_at=Subquery(newest))
 
     def get_fields(self, request: HttpRequest, obj: ReportSchedule | None = None) -> Any:
         return (*ReportScheduleForm.Meta.fields, *(("show_preview",) if obj else ()))
@@ -91,8 +94,7 @@ class ReportScheduleAdmin(ModelAdmin):
 
     @admin.display(description="Last sent")
     def last_sent(self, schedule: ReportSchedule) -> Any:
-        sent = schedule.deliveries.filter(state="done").order_by("-pk").first()
-        return sent.finished_at if sent else None
+        return getattr(schedule, "sent_at", None)
 
     @admin.display(description="Preview")
     def show_preview(self, schedule: ReportSchedule) -> Any:

@@ -156,7 +156,8 @@ def _note(delivery: ReportDelivery, held: Claim, **values: Any) -> None:
 
 @transaction.atomic(durable=True)
 def _end(delivery: ReportDelivery, held: Claim, later: Result | None, now: datetime) -> None:
-    if later is not None and now - delivery.created_at < GIVE_UP:
+    since = delivery.revived_at or delivery.created_at
+    if later is not None and now - since < GIVE_UP:
         pause = min(60.0 * 2**delivery.tries, LONGEST_PAUSE)
         _note(delivery, held, tries=delivery.tries + 1)
         leases.put_back(ReportDelivery, held, delivery.pk, seconds=pause)

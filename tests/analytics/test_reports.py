@@ -472,6 +472,42 @@ def test_after_a_day_it_is_given_up(root: User, monkeypatch: pytest.MonkeyPatch)
     assert DeadLetter.objects.filter(kind="analytics.reportdelivery").exists()
 
 
+def test_what_a_person_has_tried_again_has_a_day_again(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_for(root, person("ana"))
+    scheduling.plan_reports(now=MONDAY)
+    behave(monkeypatch, ana=OSError("no route"))
+    send_all(datetime.now(UTC) + timedelta(hours=25))
+    delivery = ReportDelivery.objects.get()
+    assert delivery.state == "failed"
+    ReportDelivery.objects.update(created_at=Now() - timedelta(days=3))
+
+    ReportDelivery.revive([delivery.pk])
+    send_all(datetime.now(UTC))
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.tries) == ("pending", 1)
+
+
+def test_the_record_of_reports_goes_but_for_the_newest_of_each_schedule(
+    root: User, settings: Any
+) -> None:
+    schedule = schedule_for(root, person("ana"))
+    for when in (MONDAY, MONDAY + timedelta(days=7)):
+        scheduling.plan_reports(now=when)
+        send_all(when)
+    scheduling.send_now(schedule=schedule, by="root", now=MONDAY)
+    send_all(MONDAY)
+    kept = ReportDelivery.objects.get(first_day=date(2026, 3, 9), requested_by="")
+    later = datetime.now(UTC) + timedelta(days=settings.NOTIFICATION_DAYS, hours=1)
+
+    assert scheduling.forget_old_reports(datetime.now(UTC)) == 0
+    assert scheduling.forget_old_reports(later) == 2
+    assert ReportDelivery.objects.get() == kept
+    assert scheduling.plan_reports(now=MONDAY + timedelta(days=7, hours=1)) == 0
+
+
 def test_the_same_mail_to_the_same_person_has_the_same_id(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
