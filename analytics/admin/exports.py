@@ -120,7 +120,7 @@ class ExportAdmin(ReadOnly, ModelAdmin):
             raise PermissionDenied
         export = get_object_or_404(Export, pk=pk, owner=request.user.pk)
         try:
-            return as_answer(export)
+            return as_answer(export, request)
         except Gone as error:
             raise Http404(str(error)) from None
         except LinkRefused as error:

@@ -145,12 +145,13 @@ class ReportScheduleAdmin(ModelAdmin):
         except NotCounted as error:
             self.message_user(request, f"{error} Try again in a minute.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:analytics_reportschedule_changelist"))
+        except delivering.MayNotRead as error:
+            raise PermissionDenied(str(error)) from None
         context = {
             **self.admin_site.each_context(request),
             "title": f"Preview of {schedule}",
             "subject": letter.subject,
             "html": letter.html,
-            "files": [name for name, _, _ in letter.files],
             "schedule": schedule,
             "may_send": self.has_change_permission(request, schedule),
             "opts": ReportSchedule._meta,

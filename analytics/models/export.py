@@ -10,8 +10,7 @@ from django.db.models import Q
 from workers.leases import LeasedWork, State
 from workers.names import TaskName
 
-#: Bytes of one piece: what a download holds in memory. All but the last have as many, by which a part of a file is
-#: found: it cannot be changed.
+#: Bytes of one piece: what a download holds in memory. All of a file but the last have as many.
 PIECE_BYTES: Final = 1024 * 1024
 
 

@@ -33,27 +33,29 @@ class Letter:
 
 @dataclass
 class Letters:
-    """The mails about one period: one for all who may see the same."""
+    """The mails about one period: one for all who may see the same. The last is kept: it may be large."""
 
     schedule: ReportSchedule
     period: Days
+    with_files: bool = True
 
     def __post_init__(self) -> None:
-        self._written: dict[frozenset[int], Letter] = {}
+        self._last: tuple[frozenset[int], Letter] | None = None
 
     def for_eyes(self, hidden: frozenset[int]) -> Letter:
         """The mail for whoever may not see the departments `hidden`."""
-        if hidden not in self._written:
-            self._written[hidden] = self._write(
-                Scope(tuple(sorted(hidden)), self.schedule.department_id)
-            )
-        return self._written[hidden]
+        if self._last is None or self._last[0] != hidden:
+            self._last = None
+            scope = Scope(tuple(sorted(hidden)), self.schedule.department_id)
+            self._last = hidden, self._write(scope)
+        return self._last[1]
 
     def _write(self, scope: Scope) -> Letter:
         before = self.period.before()
         found = figures(scope, self.period, before)
         department = self.schedule.department
-        files, missing = self._files(scope) if self.schedule.attach_tickets else ((), "")
+        attached = self.with_files and self.schedule.attach_tickets
+        files, missing = self._files(scope) if attached else ((), "")
         name = " ".join(self.schedule.name.split())  # a header is one line
         subject = f"{name}: {self.period.in_words()}"
         context = {

@@ -4,14 +4,14 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Export, ReportDelivery, ReportSchedule
-from analytics.services import delivering, refresh_figures
+from analytics.services import delivering, letters, refresh_figures
 from tests.analytics.files import make, run
 from tests.factories import make_ticket, make_user
 from tickets.models import Department
@@ -194,3 +194,18 @@ def test_the_list_of_schedules_asks_once_for_what_was_sent(admin_person: User) -
         client.post(f"{SCHEDULES}add/", form(name=name, people=[admin_person.pk]))
 
     assert queries() == alone
+
+
+def test_a_preview_makes_no_file_and_is_for_who_would_get_the_report(
+    admin_person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = browser(admin_person)
+    client.post(f"{SCHEDULES}add/", form(people=[admin_person.pk], attach_tickets="on"))
+    where = f"{SCHEDULES}{ReportSchedule.objects.get().pk}/preview/"
+    refresh_figures(seconds=None)
+    monkeypatch.setattr(letters, "csv_blocks", lambda *_, **__: pytest.fail("a file"))
+    onlooker = User.objects.create_user("olga", is_staff=True)
+    onlooker.user_permissions.set(Permission.objects.filter(codename="view_reportschedule"))
+
+    assert "with the tickets of the period as CSV" in client.get(where).content.decode()
+    assert browser(onlooker).get(where).status_code == 403

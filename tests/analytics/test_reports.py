@@ -1,7 +1,9 @@
 """Reports by mail: what they say, when they are planned, and to whom they go."""
 
 import smtplib
+import threading
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -506,6 +508,51 @@ def test_the_record_of_reports_goes_but_for_the_newest_of_each_schedule(
     assert scheduling.forget_old_reports(later) == 2
     assert ReportDelivery.objects.get() == kept
     assert scheduling.plan_reports(now=MONDAY + timedelta(days=7, hours=1)) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_report_is_sent_at_a_time_and_none_is_forgotten(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        schedule_for(root, root, name=f"Week {number}")
+    scheduling.plan_reports(now=MONDAY)
+    refresh_figures(seconds=None)
+    ids = list(ReportDelivery.objects.values_list("pk", flat=True))
+    write, at_work, most = letters.Letters.for_eyes, threading.Semaphore(1), [0]
+
+    def one_alone(self: Any, hidden: Any) -> Any:
+        assert at_work.acquire(blocking=False), "two at once"
+        most[0] += 1
+        found = write(self, hidden)
+        at_work.release()
+        return found
+
+    monkeypatch.setattr(letters.Letters, "for_eyes", one_alone)
+
+    at_once(*[partial(delivering.send_reports, ids=[pk], now=MONDAY) for pk in ids])
+
+    assert set(ReportDelivery.objects.values_list("state", flat=True)) == {"done"}
+    assert (most, len(mail.outbox)) == ([4], 4)
+
+
+def test_one_mail_after_the_other_is_written_for_who_see_the_same(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hr = Department.objects.get(name="HR")
+    Department.objects.filter(pk=hr.pk).update(restricted=True)
+    people = [person(name) for name in ("ana", "bob", "cid", "dan")]
+    hr.members.add(people[0], people[2])
+    schedule_for(root, *people)
+    scheduling.plan_reports(now=MONDAY)
+    written: list[Scope] = []
+    write = letters.Letters._write
+    monkeypatch.setattr(
+        letters.Letters, "_write", lambda self, scope: written.append(scope) or write(self, scope)
+    )
+
+    assert send_all() == 4
+    assert len(written) == 2
 
 
 def test_the_same_mail_to_the_same_person_has_the_same_id(
