@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -19,13 +18,12 @@ from analytics.models import ReportDelivery, ReportSchedule
 from analytics.services import delivering, scheduling
 from analytics.services.reporting import NotCounted
 from tickets.admin.fields import LISTS_ON_ONE_LINE
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, link
 from tickets.models import Department
 from workers.admin import ReadOnly
 from workers.leases import State
 
 STATES = {"pending": "info", "running": "info", "done": "success", "failed": "danger"}
-_LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 
 
 class ReportScheduleForm(forms.ModelForm):
@@ -99,7 +97,7 @@ class ReportScheduleAdmin(ModelAdmin):
     @admin.display(description="Preview")
     def show_preview(self, schedule: ReportSchedule) -> Any:
         where = reverse("admin:analytics_reportschedule_preview", args=[schedule.pk])
-        return format_html(_LINK, where, "Preview, send now…")
+        return link(where, "Preview, send now…")
 
     def save_model(
         self, request: HttpRequest, obj: ReportSchedule, form: Any, change: bool

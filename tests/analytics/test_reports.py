@@ -18,7 +18,6 @@ from analytics.models import ReportDelivery, ReportSchedule, RollupState
 from analytics.rhythms import Days
 from analytics.scopes import Scope
 from analytics.services import delivering, letters, refresh_figures, scheduling
-from analytics.services.letters import span
 from analytics.services.reporting import Figures, NotCounted, figures
 from sla.models import SlaClock
 from tests.analytics.files import read_csv
@@ -137,14 +136,6 @@ def test_a_report_waits_until_its_period_is_counted(root: User) -> None:
     assert (delivery.state, mail.outbox) == ("pending", [])
     assert "not counted yet" in delivery.error
     assert send_all() == 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(45, "45 s"), (720, "12 min"), (12_000, "3 h 20 min"), (7200, "2 h"), (187_200, "2 d 4 h")],
-)
-def test_times_are_said_as_people_say_them(seconds: int, words: str) -> None:
-    assert span(timedelta(seconds=seconds)) == words
 
 
 def test_a_due_report_is_planned_once_and_goes_to_each(root: User) -> None:
