@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from unfold.decorators import display
 
@@ -19,6 +19,13 @@ from tickets.querysets import TicketQuerySet
 
 COUNTED = 10_000
 SHOWN = 70  # characters of a title: two lines on a phone
+
+
+def link(address: str, text: str) -> SafeString:
+    """A link in a cell."""
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text
+    )
 
 
 def row_number(text: str) -> int | None:
