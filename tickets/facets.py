@@ -28,6 +28,7 @@ from tickets.models import (
     TriageStatus,
 )
 from tickets.querysets import RANKED_MATCHES, newest_matches, search_query, sla_conditions
+from tickets.words import short_label
 
 #: So many tickets are counted, the newest: below it the counts are exact.
 MOST: Final = 10_000
@@ -216,7 +217,7 @@ def _standing() -> Case:
 def _labels(found: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, tuple[str, str]]]:
     """Facet -> stored value as text -> (value as the filter takes it, label)."""
     labels: dict[str, dict[str, tuple[str, str]]] = {
-        name: {str(c.value): (str(c.value), short(c)) for c in choices}
+        name: {str(c.value): (str(c.value), short_label(c)) for c in choices}
         for name, choices in _CHOICES.items()
     }
     labels[TAG] = {tag: (tag, tag) for tag in found.get(TAG, ())}
@@ -232,12 +233,6 @@ def _labels(found: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, tuple
         str(p.pk): (p.get_username(), p.get_full_name() or p.get_username()) for p in people
     }
     return labels
-
-
-def short(choice: Any) -> str:
-    """A choice's label without what explains it: "none: nothing is promised" -> "None"."""
-    word = str(choice.label).partition(":")[0]
-    return word[0].upper() + word[1:]
 
 
 def _told(values: Mapping[str, int], labels: Mapping[str, tuple[str, str]]) -> list[Count]:

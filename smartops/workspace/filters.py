@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from tickets.facets import short
 from tickets.filters import TicketFilter
 from tickets.lifecycle import Status
 from tickets.models import (
@@ -19,6 +18,7 @@ from tickets.models import (
     TriageStatus,
 )
 from tickets.querysets import hidden_department_ids
+from tickets.words import short_label
 
 #: Filters of the list as people name them.
 TITLES: Final[Mapping[str, str]] = {
@@ -127,7 +127,7 @@ def rail(query: QueryDict, known_words: Words) -> list[Facet]:
     """Every facet with the values that are known without counting."""
     hidden = known_words.hidden
     known: dict[str, Sequence[tuple[str, str]]] = {
-        "status": [(str(s.value), short(s)) for s in Status],
+        "status": [(str(s.value), short_label(s)) for s in Status],
         "priority": [(str(p.value), str(p.label)) for p in Priority],
         "sla_state": list(SLA_WORDS.items()),
         "assignee": [("me", "Me"), ("none", "Nobody")],
@@ -135,7 +135,7 @@ def rail(query: QueryDict, known_words: Words) -> list[Facet]:
         "group": [(name, name) for name, owner in known_words.groups if owner not in hidden],
         "category": known_words.categories,
         "tier": [(str(tier.value), str(tier.label)) for tier in Tier],
-        "triage_status": [(str(status.value), short(status)) for status in TriageStatus],
+        "triage_status": [(str(status.value), short_label(status)) for status in TriageStatus],
         "tag": [],
     }
     facets = []
