@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from tickets.filters import TicketFilter
+from tickets.counting import TAG
+from tickets.filters import TicketFilter, tags_of, tags_written
 from tickets.lifecycle import Status
 from tickets.models import (
     Category,
@@ -103,6 +104,8 @@ class Chip(NamedTuple):
 
 
 def words(query: QueryDict, name: str) -> list[str]:
+    if name == TAG:
+        return tags_of(query.get(name, ""))
     return [word.strip() for word in query.get(name, "").split(",") if word.strip()]
 
 
@@ -116,10 +119,14 @@ def address(query: QueryDict, **changes: str | None) -> str:
 
 def toggled(query: QueryDict, name: str, value: str) -> Value:
     """A value of a facet as a link: taken when it is not, and left out when it is."""
-    chosen = words(query, name)
-    taken = value.casefold() in [word.casefold() for word in chosen]
-    left = [word for word in chosen if word.casefold() != value.casefold()]
-    wanted = ",".join(left if taken else [*chosen, value])
+    chosen, same = (
+        words(query, name),
+        str if name == TAG else str.casefold,
+    )  # of tags the case counts
+    left = [word for word in chosen if same(word) != same(value)]
+    taken = len(left) < len(chosen)
+    kept = left if taken else [*chosen, value]
+    wanted = tags_written(kept) if name == TAG else ",".join(kept)
     return Value(value, value, address(query, **{name: wanted}), taken)
 
 

@@ -13,6 +13,7 @@ from tests.conftest import NOON, client_for
 from tests.factories import make_ticket, make_user
 from tickets import facets
 from tickets.counting import in_time
+from tickets.filters import tags_of, tags_written
 from tickets.models import Department, Ticket
 from tickets.services import change_tickets, move_tickets
 
@@ -84,6 +85,21 @@ def test_as_many_are_counted_as_the_order_shows(
 
 def test_of_tags_all_that_are_chosen_must_be_there(api: APIClient, desk: list[Ticket]) -> None:
     assert told(ask(api, tag="vip"), "tag") == {"vip": 1, "vpn": 1}
+
+
+def test_tags_are_told_apart_by_case_and_may_hold_commas(
+    api: APIClient, desk: list[Ticket]
+) -> None:
+    change(desk[0], tags=["vpn, slow", "VPN"])
+
+    assert told(ask(api), "tag") == {"vpn, slow": 1, "VPN": 1, "vpn": 1}
+    assert ask(api, tag='"vpn, slow",VPN')["count"] == 1
+    assert ask(api, tag="vpn, slow")["count"] == 0
+
+
+@pytest.mark.parametrize("tags", [["a"], ["a, b", "c"], ['say "no"', '5" disk'], ['"'], [" x"]])
+def test_tags_are_read_as_they_are_written(tags: list[str]) -> None:
+    assert tags_of(tags_written(tags)) == [tag.strip() for tag in tags]
 
 
 def test_the_sla_state_is_counted_as_the_list_shows_it(api: APIClient, desk: list[Ticket]) -> None:

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from tickets.facets import NAMES
+from tickets.intake import TAGS_MAX
 from tickets.priority import parse_priority
 from tickets.schema import WORD, ItemErrorSerializer
 from tickets.serializers.tickets import StatusField
@@ -113,7 +114,7 @@ class BulkSerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(
         child=serializers.CharField(max_length=50),
         min_length=1,
-        max_length=30,
+        max_length=TAGS_MAX,
         required=False,
         help_text="tag: those to add; untag: those to take away",
     )

@@ -8,6 +8,7 @@ import { onKeys } from "./keys.js";
 import { lately } from "./lately.js";
 import { palette, places } from "./palette.js";
 import { similar } from "./similar.js";
+import { tagsOf } from "./tags.js";
 
 const EVERY = 10000, WHOLE_EVERY = 60000; // ms
 const NAMED = 100; // attached tickets that are named before they are resolved
@@ -105,7 +106,7 @@ const conflict = (again) => {
   box.querySelector("button").focus();
 };
 /** Do `work`, which asks the API, after what was asked before; show what came of it and return whether it was done.
-    A conflict is shown calmly, and the work can be done again. */
+    A conflict is shown calmly, and the work can be done again. `said` is what `note` shall say then. */
 let turn = Promise.resolve();
 const act = (work, said = "") => (turn = turn.then(() => doNow(work, said)));
 const doNow = async (work, said) => {
@@ -119,7 +120,7 @@ const doNow = async (work, said) => {
   }
   part("conflict").hidden = true;
   await showDone();
-  if (said) note(said);
+  if (said) note(...[said].flat());
   return true;
 };
 const guarded = (version) => ({ headers: { "If-Match": `"${version}"` } });
@@ -204,7 +205,11 @@ const attach = (to = "") => to
     async () => { await call(`${here}attach/`, { to }); return showDone; })
   : numberForm(`Attach #${id} to another ticket`, "The ticket that is worked on for both", "attach", "to", "Attach", showDone);
 const work = {
-  "assign-me": () => patch(() => ({ assignee: desk.me }), "It is yours."),
+  "assign-me": () => {
+    const before = region("facts").querySelector("[name=assignee]").defaultValue;
+    if (before === desk.me) return note("It is yours already.");
+    return patch(() => ({ assignee: desk.me }), ["It is yours.", { label: "Undo", act: () => patch(() => ({ assignee: before || null })) }]);
+  },
   confirm: () => act(() => call(`review/${id}/`, { accept: true, version: versions.get("head") }), "Confirmed."),
   detach: () => act(() => call(`${here}detach/`, {})),
   edit, route, merge: () => merge(), attach: () => attach(), help: () => part("help").showModal(), palette: () => openPalette(),
@@ -233,9 +238,9 @@ const changed = async (input) => {
   else if (shownNow) shownNow.value = shownNow.defaultValue;
 };
 const addTag = (input) => {
-  const tag = input.value.trim();
+  const added = tagsOf(input.value);
   input.value = "";
-  if (tag && !tags().includes(tag)) patch(() => ({ tags: [...tags(), tag] }));
+  if (added.some((tag) => !tags().includes(tag))) patch(() => ({ tags: [...new Set([...tags(), ...added])] }));
 };
 page.addEventListener("change", ({ target }) => { if (target.dataset.field && target.dataset.field !== "tag") changed(target); });
 page.addEventListener("keydown", (event) => {
