@@ -30,7 +30,8 @@ export const onKeys = (keys) => {
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.target.closest(TYPED)) {
+    // A field of a dialog that just closed has the focus until the browser paints again.
+    if (event.target.closest(TYPED) && !event.target.closest("dialog:not([open])")) {
       if (key === "Escape") event.target.blur();
       return;
     }
