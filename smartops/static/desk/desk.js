@@ -47,13 +47,13 @@ export const call = async (path, sent, { method = sent === undefined ? "GET" : "
   return body;
 };
 
-/** Seconds in at most two units. */
-export const duration = (seconds) => {
+/** Seconds in at most two units; `short` without seconds beside minutes. */
+export const duration = (seconds, short = false) => {
   const s = Math.abs(Math.trunc(seconds));
   const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, minutes = Math.floor(s / 60) % 60;
   if (days) return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`;
   if (hours) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
-  return minutes >= 10 ? `${minutes} min` : minutes ? `${minutes} min ${String(s % 60).padStart(2, "0")} s` : `${s} s`;
+  return minutes >= 10 || (short && minutes) ? `${minutes} min` : minutes ? `${minutes} min ${String(s % 60).padStart(2, "0")} s` : `${s} s`;
 };
 export const ago = (time, short = false) => {
   const minutes = Math.max(0, Math.floor((Date.now() - new Date(time)) / 60000));
@@ -99,7 +99,7 @@ const tick = () => {
   for (const element of document.querySelectorAll("[data-due]")) {
     const left = (new Date(element.dataset.due) - Date.now()) / 1000;
     const short = "short" in element.dataset;
-    const said = (left >= 0 ? (short ? "" : "due in ") : short ? "late " : "overdue for ") + duration(left);
+    const said = (left >= 0 ? (short ? "" : "due in ") : short ? "late " : "overdue for ") + duration(left, short);
     if (element.textContent !== said) element.textContent = said;
     if (!element.title) element.title = moment(element.dataset.due);
   }
