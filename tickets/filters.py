@@ -1,6 +1,8 @@
 """The list's filters. A value that names nothing is an error, never an empty or an unfiltered list."""
 
-from collections.abc import Collection, Mapping
+import csv
+import io
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import django_filters
@@ -21,6 +23,7 @@ from tickets.models import (
     TriageStatus,
 )
 from tickets.priority import parse_priority
+from tickets.querysets import in_any_sla_state
 
 
 def refusal(message: str) -> forms.ValidationError:
@@ -111,7 +114,10 @@ class TicketFilter(django_filters.FilterSet):
     assignee = WordsFilter(
         read=str.strip, method="by_assignee", label="Login names, me (who asks), none"
     )
-    tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
+    tag = django_filters.CharFilter(
+        method="by_tag",
+        label='All of these tags, separated by commas; one with a comma in "quotes"',
+    )
     owner_id = django_filters.UUIDFilter(label="The client system's owner")
     parent = django_filters.NumberFilter(
         field_name="parent_id",
@@ -131,9 +137,25 @@ class TicketFilter(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """The words come last: they are looked for among the tickets that the other filters leave."""
-        words = self.form.cleaned_data.pop("q", "")
-        queryset = super().filter_queryset(queryset)
+        words = self.form.cleaned_data["q"]
+        queryset = self.narrow(queryset)
         return self.with_words(queryset, words) if words else queryset
+
+    def narrow(self, queryset: Any, *, without: Collection[str] = ()) -> Any:
+        """Those of `queryset` that meet the filters `without` some of them, and without the words."""
+        for name, value in self.form.cleaned_data.items():
+            if name != "q" and name not in without:
+                queryset = self.filters[name].filter(queryset, value)
+        return queryset
+
+    def condition(self, name: str) -> Q:
+        """What the filter `name` asks for, one of those that name values of a column."""
+        value = self.form.cleaned_data[name]
+        if name == "assignee":
+            return self.assigned_to(value)
+        if name == "sla_state":
+            return in_any_sla_state(value, timezone.now())
+        return Q((f"{self.filters[name].field_name}__in", value))
 
     def with_words(self, queryset: Any, words: str) -> Any:
         return queryset.ranked(words)
@@ -141,9 +163,10 @@ class TicketFilter(django_filters.FilterSet):
     def by_assignee(
         self, queryset: QuerySet[Ticket], name: str, value: list[str]
     ) -> QuerySet[Ticket]:
-        if not value:
-            return queryset
-        words = {word.lower() for word in value}
+        return queryset.filter(self.assigned_to(value)) if value else queryset
+
+    def assigned_to(self, names: list[str]) -> Q:
+        words = {word.lower() for word in names}
         asker = getattr(self.request, "user", None)
         wanted = Q(pk__in=[])
         if "none" in words:
@@ -152,7 +175,7 @@ class TicketFilter(django_filters.FilterSet):
             wanted |= Q(assignee__in=ids)
         if "me" in words and asker is not None:
             wanted |= Q(assignee=asker.pk)
-        return queryset.filter(wanted)
+        return wanted
 
     def by_sla_state(
         self, queryset: QuerySet[Ticket], name: str, value: list[str]
@@ -160,9 +183,22 @@ class TicketFilter(django_filters.FilterSet):
         return queryset.in_sla_states(value, timezone.now()) if value else queryset  # type: ignore[attr-defined]
 
     def by_tag(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
-        tags = [tag.strip() for tag in value.split(",") if tag.strip()]
+        tags = tags_of(value)
         # The second condition says what the index's own does: PostgreSQL does not see that it follows.
         return queryset.filter(tags__contains=tags).exclude(tags=[]) if tags else queryset
+
+
+def tags_of(text: str) -> list[str]:
+    """The tags in `text`, with commas between; one that holds a comma itself stands in quotes."""
+    [words] = csv.reader([" ".join(text.split())], skipinitialspace=True) if text.strip() else [[]]
+    return list(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+
+def tags_written(tags: Iterable[str]) -> str:
+    """The text that `tags_of` reads."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="").writerow(tags)
+    return file.getvalue()
 
 
 def people_named(names: Collection[str]) -> list[int]:

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from tickets.facets import short
-from tickets.filters import TicketFilter
+from tickets.counting import TAG
+from tickets.filters import TicketFilter, tags_of, tags_written
 from tickets.lifecycle import Status
 from tickets.models import (
     Category,
@@ -19,6 +19,7 @@ from tickets.models import (
     TriageStatus,
 )
 from tickets.querysets import hidden_department_ids
+from tickets.words import short_label
 
 #: Filters of the list as people name them.
 TITLES: Final[Mapping[str, str]] = {
@@ -103,6 +104,8 @@ class Chip(NamedTuple):
 
 
 def words(query: QueryDict, name: str) -> list[str]:
+    if name == TAG:
+        return tags_of(query.get(name, ""))
     return [word.strip() for word in query.get(name, "").split(",") if word.strip()]
 
 
@@ -116,10 +119,14 @@ def address(query: QueryDict, **changes: str | None) -> str:
 
 def toggled(query: QueryDict, name: str, value: str) -> Value:
     """A value of a facet as a link: taken when it is not, and left out when it is."""
-    chosen = words(query, name)
-    taken = value.casefold() in [word.casefold() for word in chosen]
-    left = [word for word in chosen if word.casefold() != value.casefold()]
-    wanted = ",".join(left if taken else [*chosen, value])
+    chosen, same = (
+        words(query, name),
+        str if name == TAG else str.casefold,
+    )  # of tags the case counts
+    left = [word for word in chosen if same(word) != same(value)]
+    taken = len(left) < len(chosen)
+    kept = left if taken else [*chosen, value]
+    wanted = tags_written(kept) if name == TAG else ",".join(kept)
     return Value(value, value, address(query, **{name: wanted}), taken)
 
 
@@ -127,7 +134,7 @@ def rail(query: QueryDict, known_words: Words) -> list[Facet]:
     """Every facet with the values that are known without counting."""
     hidden = known_words.hidden
     known: dict[str, Sequence[tuple[str, str]]] = {
-        "status": [(str(s.value), short(s)) for s in Status],
+        "status": [(str(s.value), short_label(s)) for s in Status],
         "priority": [(str(p.value), str(p.label)) for p in Priority],
         "sla_state": list(SLA_WORDS.items()),
         "assignee": [("me", "Me"), ("none", "Nobody")],
@@ -135,7 +142,7 @@ def rail(query: QueryDict, known_words: Words) -> list[Facet]:
         "group": [(name, name) for name, owner in known_words.groups if owner not in hidden],
         "category": known_words.categories,
         "tier": [(str(tier.value), str(tier.label)) for tier in Tier],
-        "triage_status": [(str(status.value), short(status)) for status in TriageStatus],
+        "triage_status": [(str(status.value), short_label(status)) for status in TriageStatus],
         "tag": [],
     }
     facets = []
