@@ -1,8 +1,6 @@
 """The list's filters. A value that names nothing is an error, never an empty or an unfiltered list."""
 
-import csv
-import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import django_filters
@@ -22,6 +20,7 @@ from tickets.models import (
     Tier,
     TriageStatus,
 )
+from tickets.naming import find_in, known_by, split_names
 from tickets.priority import parse_priority
 from tickets.querysets import in_any_sla_state
 
@@ -41,7 +40,7 @@ class WordsField(forms.CharField):
     def clean(self, value: Any) -> list[Any]:
         text = super().clean(value)
         try:
-            return [self.read(word) for word in text.split(",") if word.strip()]
+            return [self.read(word) for word in split_names(text)]
         except ValueError as error:
             raise refusal(str(error)) from None
 
@@ -64,24 +63,27 @@ def one_of(choices: list[str]) -> Any:
 
 
 class NamesField(forms.CharField):
-    """Comma-separated names of rows, without regard to case."""
+    """Comma-separated names of rows, in any case; one with a comma in it stands in quotes."""
 
     def __init__(self, *, model: Any, column: str, **kwargs: Any) -> None:
         self.model, self.column = model, column
         super().__init__(**kwargs)
 
     def clean(self, value: Any) -> list[Any]:
-        names = [name.strip() for name in super().clean(value).split(",") if name.strip()]
+        text = super().clean(value)
+        try:
+            names = split_names(text)
+        except ValueError as error:
+            raise refusal(str(error)) from None
         if not names:
             return []
-        known = {
-            str(getattr(row, self.column)).casefold(): row
-            for row in self.model._default_manager.all()
-        }
-        for name in names:
-            if name.casefold() not in known:
+        rows = self.model._default_manager.order_by("pk")
+        known = known_by((str(getattr(row, self.column)), row) for row in rows)
+        found = {name: find_in(known, name) for name in names}
+        for name, row in found.items():
+            if row is None:
                 raise refusal(f"There is no {self.model._meta.verbose_name} {name!r}.")
-        return [known[name.casefold()] for name in names]
+        return list(found.values())
 
 
 class NamesFilter(django_filters.Filter):
@@ -114,7 +116,8 @@ class TicketFilter(django_filters.FilterSet):
     assignee = WordsFilter(
         read=str.strip, method="by_assignee", label="Login names, me (who asks), none"
     )
-    tag = django_filters.CharFilter(
+    tag = WordsFilter(
+        read=str.strip,
         method="by_tag",
         label='All of these tags, separated by commas; one with a comma in "quotes"',
     )
@@ -182,23 +185,9 @@ class TicketFilter(django_filters.FilterSet):
     ) -> QuerySet[Ticket]:
         return queryset.in_sla_states(value, timezone.now()) if value else queryset  # type: ignore[attr-defined]
 
-    def by_tag(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
-        tags = tags_of(value)
+    def by_tag(self, queryset: QuerySet[Ticket], name: str, tags: list[str]) -> QuerySet[Ticket]:
         # The second condition says what the index's own does: PostgreSQL does not see that it follows.
         return queryset.filter(tags__contains=tags).exclude(tags=[]) if tags else queryset
-
-
-def tags_of(text: str) -> list[str]:
-    """The tags in `text`, with commas between; one that holds a comma itself stands in quotes."""
-    [words] = csv.reader([" ".join(text.split())], skipinitialspace=True) if text.strip() else [[]]
-    return list(dict.fromkeys(word.strip() for word in words if word.strip()))
-
-
-def tags_written(tags: Iterable[str]) -> str:
-    """The text that `tags_of` reads."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator="").writerow(tags)
-    return file.getvalue()
 
 
 def people_named(names: Collection[str]) -> list[int]:

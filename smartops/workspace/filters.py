@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from tickets.counting import TAG
-from tickets.filters import TicketFilter, tags_of, tags_written
+from tickets.filters import TicketFilter
 from tickets.lifecycle import Status
 from tickets.models import (
     Category,
@@ -18,6 +18,7 @@ from tickets.models import (
     Tier,
     TriageStatus,
 )
+from tickets.naming import join_names, split_names
 from tickets.querysets import hidden_department_ids
 from tickets.words import short_label
 
@@ -104,9 +105,7 @@ class Chip(NamedTuple):
 
 
 def words(query: QueryDict, name: str) -> list[str]:
-    if name == TAG:
-        return tags_of(query.get(name, ""))
-    return [word.strip() for word in query.get(name, "").split(",") if word.strip()]
+    return split_names(query.get(name, ""))
 
 
 def address(query: QueryDict, **changes: str | None) -> str:
@@ -119,14 +118,11 @@ def address(query: QueryDict, **changes: str | None) -> str:
 
 def toggled(query: QueryDict, name: str, value: str) -> Value:
     """A value of a facet as a link: taken when it is not, and left out when it is."""
-    chosen, same = (
-        words(query, name),
-        str if name == TAG else str.casefold,
-    )  # of tags the case counts
+    same = str if name == TAG else str.casefold  # of tags the case counts
+    chosen = words(query, name)
     left = [word for word in chosen if same(word) != same(value)]
     taken = len(left) < len(chosen)
-    kept = left if taken else [*chosen, value]
-    wanted = tags_written(kept) if name == TAG else ",".join(kept)
+    wanted = join_names(left if taken else [*chosen, value])
     return Value(value, value, address(query, **{name: wanted}), taken)
 
 

@@ -19,6 +19,7 @@ from smartops.workspace.rows import Page, choose, page_of, page_size, read_page,
 from tickets.lifecycle import Status
 from tickets.models import Priority, SavedView, Ticket
 from tickets.models.view import SHARE
+from tickets.naming import join_names, split_names
 from tickets.serializers.many import ticket_ids
 from tickets.serializers.views import address_of
 
@@ -78,9 +79,9 @@ def exported(user: Any, query: dict[str, str], ordering: str) -> str:
     a priority are left out where the list's order does so."""
     column = ordering.lstrip("-")
     query = {**_HAVING.get(column, {}), **query}
-    names = [name.strip() for name in query.get("assignee", "").split(",")]
+    names = split_names(query.get("assignee", ""))
     mine = [user.get_username() if name.lower() == "me" else name for name in names]
-    given = {**query, **({"assignee": ",".join(mine)} if "assignee" in query else {})}
+    given = {**query, **({"assignee": join_names(mine)} if "assignee" in query else {})}
     return f"{reverse('report-export')}?{urlencode({**given, 'format': 'csv'})}"
 
 

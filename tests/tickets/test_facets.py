@@ -13,7 +13,6 @@ from tests.conftest import NOON, client_for
 from tests.factories import make_ticket, make_user
 from tickets import facets
 from tickets.counting import in_time
-from tickets.filters import tags_of, tags_written
 from tickets.models import Department, Ticket
 from tickets.services import change_tickets, move_tickets
 
@@ -95,11 +94,6 @@ def test_tags_are_told_apart_by_case_and_may_hold_commas(
     assert told(ask(api), "tag") == {"vpn, slow": 1, "VPN": 1, "vpn": 1}
     assert ask(api, tag='"vpn, slow",VPN')["count"] == 1
     assert ask(api, tag="vpn, slow")["count"] == 0
-
-
-@pytest.mark.parametrize("tags", [["a"], ["a, b", "c"], ['say "no"', '5" disk'], ['"'], [" x"]])
-def test_tags_are_read_as_they_are_written(tags: list[str]) -> None:
-    assert tags_of(tags_written(tags)) == [tag.strip() for tag in tags]
 
 
 def test_the_sla_state_is_counted_as_the_list_shows_it(api: APIClient, desk: list[Ticket]) -> None:

@@ -144,9 +144,9 @@ part("fresh").addEventListener("click", () => location.reload());
 
 const number = (count, exact) => `${count.toLocaleString("en")}${exact ? "" : "+"}`;
 const toggled = (name, value) => {
-  const query = new URLSearchParams(location.search), chosen = query.get(name);
+  const query = new URLSearchParams(location.search);
   query.delete("cursor");
-  query.set(name, [...(chosen ? [chosen] : []), name === "tag" ? written(value) : value].join(","));
+  query.set(name, [query.get(name), written(value)].filter(Boolean).join(","));
   return `?${query.toString().replaceAll("%2C", ",")}`;
 };
 const count = async () => {
