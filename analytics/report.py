@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from analytics.rates import change
+from analytics.reading import count, lasting, percent
 
 #: A change of fewer percent is no news.
 STEADY: Final = 1.0
@@ -26,36 +27,6 @@ class Figure:
             return ""
         arrow = "→" if abs(self.change) < STEADY else "↑" if self.change > 0 else "↓"
         return f"{arrow} {abs(self.change):.0f} %"
-
-
-def count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} %"
-
-
-def lasting(seconds: float | None) -> str:
-    """In the two units that matter."""
-    if seconds is None:
-        return "–"
-    if round(seconds, 3) < 1:
-        return f"{seconds * 1000:.0f} ms"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return (
-        f"{minutes} min"
-        if minutes >= 10
-        else f"{minutes} min {rest:02} s"
-        if minutes
-        else f"{rest} s"
-    )
 
 
 #: (label, where it stands, how it reads, more of it is good, what it says).

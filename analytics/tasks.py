@@ -19,7 +19,10 @@ def refresh() -> int:
 
 
 @shared_task(
-    name=TaskName.ANALYTICS_EXPORT, time_limit=EXPORT_SECONDS, soft_time_limit=EXPORT_SECONDS - 60
+    name=TaskName.ANALYTICS_EXPORT,
+    time_limit=EXPORT_SECONDS,
+    soft_time_limit=EXPORT_SECONDS - 60,
+    acks_late=False,  # as `triage.train`: the sweep finds what a dead worker had
 )
 def export(*, ids: list[int]) -> int:
     """`ids` are exports."""

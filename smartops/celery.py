@@ -22,6 +22,7 @@ exporter.prepare(var_dir())  # before anything that counts is loaded
 from workers.context import SENT_AT
 from workers.liveness import AliveFile
 from workers.memory import settle
+from workers.stopping import ask  # noqa: F401  # before the first fork, which inherits what it is told
 from workers.tracing import ON
 
 app = Celery(

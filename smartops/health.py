@@ -19,6 +19,7 @@ from servers.services.checking import check_findings
 from servers.services.mailboxes import mailbox_findings
 from sla import services as sla
 from sla.services.config import config_findings
+from smartops.leftover import ASIDE, is_broken_off
 from triage import services as triage
 from triage.models import TriageJob
 from triage.services.gate import llm_findings
@@ -97,6 +98,14 @@ def _database() -> list[str]:
     return []
 
 
+def _restore() -> list[str]:
+    if is_broken_off():
+        return [
+            f"A restore was broken off: what was there before is in the schema {ASIDE}. Run it again."
+        ]
+    return []
+
+
 def _cache() -> list[str]:
     try:
         counters().ping()
@@ -134,7 +143,7 @@ def _work() -> list[str]:
 
 #: What a person should look at besides deadlines that are missed.
 CHECKS: Final = (
-    *(_cache, _broker, _database, _work, _notifications, config_findings),
+    *(_cache, _broker, _database, _restore, _work, _notifications, config_findings),
     analytics.figures_findings,
     replica_findings,
     *(_drift, llm_findings, _server_events, _intake, _mail, _checks),

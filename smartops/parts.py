@@ -40,6 +40,7 @@ def worker_command(name: str, *, concurrency: int = 0) -> list[str]:
         *("-n", f"{name}@%h"),
         *("-Q", ",".join(spec.queues)),
         *("-P", spec.pool),
+        *(("--prefetch-multiplier", str(spec.prefetch)) if spec.prefetch else ()),
         *("-c", str(concurrency or spec.concurrency)),
         "--without-gossip",
         "--without-mingle",

@@ -27,10 +27,15 @@ def command(arguments: list[str]) -> list[str]:
     parser.add_argument(
         "--concurrency",
         type=int,
-        default=int(os.environ.get("WORKER_CONCURRENCY") or 0),
+        default=0,
         help="processes or threads of a worker; WORKER_CONCURRENCY says the same",
     )
     given = parser.parse_args(arguments)
+    wanted = os.environ.get("WORKER_CONCURRENCY", "").strip()
+    if given.part in WORKERS and not given.concurrency and wanted:
+        if not wanted.isdecimal():
+            parser.error(f"WORKER_CONCURRENCY must be a whole number from 0 on, not {wanted!r}")
+        given.concurrency = int(wanted)
     if given.part == "web":
         return parts.web_command(bind=given.bind, port=given.port or 8000)
     if given.part == "flower":

@@ -125,6 +125,8 @@ LLM_SWEEP_SECONDS = env.int("LLM_SWEEP_SECONDS", 15, validate=positive(600))
 WEB_THREADS = env.int("WEB_THREADS", 8, validate=positive(256))  # streams may take half of them
 EXPORT_DAYS = env.int("EXPORT_DAYS", 7, validate=positive(365))  # then files go
 EXPORT_MAX_MB = env.int("EXPORT_MAX_MB", 1024, validate=positive(100_000))  # one file
+EXPORT_OWNER_MB = env.int("EXPORT_OWNER_MB", 5120, validate=positive(10_000_000))  # one person's
+EXPORT_ALL_MB = env.int("EXPORT_ALL_MB", 20_480, validate=positive(10_000_000))  # all files
 EXPORT_LEASE_SECONDS = env.int("EXPORT_LEASE_SECONDS", 60, validate=positive(3600))
 EXPORT_SWEEP_SECONDS = env.int("EXPORT_SWEEP_SECONDS", 15, validate=positive(600))
 

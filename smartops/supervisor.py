@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from smartops import embedded  # env: `.env` belongs to the environment, too
+from smartops import embedded
 from smartops.parts import (
     BASE,
     PYTHON,
@@ -51,6 +51,8 @@ class Stack:
             os.environ, DJANGO_SETTINGS_MODULE="smartops.settings", PYTHONUNBUFFERED="1"
         )
         self.environment["VAR_DIR"] = str(var)
+        # Whoever starts everything on a machine of their own as root needs not be told so by each worker.
+        self.environment.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with super")
         if not options.no_demo:
             self.environment.setdefault("SMARTOPS_DEMO", "1")
         self.stopping = threading.Event()
@@ -164,8 +166,7 @@ class Stack:
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
-        flower = f"http://{self.options.bind}:{self.options.flower_port}/"
-        self.environment.setdefault("FLOWER_URL", flower)
+        self.environment.setdefault("FLOWER_URL", f"{self._at(self.options.flower_port)}/")
         targets = Targets(self.var)
         targets.announce({"web": self.options.port, "flower": self.options.flower_port})
         for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
@@ -215,8 +216,15 @@ class Stack:
 
     @property
     def address(self) -> str:
-        host = "127.0.0.1" if self.options.bind == "0.0.0.0" else self.options.bind
-        return f"http://{host}:{self.options.port}"
+        return self._at(self.options.port)
+
+    def _at(self, port: int) -> str:
+        """As a browser on this machine finds it."""
+        bind: str = self.options.bind
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(
+            bind, f"[{bind}]" if ":" in bind else bind
+        )
+        return f"http://{host}:{port}"
 
     def _welcome(self) -> None:
         lines = [
@@ -224,7 +232,7 @@ class Stack:
             f"  Desk      {self.address}/admin/",
             f"  API       {self.address}/api/v1/   docs {self.address}/api/docs/",
             f"  Health    {self.address}/health",
-            f"  Flower    http://{self.options.bind}:{self.options.flower_port}/",
+            f"  Flower    {self._at(self.options.flower_port)}/",
         ]
         if self.environment.get("SMARTOPS_DEMO") == "1":
             demo = json.loads(self._manage("demo_token", "--json"))
@@ -236,7 +244,7 @@ class Stack:
         print("\n" + "\n".join(lines) + "\n", flush=True)
 
     def _stop_everything(self) -> None:
-        """Web first, so that nothing new comes in; workers may finish what they run; the servers last."""
+        """All parts at once; workers may finish what they run, and the servers, to which they write, end last."""
         self.stopping.set()
         for part in self.parts:
             part.signal(signal.SIGTERM)

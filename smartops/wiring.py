@@ -11,6 +11,7 @@ from django.db.backends.signals import connection_created
 from knox.models import AuthToken
 
 from analytics.services.exporting import forget_old_exports
+from analytics.services.scheduling import forget_old_reports
 from servers import services as servers
 from servers.models import Storm
 from servers.services import deliveries, trying
@@ -107,4 +108,5 @@ def connect() -> None:
         triage.forget_old_terms,
         deliveries.forget_old_deliveries,
         forget_old_exports,
+        forget_old_reports,
     ]

@@ -22,6 +22,7 @@ from tickets.models import (
 )
 from tickets.naming import find_in, known_by, split_names
 from tickets.priority import parse_priority
+from tickets.querysets import in_any_sla_state
 
 
 def refusal(message: str) -> forms.ValidationError:
@@ -116,7 +117,9 @@ class TicketFilter(django_filters.FilterSet):
         read=str.strip, method="by_assignee", label="Login names, me (who asks), none"
     )
     tag = WordsFilter(
-        read=str.strip, method="by_tag", label="All of these tags, separated by commas"
+        read=str.strip,
+        method="by_tag",
+        label='All of these tags, separated by commas; one with a comma in "quotes"',
     )
     owner_id = django_filters.UUIDFilter(label="The client system's owner")
     parent = django_filters.NumberFilter(
@@ -137,9 +140,25 @@ class TicketFilter(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """The words come last: they are looked for among the tickets that the other filters leave."""
-        words = self.form.cleaned_data.pop("q", "")
-        queryset = super().filter_queryset(queryset)
+        words = self.form.cleaned_data["q"]
+        queryset = self.narrow(queryset)
         return self.with_words(queryset, words) if words else queryset
+
+    def narrow(self, queryset: Any, *, without: Collection[str] = ()) -> Any:
+        """Those of `queryset` that meet the filters `without` some of them, and without the words."""
+        for name, value in self.form.cleaned_data.items():
+            if name != "q" and name not in without:
+                queryset = self.filters[name].filter(queryset, value)
+        return queryset
+
+    def condition(self, name: str) -> Q:
+        """What the filter `name` asks for, one of those that name values of a column."""
+        value = self.form.cleaned_data[name]
+        if name == "assignee":
+            return self.assigned_to(value)
+        if name == "sla_state":
+            return in_any_sla_state(value, timezone.now())
+        return Q((f"{self.filters[name].field_name}__in", value))
 
     def with_words(self, queryset: Any, words: str) -> Any:
         return queryset.ranked(words)
@@ -147,9 +166,10 @@ class TicketFilter(django_filters.FilterSet):
     def by_assignee(
         self, queryset: QuerySet[Ticket], name: str, value: list[str]
     ) -> QuerySet[Ticket]:
-        if not value:
-            return queryset
-        words = {word.lower() for word in value}
+        return queryset.filter(self.assigned_to(value)) if value else queryset
+
+    def assigned_to(self, names: list[str]) -> Q:
+        words = {word.lower() for word in names}
         asker = getattr(self.request, "user", None)
         wanted = Q(pk__in=[])
         if "none" in words:
@@ -158,7 +178,7 @@ class TicketFilter(django_filters.FilterSet):
             wanted |= Q(assignee__in=ids)
         if "me" in words and asker is not None:
             wanted |= Q(assignee=asker.pk)
-        return queryset.filter(wanted)
+        return wanted
 
     def by_sla_state(
         self, queryset: QuerySet[Ticket], name: str, value: list[str]

@@ -11,17 +11,15 @@ attempt, so a row that kills its worker is counted too. A row that was claimed b
 whatever it did to its worker, it cannot do to its neighbours again.
 """
 
-import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from django.apps import apps
-from django.db import InterfaceError, OperationalError, connection, models
+from django.db import connection, models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now, Power
 
@@ -154,31 +152,6 @@ def renew(model: type[LeasedWork], held: Claim, *, lease: timedelta) -> bool:
         return int(cursor.rowcount) == len(held.ids)
 
 
-@contextmanager
-def kept(model: type[LeasedWork], held: Claim, *, lease: timedelta) -> Iterator[None]:
-    """Renew the lease while the block runs, however long it takes: from a thread, which dies with its process."""
-    stopped = threading.Event()
-
-    def keep() -> None:
-        try:
-            while not stopped.wait(lease.total_seconds() / 3):
-                try:
-                    if not renew(model, held, lease=lease):
-                        return
-                except (OperationalError, InterfaceError):
-                    connection.close()  # a database that comes back in time finds the lease alive
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=keep, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
-
-
 def finish(model: type[LeasedWork], held: Claim, ids: Sequence[int]) -> set[int]:
     """Mark `ids` done inside the caller's transaction, and return those that were still held.
 
@@ -244,6 +217,20 @@ def put_back(model: type[LeasedWork], held: Claim, pk: int, *, seconds: float) -
             error="",
         )
     )
+
+
+def hand_back(model: type[LeasedWork], held: Claim) -> int:
+    """Let go of the rows of `held` as if nobody had claimed them, for a worker that is being stopped: whoever is
+    next begins again at once. Returns how many were still held."""
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE {table} SET state = 'pending', attempts = greatest(attempts - 1, 0), nudge_at = now(),
+                       lease_token = NULL, lease_until = NULL
+                 WHERE id = ANY(%s) AND lease_token = %s""",
+            [list(held.ids), held.token],
+        )
+        return int(cursor.rowcount)
 
 
 def kinds() -> list[type[LeasedWork]]:

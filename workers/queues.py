@@ -57,6 +57,8 @@ class WorkerSpec:
     queues: tuple[str, ...]  # read in this order: urgent ones first
     pool: str
     concurrency: int
+    #: Messages that wait in the worker for each that runs, that one included (0: as the settings say).
+    prefetch: int = 0
 
 
 WORKERS: Final = {
@@ -67,8 +69,8 @@ WORKERS: Final = {
     "io": WorkerSpec(queues=(NOTIFY, WATCH), pool="threads", concurrency=8),
     # A slow language model keeps nobody else waiting.
     "llm": WorkerSpec(queues=(LLM,), pool="threads", concurrency=4),
-    # Minutes of arithmetic: training, exports.
-    "reports": WorkerSpec(queues=(REPORTS,), pool="prefork", concurrency=1),
+    # Minutes of arithmetic: training, exports. What waits, waits in the queue, where a free worker finds it.
+    "reports": WorkerSpec(queues=(REPORTS,), pool="prefork", concurrency=1, prefetch=1),
 }
 
 #: In a worker's environment: where it tells its metrics (`workers.exporter`).

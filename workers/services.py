@@ -104,10 +104,13 @@ def _settle(letters: Sequence[DeadLetter], outcome: str, actor: str, now: dateti
     return [letter.object_id for letter in open_ones]
 
 
-def requeue(model: type[LeasedWork], *, nudge: timedelta) -> leases.Stale:
-    """Send a message again for every row whose last one is presumed lost. The caller's transaction."""
+def requeue(model: type[LeasedWork], *, nudge: timedelta, each_alone: bool = False) -> leases.Stale:
+    """Send a message again for every row whose last one is presumed lost. The caller's transaction.
+
+    `each_alone`: long work, of which no two may share a message and its time limit.
+    """
     stale = leases.take_stale(model, nudge=nudge)
-    enqueue(model.TASK_NAME, stale.together)
+    (enqueue_each if each_alone else enqueue)(model.TASK_NAME, stale.together)
     enqueue_each(model.TASK_NAME, stale.alone)
     return stale
 

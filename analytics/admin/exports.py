@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -21,7 +20,7 @@ from analytics.models import Export, ExportFormat
 from analytics.services import exporting
 from analytics.services.downloads import LinkRefused
 from analytics.services.streaming import TooManyStreams
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, link
 from tickets.admin.ticket import TicketAdmin
 from tickets.filters import WrongFilters, choose
 from tickets.models import Ticket
@@ -37,7 +36,6 @@ BADGES = {
     "failed": "danger",
     **dict.fromkeys(("cancelled", "expired"), "primary"),
 }
-_LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 
 TicketAdmin.list_after_template = "admin/analytics/below_tickets.html"
 
@@ -60,7 +58,7 @@ class ExportAdmin(ReadOnly, ModelAdmin):
         *("attempts", "created_at", "finished_at", "expires_at"),
     )
     readonly_fields = fields
-    actions = ("cancel",)
+    actions = ("cancel", "remove")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
@@ -87,7 +85,7 @@ class ExportAdmin(ReadOnly, ModelAdmin):
             return ""
         size = filesizeformat(export.size)
         where = reverse("admin:analytics_export_download", args=[export.pk])
-        return format_html(_LINK, where, f"Download ({size})")
+        return link(where, f"Download ({size})")
 
     @admin.action(description="Cancel", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Export]) -> None:
@@ -97,6 +95,12 @@ class ExportAdmin(ReadOnly, ModelAdmin):
                 self.message_user(request, f"{export} is cancelled.", messages.SUCCESS)
             except PermanentError as error:
                 self.message_user(request, str(error), messages.WARNING)
+
+    @admin.action(description="Remove, with the file", permissions=["cancel"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Export]) -> None:
+        for export in queryset:
+            exporting.remove_export(export=export)
+            self.message_user(request, f"{export} is removed.", messages.SUCCESS)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("analytics.add_export")
@@ -114,7 +118,7 @@ class ExportAdmin(ReadOnly, ModelAdmin):
             raise PermissionDenied
         export = get_object_or_404(Export, pk=pk, owner=request.user.pk)
         try:
-            return as_answer(export)
+            return as_answer(export, request)
         except Gone as error:
             raise Http404(str(error)) from None
         except LinkRefused as error:

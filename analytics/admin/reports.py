@@ -5,12 +5,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -19,12 +18,12 @@ from analytics.models import ReportDelivery, ReportSchedule
 from analytics.services import delivering, scheduling
 from analytics.services.reporting import NotCounted
 from tickets.admin.fields import LISTS_ON_ONE_LINE
-from tickets.admin.lists import BoundedPaginator
+from tickets.admin.lists import BoundedPaginator, link
 from tickets.models import Department
 from workers.admin import ReadOnly
+from workers.leases import State
 
 STATES = {"pending": "info", "running": "info", "done": "success", "failed": "danger"}
-_LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 
 
 class ReportScheduleForm(forms.ModelForm):
@@ -63,7 +62,9 @@ class ReportScheduleAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows: Any = super().get_queryset(request)
-        return rows.visible_to(request.user)
+        sent = ReportDelivery.objects.filter(schedule=OuterRef("pk"), state=State.DONE)
+        newest = sent.order_by("-pk").values("finished_at")[:1]
+        return rows.visible_to(request.user).annotate(sent_at=Subquery(newest))
 
     def get_fields(self, request: HttpRequest, obj: ReportSchedule | None = None) -> Any:
         return (*ReportScheduleForm.Meta.fields, *(("show_preview",) if obj else ()))
@@ -91,13 +92,12 @@ class ReportScheduleAdmin(ModelAdmin):
 
     @admin.display(description="Last sent")
     def last_sent(self, schedule: ReportSchedule) -> Any:
-        sent = schedule.deliveries.filter(state="done").order_by("-pk").first()
-        return sent.finished_at if sent else None
+        return getattr(schedule, "sent_at", None)
 
     @admin.display(description="Preview")
     def show_preview(self, schedule: ReportSchedule) -> Any:
         where = reverse("admin:analytics_reportschedule_preview", args=[schedule.pk])
-        return format_html(_LINK, where, "Preview, send now…")
+        return link(where, "Preview, send now…")
 
     def save_model(
         self, request: HttpRequest, obj: ReportSchedule, form: Any, change: bool
@@ -143,12 +143,13 @@ class ReportScheduleAdmin(ModelAdmin):
         except NotCounted as error:
             self.message_user(request, f"{error} Try again in a minute.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:analytics_reportschedule_changelist"))
+        except delivering.MayNotRead as error:
+            raise PermissionDenied(str(error)) from None
         context = {
             **self.admin_site.each_context(request),
             "title": f"Preview of {schedule}",
             "subject": letter.subject,
             "html": letter.html,
-            "files": [name for name, _, _ in letter.files],
             "schedule": schedule,
             "may_send": self.has_change_permission(request, schedule),
             "opts": ReportSchedule._meta,

@@ -10,7 +10,7 @@ from django.db.models import Q
 from workers.leases import LeasedWork, State
 from workers.names import TaskName
 
-#: Bytes of one piece: what a download holds in memory.
+#: Bytes of one piece: what a download holds in memory. All of a file but the last have as many.
 PIECE_BYTES: Final = 1024 * 1024
 
 
@@ -70,6 +70,7 @@ class Export(LeasedWork):
         indexes = [
             LeasedWork.sweep_index("analytics_export_sweep"),
             models.Index(fields=["owner", "-id"], name="analytics_export_owner"),
+            models.Index(fields=["finished_at"], name="analytics_export_ended"),
             models.Index(
                 fields=["expires_at"],
                 name="analytics_export_expiry",

@@ -151,6 +151,9 @@ class ReportDelivery(LeasedWork):
     #: {address or login name: why it was not sent}
     left_out = models.JSONField(default=dict)
     tries = models.PositiveSmallIntegerField(default=0, help_text="That the mail server refused")
+    revived_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a person had it tried again"
+    )
 
     class Meta:
         verbose_name_plural = "report deliveries"
@@ -168,13 +171,14 @@ class ReportDelivery(LeasedWork):
         indexes = [
             LeasedWork.sweep_index("analytics_delivery_sweep"),
             models.Index(fields=["schedule", "-id"], name="analytics_delivery_schedule"),
+            models.Index(fields=["finished_at"], name="analytics_delivery_ended"),
         ]
 
     @classmethod
     def revive(cls, ids: Sequence[int]) -> list[int]:
-        """Who was refused for good is asked again, too: a person said so."""
+        """Who was refused for good is asked again, too, for as long as at first: a person said so."""
         revived = super().revive(ids)
-        cls.objects.filter(pk__in=revived).update(left_out={}, tries=0)
+        cls.objects.filter(pk__in=revived).update(left_out={}, tries=0, revived_at=Now())
         return revived
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ Message-ID. A mail server that is away is asked again later, for a day.
 """
 
 import hashlib
+import threading
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -22,6 +24,7 @@ from sla.retrying import Result, Verdict
 from sla.services.mailing import send_mail
 from tickets.querysets import hidden_department_ids
 from workers import leases
+from workers.keeping import kept
 from workers.leases import Claim
 
 log = structlog.get_logger("analytics.reports")
@@ -42,9 +45,29 @@ class _Lost(Exception):
     """Somebody else has the delivery."""
 
 
+class MayNotRead(Exception):
+    """The message says why."""
+
+
+#: One at a time in a process: with its attachment a report takes some 50 MB, and all are due at the same hour.
+_ONE: Final = threading.Lock()
+_ASKED: Final[deque[int]] = deque()
+
+
 def send_reports(*, ids: Sequence[int], now: datetime) -> int:
-    """Send those of `ids` that are free. Returns how many mails left."""
-    return sum(_send(pk, now) for pk in ids)
+    """Send those of `ids` that are free. Returns how many mails left.
+
+    While another thread of this process sends, it is that one which goes on with `ids`.
+    """
+    _ASKED.extend(ids)
+    sent = 0
+    while _ASKED and _ONE.acquire(blocking=False):
+        try:
+            while _ASKED:
+                sent += _send(_ASKED.popleft(), now)
+        finally:
+            _ONE.release()
+    return sent
 
 
 def _send(pk: int, now: datetime) -> int:
@@ -54,7 +77,7 @@ def _send(pk: int, now: datetime) -> int:
     delivery = ReportDelivery.objects.select_related("schedule__department").get(pk=pk)
     before = len(delivery.sent_to)
     try:
-        with leases.kept(ReportDelivery, held, lease=LEASE):
+        with kept(ReportDelivery, held, lease=LEASE):
             later = _send_to_all(delivery, held)
         _end(delivery, held, later, now)
     except _Lost:
@@ -69,6 +92,9 @@ def _send_to_all(delivery: ReportDelivery, held: Claim) -> Result | None:
     schedule = delivery.schedule
     found, left_out = receivers_of(schedule)
     for_good = {who: why for who, why in delivery.left_out.items() if why.startswith(REFUSED)}
+    found.sort(
+        key=lambda receiver: sorted(receiver.hidden)
+    )  # who see the same, one after the other
     letters = Letters(schedule, delivery.period)
     _note(delivery, held, left_out=left_out | for_good)
     later = None
@@ -155,7 +181,8 @@ def _note(delivery: ReportDelivery, held: Claim, **values: Any) -> None:
 
 @transaction.atomic(durable=True)
 def _end(delivery: ReportDelivery, held: Claim, later: Result | None, now: datetime) -> None:
-    if later is not None and now - delivery.created_at < GIVE_UP:
+    since = delivery.revived_at or delivery.created_at
+    if later is not None and now - since < GIVE_UP:
         pause = min(60.0 * 2**delivery.tries, LONGEST_PAUSE)
         _note(delivery, held, tries=delivery.tries + 1)
         leases.put_back(ReportDelivery, held, delivery.pk, seconds=pause)
@@ -187,6 +214,12 @@ def _fail(delivery: ReportDelivery, held: Claim, error: Exception) -> None:
 
 
 def preview(*, schedule: ReportSchedule, reader: Any, now: datetime) -> Letter:
-    """The report of the last whole period as `reader` would get it."""
-    period = schedule.rhythm.newest_whole(now)
-    return Letters(schedule, period).for_eyes(frozenset(hidden_department_ids(reader)))
+    """The report of the last whole period as `reader` would get it, without the tickets.
+
+    :raises MayNotRead: they would not get it.
+    :raises NotCounted: its figures are not there yet.
+    """
+    if why := _obstacle(reader, schedule):
+        raise MayNotRead(f"{reader.get_username()} {why}.")
+    letters = Letters(schedule, schedule.rhythm.newest_whole(now), with_files=False)
+    return letters.for_eyes(frozenset(hidden_department_ids(reader)))

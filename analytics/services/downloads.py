@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.core.signing import BadSignature, TimestampSigner
+from django.db.models.functions import Length
 
 from analytics.models import Export, ExportFormat, ExportPiece
 from analytics.services.exporting import may_export
@@ -41,10 +42,10 @@ def exports_of_link(token: str) -> Any:
     return Export.objects.filter(pk=int(pk))
 
 
-def pieces_of(export: Export) -> Iterator[bytes]:
-    """The file of a finished export, a piece at a time.
+def check_file(export: Export) -> None:
+    """Check that there is a file and that its owner may still have it.
 
-    :raises Gone: there is no file, or no longer.
+    :raises Gone: there is none, or no longer.
     :raises LinkRefused: its owner may see less by now than when it was made.
     """
     expires_at = export.expires_at
@@ -54,18 +55,31 @@ def pieces_of(export: Export) -> Iterator[bytes]:
     hidden_now = set(hidden_department_ids(owner))
     if not may_export(owner) or hidden_now - set(export.hidden_departments):
         raise LinkRefused("Its owner may no longer see everything in this file: export again.")
-    return _read(export)
 
 
-def _read(export: Export) -> Iterator[bytes]:
-    number = 0
-    while True:
-        piece = ExportPiece.objects.filter(export=export, number=number)
-        found = piece.values_list("data", flat=True).first()
+def pieces_of(export: Export, part: range | None = None) -> Iterator[bytes]:
+    """The file of a finished export, or those bytes of it, a piece at a time.
+
+    :raises Gone: see `check_file`.
+    :raises LinkRefused: see `check_file`.
+    """
+    check_file(export)
+    return _read(export, part if part is not None else range(export.size))
+
+
+def _read(export: Export, part: range) -> Iterator[bytes]:
+    pieces = ExportPiece.objects.filter(export=export)
+    number, skip, left = 0, 0, len(part)
+    if part.start:
+        whole = pieces.filter(number=0).values_list(Length("data"), flat=True).first()
+        number, skip = divmod(part.start, whole or 1)
+    while left:
+        found = pieces.filter(number=number).values_list("data", flat=True).first()
         if not found:
-            return
-        yield bytes(found)
-        number += 1
+            return  # removed meanwhile: fewer bytes than were promised tell the reader
+        data = bytes(found)[skip : skip + left]
+        yield data
+        number, skip, left = number + 1, 0, left - len(data)
 
 
 def file_name(export: Export) -> str:

@@ -2,7 +2,8 @@
 
     claim (lease) ─► COPY to a file on this machine ─► T: its pieces, and the export is done, if it is still ours
 
-A worker that dies leaves a row whose lease runs out and no piece: the next one begins again.
+A worker that dies leaves a row whose lease runs out and no piece: the next one begins again. One that is being
+stopped gives the export back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Final
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Value
 from django.db.models.fields import DateTimeField
@@ -22,13 +24,14 @@ from analytics.models import Export, ExportPiece
 from analytics.models.export import PIECE_BYTES
 from analytics.services.files import Output, write_file
 from analytics.services.progress import Progress, Stopped
+from analytics.services.room import check_room
 from tickets.filters import WrongFilters, choose
 from tickets.models import Ticket
 from tickets.querysets import hidden_department_ids
 from workers import leases
 from workers import services as work
 from workers.context import current_request_id
-from workers.dispatch import enqueue_each
+from workers.dispatch import CHUNK, enqueue_each
 from workers.errors import PermanentError
 from workers.leases import ACTIVE, Claim, State
 from workers.names import TaskName
@@ -54,10 +57,14 @@ def request_export(
 
     :raises WrongFilters: one of them is unknown, or has a value that names nothing.
     :raises UnknownColumns: see `choose_columns`.
-    :raises PermanentError: the owner has too many that are not finished.
+    :raises PermanentError: the owner has too many that are not finished, or there is no room for more.
     """
     choose(filters, Ticket.objects.visible_to(owner))
     choose_columns(columns)
+    # Those who ask at once count one after the other.
+    people = get_user_model().objects.select_for_update(no_key=True)
+    list(people.filter(pk=owner.pk).values_list("pk"))
+    check_room(owner.pk)
     if Export.objects.filter(ACTIVE, owner=owner).count() >= MOST_UNFINISHED:
         raise PermanentError(
             f"{MOST_UNFINISHED} of your exports wait or run: let one of them end, or cancel it."
@@ -120,7 +127,7 @@ def _run(pk: int) -> int:
             hidden = _write(export, output, progress)
             return _finish(export, held, output, progress, hidden)
     except Stopped:
-        log.info("export was cancelled or taken over", export=pk)
+        log.info("export was cancelled, given back or taken over", export=pk)
     except SoftTimeLimitExceeded:
         _fail(export, held, PermanentError("It took too long: choose fewer tickets or columns."))
     except Exception as error:  # whatever tickets do to a file: its row says it
@@ -150,6 +157,7 @@ def _finish(
 ) -> int:
     """Keep the file and end the export, together and only if it is still ours."""
     size, number = output.seek(0, 2), 0
+    check_room(export.owner_id or 0, size=size)
     output.seek(0)
     while piece := output.read(PIECE_BYTES):
         progress.may_go_on()
@@ -183,7 +191,7 @@ def _fail(export: Export, held: Claim, error: Exception) -> None:
 @transaction.atomic(durable=True)
 def requeue_stale_exports() -> int:
     """Send a message again for exports that nobody works on. Returns how many were found."""
-    stale = work.requeue(Export, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    stale = work.requeue(Export, nudge=timedelta(seconds=settings.NUDGE_SECONDS), each_alone=True)
     _bury(stale.failed)
     return len(stale.together) + len(stale.alone) + len(stale.failed)
 
@@ -193,15 +201,45 @@ def _bury(ids: Sequence[int]) -> None:
     work.bury(Export, [(row.pk, str(row), row.error, row.request_id) for row in rows])
 
 
-@transaction.atomic(durable=True)
 def forget_old_exports(now: datetime) -> int:
-    """Remove files whose time is over, and rows a month later. Returns how many of both."""
-    over = Export.objects.filter(expires_at__lt=now, removed_at__isnull=True)
-    ids = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    """Remove files whose time is over, and rows a month later, a few at a time. Returns how many of both."""
+    gone = 0
+    for forget in (_forget_file, _forget_rows):
+        while count := forget(now):
+            gone += count
+    while _forget_stray_pieces():
+        pass
+    return gone
+
+
+@transaction.atomic(durable=True)
+def _forget_file(now: datetime) -> int:
+    """One: it may have a gigabyte."""
+    over = Export.objects.filter(expires_at__lt=now, removed_at__isnull=True).order_by("expires_at")
+    ids = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:1])
     ExportPiece.objects.filter(export__in=ids).delete()
-    Export.objects.filter(pk__in=ids).update(removed_at=Now())
+    return Export.objects.filter(pk__in=ids).update(removed_at=Now())
+
+
+@transaction.atomic(durable=True)
+def _forget_rows(now: datetime) -> int:
     kept = timedelta(days=settings.EXPORT_DAYS + ROW_DAYS)
-    old = Export.objects.filter(finished_at__lt=now - kept)
-    gone, _ = old.delete()
-    ExportPiece.objects.filter(~Exists(Export.objects.filter(pk=OuterRef("export")))).delete()
-    return len(ids) + gone
+    old = Export.objects.filter(finished_at__lt=now - kept).order_by("finished_at")
+    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:CHUNK])
+    return Export.objects.filter(pk__in=ids).delete()[1].get(Export._meta.label, 0)
+
+
+@transaction.atomic(durable=True)
+def _forget_stray_pieces() -> int:
+    """Of one export that is no more."""
+    theirs = Export.objects.filter(pk=OuterRef("export"))
+    stray = ExportPiece.objects.filter(~Exists(theirs)).values_list("export", flat=True)[:1]
+    return ExportPiece.objects.filter(export__in=list(stray)).delete()[0]
+
+
+@transaction.atomic(durable=True)
+def expire_lost_files() -> int:
+    """Say that files are gone whose pieces are not there: a backup holds none. Returns how many."""
+    theirs = ExportPiece.objects.filter(export=OuterRef("pk"))
+    kept = Export.objects.filter(expires_at__isnull=False, removed_at__isnull=True, size__gt=0)
+    return kept.filter(~Exists(theirs)).update(removed_at=Now())

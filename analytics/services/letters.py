@@ -10,14 +10,13 @@ from django.template.loader import render_to_string
 
 from analytics.columns import COLUMNS
 from analytics.models import ReportSchedule
+from analytics.reading import count, counted_change, lasting, percent, points_change
 from analytics.rhythms import Days
 from analytics.scopes import Scope
 from analytics.services.copying import csv_blocks
-from analytics.services.reporting import Figures, Measures, Part, figures
+from analytics.services.reporting import Figures, Part, figures
 from tickets.models import Ticket
 
-#: From so many on a change is told in percent.
-PERCENT_FROM: Final = 10
 #: A mail with more is refused by many servers.
 MOST_FILE_BYTES: Final = 10 * 1024 * 1024
 
@@ -33,27 +32,29 @@ class Letter:
 
 @dataclass
 class Letters:
-    """The mails about one period: one for all who may see the same."""
+    """The mails about one period: one for all who may see the same. The last is kept: it may be large."""
 
     schedule: ReportSchedule
     period: Days
+    with_files: bool = True
 
     def __post_init__(self) -> None:
-        self._written: dict[frozenset[int], Letter] = {}
+        self._last: tuple[frozenset[int], Letter] | None = None
 
     def for_eyes(self, hidden: frozenset[int]) -> Letter:
         """The mail for whoever may not see the departments `hidden`."""
-        if hidden not in self._written:
-            self._written[hidden] = self._write(
-                Scope(tuple(sorted(hidden)), self.schedule.department_id)
-            )
-        return self._written[hidden]
+        if self._last is None or self._last[0] != hidden:
+            self._last = None
+            scope = Scope(tuple(sorted(hidden)), self.schedule.department_id)
+            self._last = hidden, self._write(scope)
+        return self._last[1]
 
     def _write(self, scope: Scope) -> Letter:
         before = self.period.before()
         found = figures(scope, self.period, before)
         department = self.schedule.department
-        files, missing = self._files(scope) if self.schedule.attach_tickets else ((), "")
+        attached = self.with_files and self.schedule.attach_tickets
+        files, missing = self._files(scope) if attached else ((), "")
         name = " ".join(self.schedule.name.split())  # a header is one line
         subject = f"{name}: {self.period.in_words()}"
         context = {
@@ -106,10 +107,13 @@ def lines(found: Figures) -> list[tuple[str, str, str, str]]:
     return [
         _counted("Created", now.created, before.created),
         _counted("Resolved", now.resolved, before.resolved),
-        ("Open now", f"{found.backlog:,}", "", ""),
-        ("SLA met", *_shares(now, before)),
-        ("First response, median", span(now.first_response), span(before.first_response), ""),
-        ("Resolution, median", span(now.resolution), span(before.resolution), ""),
+        ("Open now", count(found.backlog), "", ""),
+        (
+            *("SLA met", percent(now.sla_met), percent(before.sla_met)),
+            points_change(now.sla_met, before.sla_met),
+        ),
+        _lasting("First response, median", now.first_response, before.first_response),
+        _lasting("Resolution, median", now.resolution, before.resolution),
     ]
 
 
@@ -117,46 +121,22 @@ def parts(found: Sequence[Part]) -> list[dict[str, Any]]:
     return [
         {
             "name": part.name,
-            "created": f"{part.created:,}",
-            "created_before": f"{part.created_before:,}",
-            "resolved": f"{part.resolved:,}",
-            "resolved_before": f"{part.resolved_before:,}",
-            "backlog": f"{part.backlog:,}",
+            "created": count(part.created),
+            "created_before": count(part.created_before),
+            "resolved": count(part.resolved),
+            "resolved_before": count(part.resolved_before),
+            "backlog": count(part.backlog),
         }
         for part in found
     ]
 
 
 def _counted(name: str, now: int, before: int) -> tuple[str, str, str, str]:
-    change = f"{now - before:+,}"
-    if before >= PERCENT_FROM:
-        change += f" ({100 * (now - before) / before:+.0f} %)"
-    return name, f"{now:,}", f"{before:,}", change
+    return name, count(now), count(before), counted_change(now, before)
 
 
-def _shares(now: Measures, before: Measures) -> tuple[str, str, str]:
-    change = ""
-    if now.sla_met is not None and before.sla_met is not None:
-        change = f"{now.sla_met - before.sla_met:+.1f} points"
-    return _share(now.sla_met), _share(before.sla_met), change
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} %"
-
-
-def span(value: timedelta | None) -> str:
-    """A time as people say it: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
-    if value is None:
-        return "–"
-    seconds = round(value.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+def _lasting(
+    name: str, now: timedelta | None, before: timedelta | None
+) -> tuple[str, str, str, str]:
+    said = [lasting(None if one is None else one.total_seconds()) for one in (now, before)]
+    return name, said[0], said[1], ""

@@ -9,13 +9,14 @@ from django.db import InterfaceError, OperationalError, connection
 
 from analytics.models import Export
 from workers import leases
+from workers.keeping import let_go
 from workers.leases import Claim
 
 TICK_SECONDS: Final = 1.0
 
 
 class Stopped(Exception):
-    """The export was cancelled or removed, or somebody else has it."""
+    """The export was cancelled, removed or given back, or somebody else has it."""
 
 
 class Progress:
@@ -63,6 +64,8 @@ class Progress:
             connection.close()
 
     def _note(self) -> bool:
+        if let_go(Export, self.held):
+            return False
         if not leases.renew(Export, self.held, lease=self.lease):
             return False
         mine = Export.objects.filter(pk=self.export.pk, lease_token=self.held.token)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from analytics.models import ReportDelivery, ReportSchedule
@@ -13,7 +14,7 @@ from analytics.rhythms import Days
 from tickets.querysets import hidden_department_ids
 from workers import services as work
 from workers.context import current_request_id
-from workers.dispatch import enqueue_each
+from workers.dispatch import CHUNK, enqueue_each
 from workers.leases import State
 from workers.names import TaskName
 
@@ -141,6 +142,28 @@ def requeue_stale_reports() -> int:
     stale = work.requeue(ReportDelivery, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
     bury_reports(stale.failed)
     return len(stale.together) + len(stale.alone) + len(stale.failed)
+
+
+def forget_old_reports(now: datetime) -> int:
+    """Remove the record of reports after NOTIFICATION_DAYS, a few at a time. Returns how many.
+
+    The newest that a schedule planned stays: by it, it knows which period is sent.
+    """
+    gone = 0
+    while count := _forget_reports(now - timedelta(days=settings.NOTIFICATION_DAYS)):
+        gone += count
+    return gone
+
+
+@transaction.atomic(durable=True)
+def _forget_reports(before: datetime) -> int:
+    newer = ReportDelivery.objects.filter(
+        schedule=OuterRef("schedule"), requested_by="", pk__gt=OuterRef("pk")
+    )
+    old = ReportDelivery.objects.filter(~Q(requested_by="") | Exists(newer), finished_at__lt=before)
+    ids = list(old.order_by("finished_at").values_list("pk", flat=True)[:CHUNK])
+    ReportDelivery.objects.filter(pk__in=ids).delete()
+    return len(ids)
 
 
 def bury_reports(ids: list[int]) -> None:

@@ -213,9 +213,19 @@ class ExportViewSet(
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("token", str, description="Of the link in `download`; or log in")
+            OpenApiParameter("token", str, description="Of the link in `download`; or log in"),
+            OpenApiParameter(
+                "Range", str, OpenApiParameter.HEADER, description="One part, as `bytes=1000-`"
+            ),
+            OpenApiParameter(
+                "If-Range", str, OpenApiParameter.HEADER, description="The ETag of what is there"
+            ),
         ],
-        responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
+        responses={
+            (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
+            (206, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
+            416: OpenApiResponse(description="The range begins behind the end of the file."),
+        },
     )
     @action(
         detail=True,
@@ -225,11 +235,12 @@ class ExportViewSet(
         pagination_class=None,
     )
     def download(self, request: Request, pk: str) -> HttpResponseBase:
-        """The file. Without a login with the token of its link, which is valid for an hour."""
+        """The file, or a part of it. Without a login with the token of its link, which is valid for an hour."""
         try:
             if token := request.query_params.get("token"):
-                return as_answer(get_object_or_404(downloads.exports_of_link(token), pk=pk))
-            return as_answer(self.get_object())
+                found = get_object_or_404(downloads.exports_of_link(token), pk=pk)
+                return as_answer(found, request)
+            return as_answer(self.get_object(), request)
         except downloads.LinkRefused as error:
             raise PermissionDenied(str(error)) from None
         except TooManyStreams as error:

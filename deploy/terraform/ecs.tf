@@ -28,6 +28,7 @@ resource "aws_ecs_task_definition" "part" {
   }
   container_definitions = jsonencode([merge(local.container, {
     name         = each.key
+    secrets      = local.needed[each.key]
     command      = concat(["python", "-m", "smartops.run"], each.value.command)
     portMappings = each.key == "web" ? [{ containerPort = 8000, protocol = "tcp" }] : []
     stopTimeout  = each.value.stop
@@ -64,6 +65,7 @@ resource "aws_ecs_task_definition" "migrate" {
   }
   container_definitions = jsonencode([merge(local.container, {
     name         = "migrate"
+    secrets      = local.needed["migrate"]
     command      = ["python", "-m", "smartops.run", "migrate"]
     portMappings = []
     logConfiguration = {
@@ -112,9 +114,10 @@ resource "aws_ecs_service" "part" {
   depends_on = [aws_lb_listener.https, aws_secretsmanager_secret_version.addresses, aws_secretsmanager_secret_version.own]
 }
 
-# By CPU. By queue depth, AWS would need somebody who writes it to CloudWatch; the Helm chart scales by it (KEDA).
+# By CPU, but for `reports`: taking one away ends what it runs, and little CPU does not mean that it runs nothing.
+# By queue depth, AWS would need somebody who writes it to CloudWatch; the Helm chart scales by it (KEDA).
 resource "aws_appautoscaling_target" "part" {
-  for_each           = { for name, part in local.parts : name => part if var.running && part.max > part.min }
+  for_each           = { for name, part in local.parts : name => part if var.running && part.max > part.min && name != "reports" }
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
   resource_id        = "service/${aws_ecs_cluster.desk.name}/${aws_ecs_service.part[each.key].name}"

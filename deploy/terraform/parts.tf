@@ -41,7 +41,7 @@ locals {
         min     = worker.min
         max     = worker.max
         check   = local.alive
-        stop    = 70 # above TASK_TIME_LIMIT_SECONDS; Fargate allows 120
+        stop    = 70 # above TASK_TIME_LIMIT_SECONDS; longer exports and trainings are given back
       }
     },
   )
@@ -72,6 +72,14 @@ locals {
     },
     var.extra_secrets,
   )
+
+  # The task monitor asks the broker only, and nobody else needs its password.
+  needed = {
+    for name in concat(keys(local.parts), ["migrate"]) : name => [
+      for secret in local.container.secrets : secret
+      if name == "flower" ? contains(["FLOWER_BASIC_AUTH", "REDIS_URL", "CELERY_BROKER_URL"], secret.name) : secret.name != "FLOWER_BASIC_AUTH"
+    ]
+  }
 
   container = {
     image                  = var.image

@@ -90,9 +90,9 @@ variable "workers" {
     core    = { cpu = 1024, memory = 2048, min = 2, max = 10 }
     io      = { cpu = 256, memory = 512, min = 1, max = 4 }
     llm     = { cpu = 256, memory = 512, min = 1, max = 2 }
-    reports = { cpu = 512, memory = 1024, min = 1, max = 2 }
+    reports = { cpu = 512, memory = 1024, min = 1, max = 1 }
   }
-  description = "The same for each class of workers."
+  description = "The same for each class of workers. Of reports, `min` run: they are not scaled."
   validation {
     condition     = length(setsubtract(["core", "io", "llm", "reports"], keys(var.workers))) == 0
     error_message = "All four classes are needed: each reads queues that no other does."

@@ -7,19 +7,22 @@ from typing import IO, Final
 from zipfile import BadZipFile, ZipFile
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from smartops.backup.manifest import DUMP, NAME, Manifest, count_rows, tables
 from smartops.backup.tools import Refused, environment, server_version, tool
 from smartops.backup.writing import PIECE
+from smartops.leftover import ASIDE, is_broken_off
 from workers.encryption import fingerprint_of
 from workers.words import number_of
 
-#: Where the old tables wait until the new ones have been counted.
-ASIDE: Final = "before_restore"
 #: What people made. Rows that `migrate` writes into every new database do not count.
 OWN: Final = ("tickets_ticket", "auth_user")
+
+
+class Unfinished(Exception):
+    """The backup is restored and counted. The message says what is left to do."""
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -38,6 +41,7 @@ def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Ma
     also if it holds tickets or people. `connected`: also while others are connected, such as a pooler.
 
     :raises Refused: with the reason and what to do.
+    :raises Unfinished: it is restored, and what was there before could not be removed.
     """
     manifest = read_manifest(path)
     _check_code(manifest)
@@ -52,19 +56,42 @@ def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Ma
             _feed(dump)
         _compare(manifest)
     except BaseException:  # Ctrl-C, too
+        connection.close()  # perhaps it is what was lost
         _put_back()
         raise
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA {ASIDE} CASCADE")
-        cursor.execute("ANALYZE")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP SCHEMA {ASIDE} CASCADE")
+            cursor.execute("ANALYZE")
+    except (DatabaseError, InterfaceError) as problem:
+        raise Unfinished(
+            f"The backup is restored. What was there before could not be removed ({in_a_line(problem)}): run DROP "
+            f"SCHEMA IF EXISTS {ASIDE} CASCADE, then ANALYZE, then `manage.py migrate`."
+        ) from problem
     return manifest
 
 
-def is_broken_off() -> bool:
-    """Whether a restore was killed before its end: the schema `ASIDE` holds what was there before it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [ASIDE])
-        return cursor.fetchone() is not None
+def aftermath() -> str:
+    """Say in which state a restore that failed has left the database."""
+    connection.close()
+    try:
+        broken = is_broken_off()
+    except (DatabaseError, InterfaceError):
+        return (
+            "The database does not answer, so nobody can say how far it came. Run this again when it is back: "
+            f"what is in the schema {ASIDE} is put back first."
+        )
+    if broken:
+        return (
+            f"What was there before is whole, in the schema {ASIDE}: run this again, which puts it back first. "
+            "Start nothing else until then."
+        )
+    return "Nothing was changed."
+
+
+def in_a_line(problem: BaseException) -> str:
+    """An error of the database or of the system, without its details."""
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0]
 
 
 def undo_broken_off() -> bool:

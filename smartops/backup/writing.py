@@ -10,7 +10,7 @@ from zipfile import ZIP_STORED, ZipFile
 
 from django.db import connection, transaction
 
-from smartops.backup.manifest import DUMP, NAME, Manifest
+from smartops.backup.manifest import DUMP, LEFT_OUT, NAME, Manifest
 from smartops.backup.tools import Refused, environment, server_version, tool
 
 PIECE: Final = 1 << 20  # bytes
@@ -50,7 +50,7 @@ def _dump(archive: ZipFile, snapshot: str) -> None:
     command = [
         str(tool("pg_dump", server=server_version()[0])),
         *("--format=custom", "--compress=6", "--no-owner", "--no-privileges", "--schema=public"),
-        f"--snapshot={snapshot}",
+        *(f"--snapshot={snapshot}", f"--exclude-table-data=public.{LEFT_OUT}"),
     ]
     with (
         tempfile.TemporaryFile() as errors,

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
-from smartops.backup.restoring import ASIDE, is_broken_off
 from smartops.doctor.finding import Finding, error, ok, warning
+from smartops.leftover import ASIDE, is_broken_off
 from workers.encryption import Unreadable, decrypt, is_current
 from workers.replica import MOST_BEHIND, is_configured, lag
 from workers.stored_secrets import stored_secrets

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -38,24 +39,36 @@ def permissions() -> Iterator[Finding]:
 
 
 def room() -> Iterator[Finding]:
-    """What is written at run time needs a place."""
-    folder = settings.VAR_DIR
-    while not folder.exists():
-        folder = folder.parent
-    if not os.access(folder, os.W_OK):
-        yield error(
-            "files",
-            f"{folder} cannot be written to.",
-            f"Give the desk's user {folder}, or name another folder in VAR_DIR.",
-        )
-        return
+    """What is written at run time needs a place, and exports one for their files."""
+    seen: set[int] = set()
+    for name, folder in (("VAR_DIR", settings.VAR_DIR), ("TMPDIR", temporary())):
+        while not folder.exists():
+            folder = folder.parent
+        if not os.access(folder, os.W_OK):
+            yield error(
+                "files",
+                f"{folder} cannot be written to.",
+                f"Give the desk's user {folder}, or name another folder in {name}.",
+            )
+        elif (disk := folder.stat().st_dev) not in seen:
+            seen.add(disk)
+            yield _free(folder)
+
+
+def temporary() -> Path:
+    """Where exports write their files."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:  # none can be written to
+        return Path(os.environ.get("TMPDIR", "/tmp"))
+
+
+def _free(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free // 2**20
+    says = f"{free:,} MB are free in {folder}."
     if free < TOO_LITTLE:
-        yield error("files", f"{free} MB are free in {folder}.", "Make room there.")
-    elif free < LITTLE:
-        yield warning("files", f"{free} MB are free in {folder}.", "Make room there.")
-    else:
-        yield ok("files", f"{free:,} MB are free in {folder}.")
+        return error("files", says, "Make room there.")
+    return warning("files", says, "Make room there.") if free < LITTLE else ok("files", says)
 
 
 def sla_file() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.core.mail import get_connection
 
+from analytics.models import ReportSchedule
 from sla.models import Channel, ChannelKind
 from smartops.doctor.finding import Finding, error, ok
 from workers.addresses import Refused
@@ -15,8 +16,9 @@ from workers.outgoing import check_address
 
 def mail_server() -> Iterator[Finding]:
     """Its greeting, TLS and login are tried; nothing is sent."""
-    if not Channel.objects.filter(enabled=True, kind=ChannelKind.EMAIL).exists():
-        yield ok("mail", "No channel sends mail.")
+    by_channel = Channel.objects.filter(enabled=True, kind=ChannelKind.EMAIL).exists()
+    if not by_channel and not ReportSchedule.objects.filter(enabled=True).exists():
+        yield ok("mail", "No channel and no report sends mail.")
         return
     where = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     try:

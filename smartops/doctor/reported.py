@@ -12,6 +12,7 @@ LOOK: Final = "The admin shows it: mend its cause there, then retry."
 FIXES: Final = {
     "_cache": "Start Redis, or correct REDIS_URL.",
     "_broker": "Start the broker, or correct CELERY_BROKER_URL or REDIS_URL.",
+    "_restore": "Stop web, workers and beat and run `manage.py restore` again: it puts that back first.",
     "_work": "Start beat and a worker of class core; retry or dismiss dead letters in the admin.",
     "_notifications": "Open Notifications and Channels in the admin: each says why; then send again.",
     "config_findings": "Correct config/sla.yaml (`manage.py sla plan` shows where) or the policy in the admin.",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from celery import current_app
 from django.conf import settings
 
 from smartops.doctor.finding import Finding, error, ok, warning
@@ -34,13 +35,22 @@ def mode() -> Iterator[Finding]:
         yield ok("settings", "Demo mode, for this machine only.")
     if not settings.DEBUG and not settings.DEMO:
         yield ok("settings", "Neither debugging nor demo.")
-    longest = max(settings.CELERY_TASK_TIME_LIMIT or 0, 900)
-    if 2 * longest >= settings.CELERY_VISIBILITY_TIMEOUT:
+    # A message may wait in a worker behind the longest task, then run itself.
+    found = limits()
+    longest = max(seconds for seconds, _ in found) + max(seconds for seconds, late in found if late)
+    if longest >= settings.CELERY_VISIBILITY_TIMEOUT:
         yield error(
             "settings",
             "Tasks may take longer than the broker waits before it gives them to another worker.",
             "Lower TASK_TIME_LIMIT_SECONDS.",
         )
+
+
+def limits() -> list[tuple[float, bool]]:
+    """For how many seconds each task may run, and whether the broker keeps its message meanwhile."""
+    current_app.loader.import_default_modules()
+    otherwise = settings.CELERY_TASK_TIME_LIMIT or 0
+    return [(task.time_limit or otherwise, task.acks_late) for task in current_app.tasks.values()]
 
 
 def names() -> Iterator[Finding]:

@@ -4,12 +4,14 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Export, ReportDelivery, ReportSchedule
-from analytics.services import delivering, refresh_figures
+from analytics.services import delivering, letters, refresh_figures
 from tests.analytics.files import make, run
 from tests.factories import make_ticket, make_user
 from tickets.models import Department
@@ -72,6 +74,16 @@ def test_a_waiting_export_is_cancelled_from_the_list(agent: User) -> None:
     browser(agent).post(EXPORTS, {"action": "cancel", "_selected_action": [export.pk]})
 
     assert Export.objects.get().status == "cancelled"
+
+
+def test_an_export_is_removed_with_its_file_from_the_list(agent: User) -> None:
+    make_ticket()
+    mine, other = run(make(agent)), run(make(make_user("bob", "Viewer")))
+    chosen = [mine.pk, other.pk]
+
+    browser(agent).post(EXPORTS, {"action": "remove", "_selected_action": chosen})
+
+    assert list(Export.objects.all()) == [other]
 
 
 def form(**values: Any) -> dict[str, Any]:
@@ -166,3 +178,34 @@ def test_schedules_are_for_admins(agent: User) -> None:
     ):
         assert client.get(path).status_code == 403
     assert client.post(f"{SCHEDULES}{schedule.pk}/send/").status_code == 403
+
+
+def test_the_list_of_schedules_asks_once_for_what_was_sent(admin_person: User) -> None:
+    client = browser(admin_person)
+    client.post(f"{SCHEDULES}add/", form(name="One", people=[admin_person.pk]))
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            assert client.get(SCHEDULES).status_code == 200
+        return len(caught)
+
+    alone = queries()
+    for name in ("Two", "Three"):
+        client.post(f"{SCHEDULES}add/", form(name=name, people=[admin_person.pk]))
+
+    assert queries() == alone
+
+
+def test_a_preview_makes_no_file_and_is_for_who_would_get_the_report(
+    admin_person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = browser(admin_person)
+    client.post(f"{SCHEDULES}add/", form(people=[admin_person.pk], attach_tickets="on"))
+    where = f"{SCHEDULES}{ReportSchedule.objects.get().pk}/preview/"
+    refresh_figures(seconds=None)
+    monkeypatch.setattr(letters, "csv_blocks", lambda *_, **__: pytest.fail("a file"))
+    onlooker = User.objects.create_user("olga", is_staff=True)
+    onlooker.user_permissions.set(Permission.objects.filter(codename="view_reportschedule"))
+
+    assert "with the tickets of the period as CSV" in client.get(where).content.decode()
+    assert browser(onlooker).get(where).status_code == 403

@@ -3,6 +3,8 @@
 import io
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,11 @@ from analytics.services.exporting import forget_old_exports, requeue_stale_expor
 from tests.analytics.files import content, make, read_csv, read_lines, run
 from tests.conftest import client_for
 from tests.factories import NOON, make_ticket, make_user
+from tests.racing import at_once
 from tickets.models import Department, Ticket
 from workers import leases
+from workers import services as work
+from workers.errors import PermanentError
 from workers.models import DeadLetter
 
 pytestmark = pytest.mark.django_db
@@ -378,6 +383,96 @@ def test_a_file_goes_after_a_week_and_its_row_a_month_later(agent: User, api: AP
     assert not Export.objects.exists()
 
 
+def test_a_person_keeps_no_more_than_their_share(
+    agent: User, api: APIClient, settings: Any
+) -> None:
+    make_ticket(description="x" * 5000)
+    export = run(make(agent))
+    settings.EXPORT_OWNER_MB = 1
+    Export.objects.filter(pk=export.pk).update(size=2**20)
+
+    refused = ask(api)
+    other = make(make_user("bob", "Viewer"))
+
+    assert refused.status_code == 409
+    assert "keep 1 MB of the 1 MB that one person may keep: remove some" in refused.data["detail"]
+    assert run(other).status == "done"
+    assert api.delete(f"{EXPORTS}{export.pk}/").status_code == 200
+    assert ask(api).status_code == 202
+
+
+def test_all_together_keep_no_more_than_the_desk_allows(
+    agent: User, api: APIClient, settings: Any
+) -> None:
+    make_ticket(description="x" * 5000)
+    waiting, other = make(agent), run(make(make_user("bob", "Viewer")))
+    settings.EXPORT_ALL_MB = 1
+    Export.objects.filter(pk=other.pk).update(size=2**20 - 100)
+
+    failed = run(waiting)
+
+    assert (failed.status, failed.attempts) == ("failed", 1)
+    assert "and this one has 1 MB" in failed.error
+    assert not failed.pieces.exists()
+    assert ask(api).status_code == 202  # a small one may fit
+    Export.objects.filter(pk=other.pk).update(removed_at=Now())
+    assert run(make(agent)).status == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_are_five_however_many_are_asked_for_at_once() -> None:
+    owner = User.objects.create_superuser("root")
+    told: list[str] = []
+
+    def want() -> None:
+        try:
+            make(owner)
+        except PermanentError as error:
+            told.append(str(error))
+
+    at_once(*[want] * 8)
+
+    assert Export.objects.count() == 5
+    assert len(told) == 3
+
+
+def test_files_and_rows_go_a_few_at_a_time(agent: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "CHUNK", 2)
+    make_ticket()
+    made = [run(make(agent)) for _ in range(5)]
+    late = datetime.now(UTC) + timedelta(days=8)
+
+    assert forget_old_exports(late) == 5
+    assert not ExportPiece.objects.exists()
+    assert Export.objects.filter(removed_at=None).count() == 0
+    assert forget_old_exports(late + timedelta(days=31)) == len(made)
+    assert not Export.objects.exists()
+
+
+def test_a_file_that_is_not_there_has_expired(agent: User, api: APIClient) -> None:
+    make_ticket()
+    lost, kept = run(make(agent)), run(make(agent))
+    ExportPiece.objects.filter(export=lost).delete()
+
+    assert exporting.expire_lost_files() == 1
+    assert (shown(api, lost.pk)["status"], shown(api, kept.pk)["status"]) == ("expired", "done")
+
+
+def test_no_two_exports_share_a_message_and_its_time_limit(
+    agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(agent), make(agent)
+    Export.objects.update(nudge_at=Now() - timedelta(seconds=1))
+    sent: list[list[int]] = []
+    monkeypatch.setattr(work, "enqueue_each", lambda _, ids: sent.append(list(ids)))
+    monkeypatch.setattr(work, "enqueue", lambda *_: pytest.fail("together"))
+
+    assert requeue_stale_exports() == 2
+    assert sorted(pk for ids in sent for pk in ids) == sorted(
+        Export.objects.values_list("pk", flat=True)
+    )
+
+
 def test_one_that_waits_is_cancelled_and_never_made(agent: User, api: APIClient) -> None:
     export = make(agent)
 
@@ -460,6 +555,15 @@ def test_a_lost_message_is_sent_again(agent: User) -> None:
     assert run(export).status == "done"
 
 
+def soon(look: Callable[[], Any]) -> Any:
+    """What `look` finds within ten seconds."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if found := look():
+            return found
+    raise AssertionError("It did not come within ten seconds.")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_running_export_tells_how_far_it_is_and_stops_when_it_is_cancelled(
     monkeypatch: pytest.MonkeyPatch,
@@ -476,12 +580,10 @@ def test_a_running_export_tells_how_far_it_is_and_stops_when_it_is_cancelled(
 
     def tell_and_wait(self: Any, rows: int) -> None:
         tell(self, rows)
-        while not (noted := Export.objects.get(pk=export.pk)).rows:
-            pass
+        noted = soon(lambda: Export.objects.filter(pk=export.pk, rows__gt=0).first())
         seen.append((noted.rows, noted.total))
         exporting.cancel_export(export=export, actor="root")
-        while not self._lost.is_set():
-            pass
+        assert self._lost.wait(10)
         self.may_go_on()
 
     monkeypatch.setattr(progress.Progress, "tell", tell_and_wait)

@@ -36,24 +36,6 @@ def figure(label: str, now: dict[str, Any], before: dict[str, Any]) -> report.Fi
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "–"),
-        (0.0042, "4 ms"),
-        (0.9996, "1 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (700, "11 min"),
-        (3_600, "1 h 00 min"),
-        (86_399.9, "1 d 0 h"),
-        (200_000, "2 d 7 h"),
-    ],
-)
-def test_a_time_is_told_in_the_two_units_that_matter(seconds: float | None, text: str) -> None:
-    assert report.lasting(seconds) == text
-
-
-@pytest.mark.parametrize(
     ("label", "name", "now", "before", "tone", "trend"),
     [
         ("Resolved", "resolved", 12, 10, "good", "↑ 20 %"),
@@ -108,7 +90,7 @@ def test_the_page_shows_the_figures_of_what_is_chosen(reader: Client) -> None:
     page = reader.get("/report/?days=7&department=it support")
 
     shown = {one.label: one.text for one in page.context["figures"]}
-    assert (shown["Created"], shown["Resolved"], shown["Resolution"]) == ("3", "2", "2 h 00 min")
+    assert (shown["Created"], shown["Resolved"], shown["Resolution"]) == ("3", "2", "2 h")
     assert [row["name"] for row in page.context["rows"]] == ["IT Support"]
     assert "<option selected>IT Support</option>" in page.content.decode()
 

@@ -1,7 +1,9 @@
 """Reports by mail: what they say, when they are planned, and to whom they go."""
 
 import smtplib
+import threading
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,6 @@ from analytics.models import ReportDelivery, ReportSchedule, RollupState
 from analytics.rhythms import Days
 from analytics.scopes import Scope
 from analytics.services import delivering, letters, refresh_figures, scheduling
-from analytics.services.letters import span
 from analytics.services.reporting import Figures, NotCounted, figures
 from sla.models import SlaClock
 from tests.analytics.files import read_csv
@@ -135,14 +136,6 @@ def test_a_report_waits_until_its_period_is_counted(root: User) -> None:
     assert (delivery.state, mail.outbox) == ("pending", [])
     assert "not counted yet" in delivery.error
     assert send_all() == 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(45, "45 s"), (720, "12 min"), (12_000, "3 h 20 min"), (7200, "2 h"), (187_200, "2 d 4 h")],
-)
-def test_times_are_said_as_people_say_them(seconds: int, words: str) -> None:
-    assert span(timedelta(seconds=seconds)) == words
 
 
 def test_a_due_report_is_planned_once_and_goes_to_each(root: User) -> None:
@@ -470,6 +463,87 @@ def test_after_a_day_it_is_given_up(root: User, monkeypatch: pytest.MonkeyPatch)
     assert delivery.state == "failed"
     assert "within a day" in delivery.error
     assert DeadLetter.objects.filter(kind="analytics.reportdelivery").exists()
+
+
+def test_what_a_person_has_tried_again_has_a_day_again(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_for(root, person("ana"))
+    scheduling.plan_reports(now=MONDAY)
+    behave(monkeypatch, ana=OSError("no route"))
+    send_all(datetime.now(UTC) + timedelta(hours=25))
+    delivery = ReportDelivery.objects.get()
+    assert delivery.state == "failed"
+    ReportDelivery.objects.update(created_at=Now() - timedelta(days=3))
+
+    ReportDelivery.revive([delivery.pk])
+    send_all(datetime.now(UTC))
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.tries) == ("pending", 1)
+
+
+def test_the_record_of_reports_goes_but_for_the_newest_of_each_schedule(
+    root: User, settings: Any
+) -> None:
+    schedule = schedule_for(root, person("ana"))
+    for when in (MONDAY, MONDAY + timedelta(days=7)):
+        scheduling.plan_reports(now=when)
+        send_all(when)
+    scheduling.send_now(schedule=schedule, by="root", now=MONDAY)
+    send_all(MONDAY)
+    kept = ReportDelivery.objects.get(first_day=date(2026, 3, 9), requested_by="")
+    later = datetime.now(UTC) + timedelta(days=settings.NOTIFICATION_DAYS, hours=1)
+
+    assert scheduling.forget_old_reports(datetime.now(UTC)) == 0
+    assert scheduling.forget_old_reports(later) == 2
+    assert ReportDelivery.objects.get() == kept
+    assert scheduling.plan_reports(now=MONDAY + timedelta(days=7, hours=1)) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_report_is_sent_at_a_time_and_none_is_forgotten(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        schedule_for(root, root, name=f"Week {number}")
+    scheduling.plan_reports(now=MONDAY)
+    refresh_figures(seconds=None)
+    ids = list(ReportDelivery.objects.values_list("pk", flat=True))
+    write, at_work, most = letters.Letters.for_eyes, threading.Semaphore(1), [0]
+
+    def one_alone(self: Any, hidden: Any) -> Any:
+        assert at_work.acquire(blocking=False), "two at once"
+        most[0] += 1
+        found = write(self, hidden)
+        at_work.release()
+        return found
+
+    monkeypatch.setattr(letters.Letters, "for_eyes", one_alone)
+
+    at_once(*[partial(delivering.send_reports, ids=[pk], now=MONDAY) for pk in ids])
+
+    assert set(ReportDelivery.objects.values_list("state", flat=True)) == {"done"}
+    assert (most, len(mail.outbox)) == ([4], 4)
+
+
+def test_one_mail_after_the_other_is_written_for_who_see_the_same(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hr = Department.objects.get(name="HR")
+    Department.objects.filter(pk=hr.pk).update(restricted=True)
+    people = [person(name) for name in ("ana", "bob", "cid", "dan")]
+    hr.members.add(people[0], people[2])
+    schedule_for(root, *people)
+    scheduling.plan_reports(now=MONDAY)
+    written: list[Scope] = []
+    write = letters.Letters._write
+    monkeypatch.setattr(
+        letters.Letters, "_write", lambda self, scope: written.append(scope) or write(self, scope)
+    )
+
+    assert send_all() == 4
+    assert len(written) == 2
 
 
 def test_the_same_mail_to_the_same_person_has_the_same_id(

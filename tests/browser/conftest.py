@@ -1,11 +1,13 @@
 """Headless Chromium on the real pages. Skipped only where there is no Chromium."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -34,8 +36,44 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+class Answering:
+    """How many requests the live server is answering: emptying the tables under one of them is a deadlock."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.changed = threading.Condition()
+
+    def started(self, **_: object) -> None:
+        self._count(+1)
+
+    def finished(self, **_: object) -> None:
+        self._count(-1)
+
+    def _count(self, by: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            with self.changed:
+                self.requests += by
+                self.changed.notify_all()
+
+    def wait_for_all(self) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: not self.requests, timeout=20), "still answering"
+
+
 @pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
+def answering(live_server: Any) -> Iterator[Answering]:
+    """Ends before the tables are emptied, and only when the last request has been answered."""
+    answering = Answering()
+    request_started.connect(answering.started)
+    request_finished.connect(answering.finished)
+    yield answering
+    answering.wait_for_all()
+    request_started.disconnect(answering.started)
+    request_finished.disconnect(answering.finished)
+
+
+@pytest.fixture
+def page(browser: Any, answering: Answering) -> Iterator[Page]:
     """A page that fails the test when the console shows an error or something cannot be loaded."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page, problems = context.new_page(), []

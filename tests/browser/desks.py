@@ -24,7 +24,7 @@ def ready(page: Page, title: str = "") -> None:
 
 
 @pytest.fixture
-def enter(browser: Any, desk: str) -> Iterator[Enter]:
+def enter(browser: Any, answering: Any, desk: str) -> Iterator[Enter]:
     """Open pages as people; a console error or a request to elsewhere fails the test."""
     contexts: list[Any] = []
     problems: list[str] = []
@@ -52,8 +52,10 @@ def enter(browser: Any, desk: str) -> Iterator[Enter]:
         page.add_init_script(WATCH_SHIFTS)
         if not ticking:
             page.clock.install()
+        page.route_web_socket("**/ws/alerts*", lambda socket: None)  # not the test server's
         page.goto(f"{desk}{path}")
-        ready(page)
+        if path.startswith("/tickets"):
+            ready(page)
         return page
 
     yield open_page

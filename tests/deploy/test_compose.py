@@ -1,6 +1,9 @@
 """docker-compose.yml fits the code: its parts, queues, settings and limits."""
 
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +14,9 @@ from deploy import compose
 from deploy.layout import ELSEWHERE, OURS, image_environment, in_order, seconds
 from deploy.write_env import MADE
 from smartops import parts, run
+from smartops.celery import app
+from workers.keeping import PATIENCE
+from workers.names import TaskName
 from workers.queues import QUEUES, WORKERS
 
 BASE = compose.BASE
@@ -60,6 +66,27 @@ def test_a_workers_concurrency_can_be_set_by_the_environment(
     assert "5" in run.command(["core", "--concurrency", "5"])
 
 
+def test_a_wrong_concurrency_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORKER_CONCURRENCY", "two")
+
+    with pytest.raises(SystemExit):
+        run.command(["core"])
+
+    assert (
+        "WORKER_CONCURRENCY must be a whole number from 0 on, not 'two'" in capsys.readouterr().err
+    )
+    assert run.command(["web"])
+
+
+def test_workers_of_long_work_take_one_message_at_a_time() -> None:
+    line_of_reports = parts.worker_command("reports")
+
+    assert line_of_reports[line_of_reports.index("--prefetch-multiplier") + 1] == "1"
+    assert "--prefetch-multiplier" not in parts.worker_command("core")
+
+
 def test_what_the_file_asks_for_is_made_by_make_secrets_and_explained() -> None:
     asked = compose.variables()
     example = (BASE / ".env.example").read_text()
@@ -83,10 +110,46 @@ def test_every_setting_that_a_part_is_given_is_explained() -> None:
 def test_parts_know_what_the_settings_cannot_do_without() -> None:
     for name, spec in PARTS.items():
         environment = spec["environment"]
-        assert {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"} <= set(environment), name
-        assert environment["SECRET_KEY"] == SECRETS["SECRET_KEY"]
-        assert SECRETS["POSTGRES_PASSWORD"] in environment["DATABASE_URL"]
+        assert "REDIS_URL" in environment
         assert "SMARTOPS_DEMO" not in environment
+        if name != "flower":
+            assert {"SECRET_KEY", "DATABASE_URL"} <= set(environment), name
+            assert environment["SECRET_KEY"] == SECRETS["SECRET_KEY"]
+            assert SECRETS["POSTGRES_PASSWORD"] in environment["DATABASE_URL"]
+
+
+def test_a_part_gets_only_the_secrets_that_it_needs() -> None:
+    secret = {*SECRETS, "EMAIL_HOST_PASSWORD", "LLM_API_KEY"}
+    given = {}
+    for name, spec in PARTS.items():
+        from_file = set(secret) if spec["env_file"] else set()
+        set_here = {key for key in secret if spec["environment"].get(key)}
+        given[name] = set_here | (from_file - set(spec["environment"]))
+
+    quiet = {"SECRET_KEY"}
+    speaking = {"SECRET_KEY", "METRICS_TOKEN", "EMAIL_HOST_PASSWORD", "LLM_API_KEY"}
+    assert given == {
+        **dict.fromkeys(("migrate", "beat"), quiet),
+        **dict.fromkeys(("web", *WORKERS), speaking),
+        "flower": {"FLOWER_BASIC_AUTH"},
+    }
+    assert SECRETS["POSTGRES_PASSWORD"] not in str(SERVICES["flower"])
+
+
+def test_the_task_monitor_starts_without_the_desks_secrets() -> None:
+    code = (
+        "from smartops.flower import app; print(app.conf.task_default_queue, app.conf.broker_url)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=BASE,
+        env={"PATH": os.environ["PATH"], "REDIS_URL": "redis://there:6379/0", "SMARTOPS_DEMO": "0"}
+        | {"DJANGO_SETTINGS_MODULE": "smartops.settings"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.split() == ["default", "redis://there:6379/0"], done.stderr
 
 
 def test_addresses_name_services() -> None:
@@ -152,6 +215,16 @@ def test_workers_may_finish_what_they_run() -> None:
     for name in WORKERS:
         grace = seconds(SERVICES[name]["stop_grace_period"])
         assert grace > settings.CELERY_TASK_TIME_LIMIT
+
+
+def test_what_may_take_longer_is_given_back_or_comes_again_by_itself() -> None:
+    app.loader.import_default_modules()
+    grace = min(seconds(SERVICES[name]["stop_grace_period"]) for name in WORKERS)
+
+    longer = {name for name, task in app.tasks.items() if (task.time_limit or 0) > grace}
+    ticks = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert longer - ticks == {TaskName.TRIAGE_TRAIN, TaskName.ANALYTICS_EXPORT}
+    assert grace > 2 * PATIENCE
 
 
 def test_a_worker_is_not_killed_for_memory_that_its_own_limit_allows() -> None:

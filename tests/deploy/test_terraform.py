@@ -48,7 +48,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         r'aws_secretsmanager_secret\.desk\["(\w+)"\]\.arn', r'"arn:\1"', TEXTS["parts.tf"]
     ).replace('"${"arn:own"}:', '"arn:own:')
     parts = re.sub(r'\$\{"(arn:\w+)"\}', r"\1", parts)
-    names = ("parts", "settings", "secrets", "container")
+    names = ("parts", "settings", "secrets", "container", "needed")
     outputs = "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in names)
     (folder / "main.tf").write_text(TEXTS["variables.tf"] + parts + outputs)
     example = (FOLDER / "terraform.tfvars.example").read_text()
@@ -150,11 +150,25 @@ def test_settings_and_secrets_are_known_and_none_is_missing(evaluated: dict[str,
 
     for name in given:
         assert f"{name}=" in example, name
-    assert set(SERVICES["web"]["environment"]) <= given
+    assert {name for name, value in SERVICES["web"]["environment"].items() if value} <= given
     assert "FLOWER_BASIC_AUTH" in given
     assert not set(evaluated["settings"]) & set(evaluated["secrets"])
     assert evaluated["secrets"]["SECRET_KEY"] == "arn:own:SECRET_KEY::"
     assert evaluated["secrets"]["REDIS_URL"] == "arn:addresses:REDIS_URL::"
+
+
+@needs_terraform
+def test_a_part_gets_only_the_secrets_that_it_needs(evaluated: dict[str, Any]) -> None:
+    needed = {name: {one["name"] for one in found} for name, found in evaluated["needed"].items()}
+
+    assert needed["flower"] == {"FLOWER_BASIC_AUTH", "REDIS_URL"}
+    for name in {*evaluated["parts"], "migrate"} - {"flower"}:
+        assert needed[name] == set(evaluated["secrets"]) - {"FLOWER_BASIC_AUTH"}, name
+    assert TEXTS["ecs.tf"].count("secrets      = local.needed[") == 2
+
+
+def test_no_scaling_takes_a_worker_away_that_runs_something_long() -> None:
+    assert 'part.max > part.min && name != "reports"' in TEXTS["ecs.tf"]
 
 
 @needs_terraform

@@ -180,6 +180,19 @@ class Site(Desk):
         self.assert_each_has_exactly_one_result(ids)
         assert_each_level_once(self, ids)
 
+    def plug_and_wait_for_work(self, host: str, ids: list[int], *, within: float) -> None:
+        """Put the cable in again: the host works, triages new tickets with the others, and nobody ended."""
+        before = self.done(host)
+        self.network.plug(host)
+        back = time.monotonic()
+        self.wait_for(lambda: self.done(host) > before, within, f"a task on {host}")
+        print(f"the host worked again {time.monotonic() - back:.1f} s after its link was back")
+        triaged = self.done(host, "triage.run_jobs")
+        ids += self.open_everywhere(8, 20)
+        self.wait_until_all_is_done(ids)
+        self.wait_for(lambda: self.done(host, "triage.run_jobs") > triaged, 5, f"tickets on {host}")
+        assert self.ended() == []
+
     def ended(self) -> list[tuple[str, str]]:
         """Which worker or beat has died, and where."""
         return [part for part, process in self.parts.items() if process.poll() is not None]

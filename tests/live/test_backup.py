@@ -1,10 +1,12 @@
 """A backup in the middle of work, restored into an empty database: the same rows, and the work goes on."""
 
+import signal
 import stat
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +17,8 @@ from psycopg import sql
 from tests.live.desk import BASE, Desk
 from tests.live.test_notifications import ALLOWED, queue_test, start_io, state
 from tests.sla.receivers import receiver
+
+ASIDE = "SELECT 1 FROM pg_namespace WHERE nspname = 'before_restore'"
 
 
 def manage(desk: Desk, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -190,3 +194,136 @@ def test_another_key_and_another_version_are_named(desk: Desk, empty: str, tmp_p
     (tmp_path / "letter").write_text("Dear backup")
     refused = manage(desk, "restore", str(tmp_path / "letter"), DATABASE_URL=empty)
     assert "cannot be read as a backup" in refused.stderr
+
+
+@contextmanager
+def in_the_middle(desk: Desk, path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A restore that stands still while the old tables are aside."""
+    command = [sys.executable, "manage.py", "restore", "--replace", "--connected", str(path)]
+    with (
+        psycopg.connect(desk.postgres.url, autocommit=True) as link,
+        subprocess.Popen(
+            command, cwd=BASE, env=desk.environment, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        while not link.execute(ASIDE).fetchone():
+            assert process.poll() is None
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def held(desk: Desk, tmp_path: Path) -> tuple[Path, dict[str, tuple[int, str]]]:
+    """A backup, and what the desk holds that has gone on since."""
+    desk.stop_web()
+    desk.sql("DELETE FROM workers_heartbeat WHERE name = 'since'")
+    path = tmp_path / "desk.backup"
+    assert manage(desk, "backup", str(path)).returncode == 0
+    desk.sql(
+        "INSERT INTO workers_heartbeat (name, beat_at) VALUES ('since', now()) ON CONFLICT DO NOTHING"
+    )
+    return path, contents(desk.postgres.url)
+
+
+def test_a_restore_that_is_stopped_leaves_everything_as_it_was(
+    desk: Desk, held: tuple[Path, dict[str, tuple[int, str]]]
+) -> None:
+    path, before = held
+    with in_the_middle(desk, path) as process:
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Stopped. Nothing was changed." in said
+    assert contents(desk.postgres.url) == before
+    assert desk.sql(ASIDE) == []
+
+
+def test_a_restore_that_is_killed_is_named_and_put_back_by_the_next(
+    desk: Desk, held: tuple[Path, dict[str, tuple[int, str]]], tmp_path: Path
+) -> None:
+    path, before = held
+    with in_the_middle(desk, path) as process:
+        process.kill()
+        process.wait()
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'pg_restore'"
+    )
+    desk.wait_for(lambda: desk.count(others) == 0, 30, "the end of pg_restore")
+    assert desk.sql(ASIDE) == [(1,)]
+    assert "A restore was broken off" in manage(desk, "doctor").stdout
+
+    (tmp_path / "letter").write_text("Dear backup")
+    refused = manage(desk, "restore", "--replace", str(tmp_path / "letter"))
+    assert "cannot be read as a backup" in refused.stderr
+    assert desk.sql(ASIDE) == [(1,)]
+    done = manage(desk, "restore", "--replace", str(path))
+
+    assert done.returncode == 0, done.stderr
+    assert desk.sql(ASIDE) == []
+    assert desk.sql("SELECT 1 FROM workers_heartbeat WHERE name = 'since'") == []
+    assert set(contents(desk.postgres.url)) == set(before)
+
+
+def test_an_error_of_the_database_is_told_with_the_state_it_leaves(
+    desk: Desk, held: tuple[Path, dict[str, tuple[int, str]]]
+) -> None:
+    path, before = held
+    away = urlsplit(desk.postgres.url)._replace(netloc="somebody@127.0.0.1:1").geturl()
+    refused = manage(desk, "restore", "--replace", str(path), DATABASE_URL=away)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert "The database does not answer" in refused.stderr
+
+    desk.sql("DROP ROLE IF EXISTS guest")
+    desk.sql("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    desk.sql("GRANT pg_read_all_data TO guest")
+    try:
+        guest = urlsplit(desk.postgres.url)
+        netloc = f"guest:guest@{guest.netloc.rpartition('@')[2]}"
+        refused = manage(
+            desk,
+            *("restore", "--replace", "--connected", str(path)),
+            DATABASE_URL=guest._replace(netloc=netloc).geturl(),
+        )
+        assert refused.returncode == 1
+        assert "must be owner of schema public. Nothing was changed." in refused.stderr
+        assert contents(desk.postgres.url) == before
+    finally:
+        desk.sql("DROP OWNED BY guest")
+        desk.sql("DROP ROLE guest")
+
+
+def test_a_backup_leaves_the_files_of_exports_out(desk: Desk, empty: str, tmp_path: Path) -> None:
+    path = tmp_path / "desk.backup"
+    [(person,)] = desk.sql("SELECT min(id) FROM auth_user")
+    [(pk,)] = desk.sql(
+        """INSERT INTO analytics_export (state, attempts, nudges, request_id, error, owner_id, format, filters,
+                                         columns, rows, size, hidden_departments, finished_at, expires_at)
+           VALUES ('done', 1, 0, '', '', %s, 'csv', '{}', '{}', 1, 3, '{}', now(), now() + interval '7 days')
+           RETURNING id""",
+        person,
+    )
+    desk.sql(
+        "INSERT INTO analytics_exportpiece (export_id, number, data) VALUES (%s, 0, 'a,b')", pk
+    )
+    try:
+        assert manage(desk, "backup", str(path)).returncode == 0
+        came = manage(desk, "restore", str(path), DATABASE_URL=empty)
+
+        assert came.returncode == 0, came.stderr
+        assert "Backups hold no files of exports: 1 has expired." in came.stdout
+        with psycopg.connect(empty) as link:
+            assert link.execute("SELECT count(*) FROM analytics_exportpiece").fetchone() == (0,)
+            row = link.execute(
+                "SELECT removed_at IS NULL FROM analytics_export WHERE id = %s", [pk]
+            )
+            assert row.fetchone() == (False,)
+    finally:
+        desk.sql("DELETE FROM analytics_exportpiece")
+        desk.sql("DELETE FROM analytics_export")

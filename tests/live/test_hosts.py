@@ -93,16 +93,7 @@ def test_a_worker_host_cut_off_at_work_loses_and_repeats_nothing_and_comes_back(
             lambda name=name: site.touched("east", name) > late, 30, f"a sign of life of {name}"
         )
 
-    before = site.done("east")
-    site.network.plug("east")
-    back = time.monotonic()
-    site.wait_for(lambda: site.done("east") > before, BACK_SECONDS, "a task on east")
-    print(f"the host worked again {time.monotonic() - back:.1f} s after its link was back")
-    before = site.done("east", "triage.run_jobs")
-    ids += site.open_everywhere(8, 20)
-    site.wait_until_all_is_done(ids)
-    site.wait_for(lambda: site.done("east", "triage.run_jobs") > before, 5, "tickets on east")
-    assert site.ended() == []
+    site.plug_and_wait_for_work("east", ids, within=BACK_SECONDS)
 
 
 def test_a_web_host_cut_off_from_the_database_says_so_while_the_other_serves(site: Site) -> None:

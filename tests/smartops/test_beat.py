@@ -7,10 +7,13 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.db import connection
+from django_celery_beat.schedulers import DatabaseScheduler
 from redis import Redis
 
+from workers.beating import BeatingScheduler
 from workers.queues import ROUTES
 
 #: As `celery beat` begins; then every task is asked for once.
@@ -64,3 +67,15 @@ finally:
     assert done.returncode == 0, done.stderr
     assert "--concurrency" in done.stdout
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_signal_leaves_beat_alone_while_it_writes_down_what_ran(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(DatabaseScheduler, "sync", lambda self: seen.append(self.busy))
+    scheduler = BeatingScheduler(app=current_app, lazy=True)
+
+    scheduler._do_sync()
+
+    assert (seen, scheduler.busy) == ([1], 0)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from redis import Redis
 
+from analytics.models import ReportSchedule
 from smartops import doctor
 from smartops.doctor import Finding, Level, broker, database, files, outside, reported
 from smartops.doctor import settings as looked_at
@@ -70,7 +72,8 @@ def test_a_public_desk_that_is_set_up_well_is_left_alone(public: Any) -> None:
         ("PUBLIC_URL", "http://desk.example.com", Level.WARNING, "begins with http://"),
         ("PUBLIC_URL", "https://other.example", Level.WARNING, "does not allow"),
         ("CSRF_TRUSTED_ORIGINS", [], Level.WARNING, "lacks https://desk.example.com"),
-        ("CELERY_VISIBILITY_TIMEOUT", 60, Level.ERROR, "gives them to another worker"),
+        # Behind a training of an hour another task may wait, which itself takes its time.
+        ("CELERY_VISIBILITY_TIMEOUT", 4000, Level.ERROR, "gives them to another worker"),
     ],
 )
 def test_a_setting_that_starts_and_is_wrong_is_found(
@@ -114,6 +117,17 @@ def test_too_little_room_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "TOO_LITTLE", 10**12)
 
     assert bad(files.room())[0].level is Level.ERROR
+
+
+def test_the_disk_of_temporary_files_is_looked_at_too(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # another disk
+
+    assert [one.says.split(" in ")[1] for one in files.room()] == [f"{tmp_path}.", "/dev/shm."]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert len(list(files.room())) == 1
 
 
 def test_a_file_of_policies_that_is_not_there_is_named(settings: Any, tmp_path: Path) -> None:
@@ -344,3 +358,18 @@ def test_each_thing_is_looked_at_once() -> None:
     checks = [check for _, check in doctor.CHECKS]
 
     assert len(checks) == len(set(checks))
+
+
+@needs_rows
+def test_the_mail_server_is_looked_at_when_only_reports_use_it(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    [found] = outside.mail_server()
+    assert found.level is Level.OK
+
+    ReportSchedule.objects.create(name="Week")
+
+    [found] = bad(outside.mail_server())
+    assert "does not let us in" in found.says

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from smartops import health
 from smartops.backup import Refused
 from smartops.backup.restoring import ASIDE, undo_broken_off
 from smartops.doctor import Level
@@ -24,9 +25,11 @@ def test_what_a_killed_restore_set_aside_is_put_back() -> None:
     [found] = broken_restore()
 
     assert found.level == Level.ERROR
+    assert "Run it again" in " ".join(health._restore())
     assert undo_broken_off()
     assert User.objects.filter(username="ana").exists()
     assert list(broken_restore()) == []
+    assert health._restore() == []
     assert not undo_broken_off()
 
 

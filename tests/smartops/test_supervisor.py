@@ -47,3 +47,18 @@ def test_who_stops_it_does_not_wait_for_a_command(stack: Stack) -> None:
 
     with pytest.raises(Refused, match="Stopped before everything was up"):
         stack._manage("help")
+
+
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:5555"),
+        ("0.0.0.0", "http://127.0.0.1:5555"),
+        ("::", "http://[::1]:5555"),
+        ("fd00::7", "http://[fd00::7]:5555"),
+    ],
+)
+def test_links_lead_to_where_a_browser_finds_it(tmp_path: Path, bind: str, address: str) -> None:
+    stack = Stack(argparse.Namespace(no_demo=False, bind=bind, port=5555), tmp_path)
+
+    assert stack.address == stack._at(5555) == address

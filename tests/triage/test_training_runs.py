@@ -21,6 +21,7 @@ from triage.models import ClassifierModel, FieldPolicy, Promotion, TrainingRun
 from triage.services import training
 from triage.services.models import crown
 from workers import leases
+from workers.keeping import kept
 from workers.leases import State
 from workers.models import DeadLetter
 from workers.services import retry_dead_letters
@@ -354,7 +355,7 @@ def test_a_lease_is_renewed_while_the_work_goes_on() -> None:
     held = leases.claim(TrainingRun, [run.pk], lease=lease)
     run.refresh_from_db()
 
-    with leases.kept(TrainingRun, held, lease=lease):
+    with kept(TrainingRun, held, lease=lease):
         wait_until(lambda: TrainingRun.objects.filter(lease_until__gt=run.lease_until).exists(), 20)
 
     assert leases.finish(TrainingRun, held, [run.pk]) == {run.pk}

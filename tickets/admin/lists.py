@@ -10,15 +10,23 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from unfold.decorators import display
 
 from tickets.models import Department, SlaState, Ticket, TriageStatus
 from tickets.querysets import TicketQuerySet
+from tickets.words import short_age
 
 COUNTED = 10_000
 SHOWN = 70  # characters of a title: two lines on a phone
+
+
+def link(address: str, text: str) -> SafeString:
+    """A link in a cell."""
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text
+    )
 
 
 def row_number(text: str) -> int | None:
@@ -161,13 +169,6 @@ class TicketColumns:
     @display(description="Age", ordering="-opened_at")
     def age(self, ticket: Ticket) -> str:
         return short_age((timezone.now() - ticket.opened_at).total_seconds())
-
-
-def short_age(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return "now"
 
 
 def search(queryset: TicketQuerySet, text: str) -> QuerySet[Ticket]:

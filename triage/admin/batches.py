@@ -10,12 +10,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from tickets.admin.lists import BoundedPaginator, row_number
+from tickets.admin.lists import BoundedPaginator, link, row_number
 from tickets.filters import WrongFilters
 from tickets.models import Category, Department, SupportGroup
 from tickets.querysets import hidden_department_ids
@@ -96,8 +95,7 @@ class TriageBatchAdmin(ReadOnly, ModelAdmin):
     @admin.display(description="Jobs")
     def jobs(self, batch: TriageBatch) -> Any:
         url = reverse("admin:triage_triagejob_changelist")
-        link = '<a class="text-primary-600 dark:text-primary-500" href="{}?batch__id__exact={}">Show</a>'
-        return format_html(link, url, batch.pk)
+        return link(f"{url}?batch__id__exact={batch.pk}", "Show")
 
     @admin.display(description="Tickets")
     def chosen(self, batch: TriageBatch) -> str:

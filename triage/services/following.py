@@ -11,7 +11,6 @@ from triage.knowledge import Loaded
 from triage.matrix import priority
 from triage.routing import Facts, route
 from triage.services.correcting import ACTOR, REVIEWS, decided_by_people
-from workers.clock import present
 
 
 def follow_people(events: Sequence[NewEvent]) -> None:
@@ -48,7 +47,7 @@ def follow_people(events: Sequence[NewEvent]) -> None:
             changes.append(Change(ticket, {"priority": rank}, reason="impact × urgency"))
         if ticket.pk in sorted_again:
             changes.append(_rerouted(ticket, rank, loaded))
-    record_changes(changes, actor=ACTOR, now=present())
+    record_changes(changes, actor=ACTOR, now=spoken[0].at)
 
 
 def _rerouted(ticket: Ticket, rank: int | None, loaded: Loaded) -> Change:

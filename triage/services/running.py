@@ -138,7 +138,7 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     if changed := [one for one in mine if tickets[one.work.ticket].version != one.work.version]:
         late = _replaced(changed)
         mine = [one for one in mine if one.work.job not in late]
-    insert_rows(TriageDecision, [record_of(one) for one in mine])
+    insert_rows(TriageDecision, [{**record_of(one), "created_at": now} for one in mine])
     overtaken = {
         one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one, loaded)
     }

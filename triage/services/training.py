@@ -25,6 +25,7 @@ from triage.services.models import FROM_TICKETS, crown, hold, keep, still_true
 from workers import leases
 from workers import services as work
 from workers.dispatch import enqueue
+from workers.keeping import kept
 from workers.leases import Claim, State
 from workers.names import TaskName
 
@@ -40,7 +41,7 @@ ALL_LOOKED_AT: Final = (
 
 
 class _Lost(Exception):
-    """The lease ran out meanwhile: somebody else has the row."""
+    """The lease ran out or was given back meanwhile: somebody else may have the row."""
 
 
 class _Outcome(NamedTuple):
@@ -97,12 +98,12 @@ def _run(pk: int, now: datetime) -> int:
     run = TrainingRun.objects.get(pk=pk)
     started = time.monotonic()
     try:
-        with leases.kept(TrainingRun, held, lease=lease):
+        with kept(TrainingRun, held, lease=lease, gives_back=True):
             outcome = _train(run, held, now)
         outcome.report["seconds"] = round(time.monotonic() - started, 1)
         return _finish(run, held, outcome)
     except _Lost:
-        log.warning("training was taken over", run=pk)
+        log.warning("training was taken over or given back", run=pk)
     except Exception as error:  # whatever labels do to a training: its row says it
         _fail(run, held, error)
     return 0
@@ -238,7 +239,9 @@ def _fail(run: TrainingRun, held: Claim, error: Exception) -> None:
 @transaction.atomic(durable=True)
 def requeue_stale_trainings() -> int:
     """Send a message again for trainings that nobody works on. Returns how many were found."""
-    stale = work.requeue(TrainingRun, nudge=timedelta(seconds=settings.NUDGE_SECONDS))
+    stale = work.requeue(
+        TrainingRun, nudge=timedelta(seconds=settings.NUDGE_SECONDS), each_alone=True
+    )
     bury_failed_trainings(stale.failed)
     return len(stale.together) + len(stale.alone) + len(stale.failed)
 

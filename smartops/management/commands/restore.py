@@ -7,11 +7,13 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from smartops.backup import Refused, restore
-from smartops.backup.restoring import has_another_key
+from analytics.services.exporting import expire_lost_files
+from smartops.backup import Refused, Unfinished, restore
+from smartops.backup.restoring import aftermath, has_another_key, in_a_line
+from workers.words import number_of
 
 
 class Command(BaseCommand):
@@ -29,15 +31,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"].resolve()
-        for number in (
-            signal.SIGTERM,
-            signal.SIGHUP,
-        ):  # `docker stop`, a closed terminal: undo, as for Ctrl-C
+        for number in (signal.SIGTERM, signal.SIGHUP):  # `docker stop`, a closed terminal
             signal.signal(number, lambda number, _: sys.exit(128 + number))
         try:
             manifest = restore(path, replace=options["replace"], connected=options["connected"])
         except Refused as problem:
             raise CommandError(f"{problem} Nothing was changed.") from None
+        except Unfinished as problem:
+            raise CommandError(str(problem)) from None
+        except (DatabaseError, InterfaceError, OSError) as problem:
+            raise CommandError(f"{in_a_line(problem)}. {aftermath()}") from None
+        except (SystemExit, KeyboardInterrupt) as stop:
+            self.stderr.write(f"Stopped. {aftermath()}")
+            sys.exit(stop.code if isinstance(stop, SystemExit) else 130)
         rows = sum(manifest.rows.values())
         self.stdout.write(
             f"{rows:,} rows of {len(manifest.rows)} tables, as of {manifest.made_at}."
@@ -47,7 +53,11 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"It was of version {manifest.smartops}; its tables are brought up to date."
             )
-            call_command("migrate", verbosity=1)
+            self._migrate()
+        if lost := expire_lost_files():
+            self.stdout.write(
+                f"Backups hold no files of exports: {number_of(lost, 'has', 'have')} expired."
+            )
         if has_another_key(manifest):
             self.stdout.write(
                 self.style.WARNING(
@@ -56,3 +66,12 @@ class Command(BaseCommand):
                 )
             )
         self.stdout.write("Start web, workers and beat: sweeps find all work that waits.")
+
+    def _migrate(self) -> None:
+        try:
+            call_command("migrate", verbosity=1)
+        except (DatabaseError, InterfaceError, CommandError) as problem:
+            raise CommandError(
+                f"{in_a_line(problem)}. All rows are back, in tables of the backup's version: mend that and run "
+                "`manage.py migrate` before anything starts."
+            ) from None

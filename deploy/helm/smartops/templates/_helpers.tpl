@@ -35,7 +35,8 @@ periodSeconds: 10
 timeoutSeconds: 3
 {{- end -}}
 
-{{/* What all pods share: root, part, command, grace, resources, and parts of the container as YAML in `more`. */}}
+{{/* What all pods share: root, part, command, grace, resources, parts of the
+     container as YAML in `more`; `secrets` names the few that a part gets instead of all. */}}
 {{- define "smartops.pod" -}}
 metadata:
   labels: {{- include "smartops.labels" . | nindent 4 }}
@@ -81,9 +82,18 @@ spec:
       image: {{ include "smartops.image" .root }}
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
       command: {{ toJson (concat (list "python" "-m" "smartops.run") .command) }}
+      {{- if .secrets }}
+      env:
+        {{- range .secrets }}
+        - name: {{ . }}
+          valueFrom: {secretKeyRef: {name: {{ include "smartops.secret" $.root }}, key: {{ . }}, optional: {{ eq . "CELERY_BROKER_URL" }}}}
+        {{- end }}
+      {{- else }}
       envFrom:
         - secretRef: {name: {{ include "smartops.secret" .root }}}
       env:
+        - {name: FLOWER_BASIC_AUTH, value: ""}
+      {{- end }}
         {{- range $name, $value := .root.Values.settings }}
         - {name: {{ $name }}, value: {{ $value | toString | quote }}}
         {{- end }}

@@ -1,0 +1,37 @@
+"""The demo's company: what it looks like on the first day."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from smartops import demo
+from tickets.models import TicketEvent
+from triage.models import TriageDecision, TriageJob
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_demo_ticket_tells_one_story_in_order(monkeypatch: Any) -> None:
+    monkeypatch.setattr(demo, "TICKETS", 40)
+    now = timezone.now()
+    demo.people(password="demo-password-1")
+
+    assert demo.tickets(now=now) == 40
+    for ticket in {event.ticket_id for event in TicketEvent.objects.all()}:
+        times = [e.at for e in TicketEvent.objects.filter(ticket=ticket).order_by("pk")]
+        assert times == sorted(times)
+        assert times[-1] < now
+    assert not TriageDecision.objects.filter(created_at__gt=now - timedelta(minutes=1)).exists()
+    assert not TriageJob.objects.filter(finished_at__gt=now - timedelta(minutes=1)).exists()
+    assert demo.tickets(now=now) == 0
+
+
+@pytest.mark.django_db
+def test_the_demos_people_get_the_password_again_when_it_changed() -> None:
+    demo.people(password="demo-password-1")
+    User.objects.get(username="ana").set_password("changed by ana")
+    demo.people(password="demo-password-2")
+
+    assert all(user.check_password("demo-password-2") for user in User.objects.all())
