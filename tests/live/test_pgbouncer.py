@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.live.desk import Desk
-from tests.live.test_up import free_port
+from tests.live.up import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("pgbouncer"), reason="no pgbouncer here")
 POOL = 4  # connections to the database, for web, workers and beat together

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.live.desk import DIRECT, Desk
-from tests.live.test_up import free_port
+from tests.live.up import free_port
 
 AWAY = "The read replica does not answer: figures are read from the primary."
 

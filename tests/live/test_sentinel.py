@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from smartops import embedded
 from tests.live.desk import Desk
-from tests.live.test_up import free_port
+from tests.live.up import free_port
 
 PASSWORD = "pass/word"
 

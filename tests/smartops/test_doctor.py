@@ -21,7 +21,7 @@ from analytics.models import ReportSchedule
 from smartops import doctor
 from smartops.doctor import Finding, Level, broker, database, files, outside, reported
 from smartops.doctor import settings as looked_at
-from tests.live.test_up import free_port
+from tests.live.up import free_port
 from tests.sla.alerts import make_channel
 from workers.encryption import decrypt, encrypt
 from workers.models import DeadLetter
