@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import connection
-
 from analytics.models import TicketFact
 from analytics.periods import Span
 from analytics.scopes import By, Scope
+from workers.replica import reader
 
 SHARES: Final = {"median": 0.5, "p90": 0.9, "p95": 0.95}
 Times = Mapping[str, Any]
@@ -36,7 +35,7 @@ def times_in(scope: Scope, spans: Sequence[Span], by: By | None = None) -> Found
     found: dict[tuple[int, int | None], dict[str, Times]] = {}
     for at, measures in _MEASURED.items():
         query, given = times_query(scope, by, at, measures)
-        with connection.cursor() as cursor:
+        with reader().cursor() as cursor:
             for number, span in enumerate(spans):
                 cursor.execute(query, {**given, "start": span.start, "end": span.end})
                 for whole, key, *values in cursor.fetchall():

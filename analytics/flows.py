@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from django.db import connection
-
+from analytics.bounds import check_read
 from analytics.counters import COUNTERS
-from analytics.models import FlowCount, Grain, TicketFlow
+from analytics.models import FlowCount, FlowKind, Grain, TicketFlow
 from analytics.periods import EDGE, Piece, Span, pieces
 from analytics.scopes import PRIORITIES, By, Scope, names_of
+from workers.replica import reader
 
 Counts = Mapping[str, int]
 NOTHING: Final[Counts] = dict.fromkeys(COUNTERS, 0)
+#: The counters that each tell one kind of things; the others tell of some of these.
+HAPPENED: Final = tuple(kind.name.lower() for kind in FlowKind)
 
 
 def counts_in(scope: Scope, spans: Sequence[Span]) -> list[Counts]:
@@ -21,7 +23,13 @@ def counts_in(scope: Scope, spans: Sequence[Span]) -> list[Counts]:
 
 
 def counts_by(scope: Scope, spans: Sequence[Span], by: By) -> dict[int, tuple[Counts, ...]]:
-    """The same for each id that anything happened to; 0 stands for none."""
+    """The same for each id that anything happened to; 0 stands for none.
+
+    :raises TooMuch: nobody counts these parts, and too much happened to look at all of it.
+    """
+    if _uncounted(scope, by):
+        desk = counts_in(Scope(), spans)
+        check_read(sum(found[name] for found in desk for name in HAPPENED))
     found = _read(scope, spans, by)
     keys = {key for _, key in found}
     return {key: tuple(found.get((n, key), NOTHING) for n in range(len(spans))) for key in keys}
@@ -32,7 +40,7 @@ def _read(scope: Scope, spans: Sequence[Span], by: By | None) -> dict[tuple[int,
     cut = [(n, *piece) for n, span in enumerate(spans) for piece in _pieces(scope, span, by)]
     names = ("numbers", "minutes", "starts", "ends")
     given |= dict(zip(names, map(list, zip(*cut, strict=True)), strict=True))
-    with connection.cursor() as cursor:
+    with reader().cursor() as cursor:
         cursor.execute(query, given)
         return {
             (number, key): dict(zip(COUNTERS, map(int, values), strict=True))
@@ -40,9 +48,13 @@ def _read(scope: Scope, spans: Sequence[Span], by: By | None) -> dict[tuple[int,
         }
 
 
+def _uncounted(scope: Scope, by: By | None) -> bool:
+    """By priority, of a group or an agent: all that happened is looked at."""
+    return by is By.PRIORITY and bool(scope.group or scope.agent)
+
+
 def _pieces(scope: Scope, span: Span, by: By | None) -> list[Piece]:
-    """By priority, of a group or an agent: nobody counts that, so all that happened is looked at."""
-    if by is By.PRIORITY and (scope.group or scope.agent):
+    if _uncounted(scope, by):
         return [(EDGE, span.start, span.end)]
     return pieces(span)
 

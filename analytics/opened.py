@@ -3,15 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
-
-from analytics.freshness import freshness, one_view
+from analytics.freshness import fresh_at, freshness, one_view
 from analytics.models import Dimension
 from analytics.scopes import Scope
 from analytics.standing import Standings, standings
 from analytics.summaries import Named
 from tickets.lifecycle import LIVE
 from tickets.models import Ticket
+from workers.replica import reader
 
 #: The periods that can be asked for; all: since ever.
 PERIODS: Final[dict[str, timedelta | None]] = {
@@ -29,7 +28,7 @@ def opened(scope: Scope, period: str, now: datetime) -> dict[str, Any]:
     length = PERIODS[period]
     with one_view():
         found = standings(scope) if length is None else _opened_since(scope, now - length)
-        fresh = freshness()
+        fresh = freshness() if length is None else fresh_at(now)
     shown = Named(scope).show(found, "tickets")
     return {
         "period": period,
@@ -42,7 +41,7 @@ def opened(scope: Scope, period: str, now: datetime) -> dict[str, Any]:
 def _opened_since(scope: Scope, since: datetime) -> Standings:
     query, given = opened_query(scope)
     found = Standings()
-    with connection.cursor() as cursor:
+    with reader().cursor() as cursor:
         cursor.execute(query, {**given, "since": since})
         for status, priority, category, department, count in cursor.fetchall():
             keys = (status, str(priority), str(category))

@@ -14,6 +14,7 @@ from sla.alerts import STATES, visible_escalations
 from sla.messages import sla_type
 from tickets.lifecycle import LIVE
 from tickets.models import Department, Priority, SlaState, Ticket, TriageStatus
+from tickets.naming import join_names
 from tickets.querysets import TicketQuerySet, sla_conditions
 from triage.models import DriftDay, TriageJob
 from workers.leases import ACTIVE
@@ -110,13 +111,15 @@ def by_department(user: Any, found: OpenTickets) -> dict[str, Any]:
             Line(
                 f"P{priority}",
                 found.cells[pk, priority],
-                listed(department=name, priority=priority),
+                listed(department=join_names([name]), priority=priority),
                 share=found.cells[pk, priority] / most if most else 0,
             )
             for priority in Priority
         ]
         total = sum(n for (department, _), n in found.cells.items() if department == pk)
-        rows.append({"cells": cells, "all": Line(name, total, listed(department=name))})
+        rows.append(
+            {"cells": cells, "all": Line(name, total, listed(department=join_names([name])))}
+        )
     return {
         "rows": sorted(rows, key=lambda row: (-row["all"].count, row["all"].label)),
         "totals": [

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 
 from tickets.models import Category, Department, SupportGroup
+from tickets.naming import find_row
 from tickets.querysets import hidden_department_ids
 from tickets.services import UnknownNames
 
@@ -79,13 +80,8 @@ def scope_of(
 
 
 def _id_of(kind: str, value: str, rows: Any) -> int | None:
-    if "\0" in value:
-        return None
-    column = "username" if kind == "agent" else "name"
-    found: int | None = (
-        rows.filter(**{f"{column}__iexact": value}).values_list("pk", flat=True).first()
-    )
-    return found
+    found = find_row(rows, value, "username" if kind == "agent" else "name")
+    return None if found is None else found.pk
 
 
 def _unknown(kind: str, value: str, rows: Any) -> str:

@@ -4,11 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db import connection
-
 from analytics.counters import DIMENSIONS
 from analytics.models import CountScope, Dimension, TicketCount, TicketFact
 from analytics.scopes import By, Scope
+from workers.replica import reader
 
 _DIMENSION_OF: Final = {
     By.GROUP: Dimension.GROUP,
@@ -64,7 +63,7 @@ def standings(scope: Scope) -> Standings:
     """All tickets of `scope` that there are now."""
     query, given = _from_facts(scope) if scope.group and scope.agent else _from_counts(scope)
     found = Standings()
-    with connection.cursor() as cursor:
+    with reader().cursor() as cursor:
         cursor.execute(query, given)
         for dimension, key, department, live, *numbers in cursor.fetchall():
             counts = [int(number) for number in numbers]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from analytics.bounds import check_parts
 from analytics.flows import NOTHING, Counts, counts_by, counts_in
 from analytics.freshness import freshness, one_view
 from analytics.performance import show_period
@@ -20,8 +21,11 @@ def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]
     """Each day of `period`, and its sums beside those of the period before; with `by`, also the days of each part.
 
     The backlog is what had not ended when the day did.
+
+    :raises TooMuch: so many days of so many parts are not told in one answer.
     """
-    days = days_of(period)
+    days, names = days_of(period), names_of(by, scope) if by else {}
+    check_parts(len(names), len(days))
     spans = [*(span for _, span in days), _after(period), period.before]
     with one_view():
         *counts, after, before = counts_in(scope, spans)
@@ -42,7 +46,7 @@ def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]
         result["by"] = by.value
         result["breakdown"] = [
             {"name": name, "daily": _part(dates, parts.get(key), live.get(key, 0), len(spans) - 1)}
-            for key, name in names_of(by, scope).items()
+            for key, name in names.items()
             if key in parts or live.get(key)
         ]
     return {**result, **fresh}

@@ -20,6 +20,7 @@ from bench import (
     intake,
     lists,
     similar,
+    stack,
     throughput,
 )
 from bench.results import Result, table, write
@@ -37,6 +38,7 @@ SECTIONS: Final[dict[str, Callable[[Desk, int], list[Result]]]] = {
     "feed": lambda desk, _: feed.measure(desk),
     "checks": lambda desk, _: checks.measure(desk),
     "fleet": lambda desk, _: fleet.measure(desk),
+    "stack": lambda desk, _: stack.measure(desk),
 }
 
 

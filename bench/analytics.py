@@ -142,6 +142,10 @@ def seed(desk: Desk, count: int) -> None:
         """
     )
     desk.sql(
+        """INSERT INTO triage_triagejob (id, ticket_id, state, attempts, nudges, request_id, error, created_at, finished_at)
+           SELECT id, id, 'done', 1, 0, '', '', created_at, created_at FROM tickets_ticket"""
+    )
+    desk.sql(
         """
         INSERT INTO triage_triagedecision (job_id, ticket_id, category, impact, urgency, priority, department, "group",
                 confidence, band, fields, alternatives, words, rules, model, input_hash, milliseconds, created_at)

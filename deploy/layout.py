@@ -270,18 +270,19 @@ def identity() -> dict[str, Any]:
     return {"user": USER, "group": USER, "extra_groups": []}
 
 
-def memory(pid: int) -> float:
-    """Return the MB that a process and its children hold, shared pages counted once for all (PSS)."""
-    total, todo = 0, [pid]
+def memory(*pids: int) -> float:
+    """Return the MB that processes and their children hold, shared pages counted once for all (PSS)."""
+    counted: dict[int, int] = {}
+    todo = list(pids)
     while todo:
         one = todo.pop()
         folder = Path(f"/proc/{one}")
-        if not folder.exists():
+        if one in counted or not folder.exists():
             continue
         rollup = (folder / "smaps_rollup").read_text()
-        total += int(re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)[0])
+        counted[one] = int(re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)[0])
         todo += map(int, (folder / f"task/{one}/children").read_text().split())
-    return total / 1024
+    return sum(counted.values()) / 1024
 
 
 def seconds(text: str) -> float:

@@ -25,7 +25,12 @@ from workers.memory import settle
 from workers.stopping import ask  # noqa: F401  # before the first fork, which inherits what it is told
 from workers.tracing import ON
 
-app = Celery("smartops", task_cls="workers.base:BaseTask", events="workers.consumer:PromptEvents")
+app = Celery(
+    "smartops",
+    amqp="workers.amqp:BoundedAMQP",
+    task_cls="workers.base:BaseTask",
+    events="workers.consumer:PromptEvents",
+)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(AliveFile)

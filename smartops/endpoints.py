@@ -6,13 +6,13 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-#: What DATABASE_URL may say after its question mark: words of libpq.
+#: What DATABASE_URL and DATABASE_REPLICA_URL may say after the question mark: words of libpq.
 DATABASE_WORDS: Final = frozenset(
     {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "application_name"}
 )
 
 
-def database(url: str, *, pooler: bool) -> dict[str, Any]:
+def database(url: str, *, pooler: bool, name: str = "DATABASE_URL") -> dict[str, Any]:
     """Return Django's settings for a PostgreSQL.
 
     `pooler`: one stands between that gives each transaction another connection (PgBouncer's transaction mode).
@@ -24,7 +24,7 @@ def database(url: str, *, pooler: bool) -> dict[str, Any]:
     words = dict(parse_qsl(parts.query))
     if unknown := sorted(set(words) - DATABASE_WORDS):
         raise ImproperlyConfigured(
-            f"DATABASE_URL says {', '.join(unknown)}; after its ? it may say: "
+            f"{name} says {', '.join(unknown)}; after its ? it may say: "
             f"{', '.join(sorted(DATABASE_WORDS))}."
         )
     return {
@@ -52,6 +52,16 @@ def database(url: str, *, pooler: bool) -> dict[str, Any]:
             **words,
         },
     }
+
+
+def replica(url: str, *, pooler: bool) -> dict[str, Any]:
+    """The same for its read replica, which nobody waits for long: the primary knows all that it knows.
+
+    :raises ImproperlyConfigured: the address says something that nobody would read.
+    """
+    found = database(url, pooler=pooler, name="DATABASE_REPLICA_URL")
+    found["OPTIONS"] = {**found["OPTIONS"], "connect_timeout": 2}
+    return {**found, "TEST": {"MIRROR": "default"}}
 
 
 @dataclass(frozen=True)

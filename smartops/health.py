@@ -5,6 +5,7 @@ from typing import Final
 
 from celery import current_app
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Min
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -25,6 +26,7 @@ from triage.services.gate import llm_findings
 from workers.counting import counters
 from workers.leases import ACTIVE
 from workers.models import DeadLetter, Heartbeat
+from workers.replica import replica_findings
 from workers.words import number_of
 
 BEAT_LATE: Final = timedelta(minutes=1)
@@ -129,12 +131,7 @@ def _work() -> list[str]:
     if tick is None or now - tick.beat_at > BEAT_LATE:
         since = f"since {tick.beat_at:%Y-%m-%d %H:%M:%S} UTC" if tick else "yet"
         findings.append(f"No tick from beat through a worker {since}: is either of them down?")
-    oldest = (
-        TriageJob.objects.filter(ACTIVE)
-        .order_by("nudge_at")
-        .values_list("created_at", flat=True)
-        .first()
-    )
+    oldest = TriageJob.objects.filter(ACTIVE).aggregate(at=Min("created_at"))["at"]
     if oldest and now - oldest > TRIAGE_LATE:
         findings.append(f"A ticket waits for triage since {oldest:%Y-%m-%d %H:%M:%S} UTC.")
     letters = DeadLetter.objects.filter(settled_at__isnull=True).count()
@@ -148,5 +145,6 @@ def _work() -> list[str]:
 CHECKS: Final = (
     *(_cache, _broker, _database, _restore, _work, _notifications, config_findings),
     analytics.figures_findings,
+    replica_findings,
     *(_drift, llm_findings, _server_events, _intake, _mail, _checks),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from environs import validate
 
-from smartops.endpoints import database, sentinels
+from smartops.endpoints import database, replica, sentinels
 from smartops.env import (
     BASE_DIR,
     env,
@@ -194,6 +194,13 @@ DATABASES = {
         service_url("DATABASE_URL", ("postgresql", "postgres")), pooler=bool(DATABASE_POOLER)
     )
 }
+# A standby that figures and files are read from (docs/operations.md).
+if env.str("DATABASE_REPLICA_URL", ""):
+    DATABASES["replica"] = replica(
+        service_url("DATABASE_REPLICA_URL", ("postgresql", "postgres")),
+        pooler=bool(DATABASE_POOLER),
+    )
+DATABASE_ROUTERS = ["workers.replica.Router"]
 REDIS_URL = service_url("REDIS_URL", ("redis", "rediss", "sentinel"))
 REDIS_SENTINELS = sentinels(REDIS_URL)
 REDIS_PREFIX = env.str("REDIS_PREFIX", "smartops:")  # of every key and channel that we use there

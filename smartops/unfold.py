@@ -48,6 +48,7 @@ UNFOLD: Final[dict[str, Any]] = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("smartops/favicon.svg")}
     ],
     "SHOW_VIEW_ON_SITE": False,
+    "SCRIPTS": [lambda _: static("desk/drafts.js")],  # one signs out here, too
     "DASHBOARD_CALLBACK": "smartops.admin.dashboard",
     "SIDEBAR": {
         "show_search": False,

@@ -8,6 +8,7 @@ from django.db import models
 
 from tickets.intake import Errors
 from tickets.models import Category, Department, SupportGroup
+from tickets.naming import find_in, known_by
 
 LOOKED_UP = ("category", "department", "group", "assignee")
 
@@ -26,14 +27,14 @@ class Directory:
             if name is None or isinstance(name, models.Model):
                 continue
             known = self._of(field)
-            if name.casefold() in known:
-                fields[field] = known[name.casefold()]
+            if (row := find_in(known, name)) is not None:
+                fields[field] = row
             else:
                 errors[field] = [_unknown(field, name, known.values())]
         group, department = fields.get("group"), fields.get("department")
         if isinstance(group, SupportGroup):
             if department is None:
-                fields["department"] = self._of("department")[group.department.name.casefold()]
+                fields["department"] = self._of("department")[group.department.name]
             elif isinstance(department, Department) and group.department_id != department.pk:
                 errors["group"] = [
                     f"{group.name} belongs to {group.department.name}, not {department.name}."
@@ -47,13 +48,13 @@ class Directory:
 
     def _read(self, field: str) -> dict[str, Any]:
         if field == "department":
-            return {row.name.casefold(): row for row in Department.objects.all()}
+            return known_by((row.name, row) for row in Department.objects.order_by("pk"))
         if field == "group":
-            groups = SupportGroup.objects.select_related("department")
-            return {row.name.casefold(): row for row in groups}
+            groups = SupportGroup.objects.select_related("department").order_by("pk")
+            return known_by((row.name, row) for row in groups)
         if field == "assignee":
-            people = get_user_model().objects.filter(is_active=True)
-            return {person.get_username().casefold(): person for person in people}
+            people = get_user_model().objects.filter(is_active=True).order_by("pk")
+            return known_by((person.get_username(), person) for person in people)
         found: dict[str, Any] = {}
         for row in Category.objects.all():
             found |= {word.casefold(): row for word in (*row.aliases, row.name, row.slug)}

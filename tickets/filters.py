@@ -20,7 +20,9 @@ from tickets.models import (
     Tier,
     TriageStatus,
 )
+from tickets.naming import find_in, known_by, split_names
 from tickets.priority import parse_priority
+from tickets.querysets import in_any_sla_state
 
 
 def refusal(message: str) -> forms.ValidationError:
@@ -38,7 +40,7 @@ class WordsField(forms.CharField):
     def clean(self, value: Any) -> list[Any]:
         text = super().clean(value)
         try:
-            return [self.read(word) for word in text.split(",") if word.strip()]
+            return [self.read(word) for word in split_names(text)]
         except ValueError as error:
             raise refusal(str(error)) from None
 
@@ -61,24 +63,27 @@ def one_of(choices: list[str]) -> Any:
 
 
 class NamesField(forms.CharField):
-    """Comma-separated names of rows, without regard to case."""
+    """Comma-separated names of rows, in any case; one with a comma in it stands in quotes."""
 
     def __init__(self, *, model: Any, column: str, **kwargs: Any) -> None:
         self.model, self.column = model, column
         super().__init__(**kwargs)
 
     def clean(self, value: Any) -> list[Any]:
-        names = [name.strip() for name in super().clean(value).split(",") if name.strip()]
+        text = super().clean(value)
+        try:
+            names = split_names(text)
+        except ValueError as error:
+            raise refusal(str(error)) from None
         if not names:
             return []
-        known = {
-            str(getattr(row, self.column)).casefold(): row
-            for row in self.model._default_manager.all()
-        }
-        for name in names:
-            if name.casefold() not in known:
+        rows = self.model._default_manager.order_by("pk")
+        known = known_by((str(getattr(row, self.column)), row) for row in rows)
+        found = {name: find_in(known, name) for name in names}
+        for name, row in found.items():
+            if row is None:
                 raise refusal(f"There is no {self.model._meta.verbose_name} {name!r}.")
-        return [known[name.casefold()] for name in names]
+        return list(found.values())
 
 
 class NamesFilter(django_filters.Filter):
@@ -111,7 +116,11 @@ class TicketFilter(django_filters.FilterSet):
     assignee = WordsFilter(
         read=str.strip, method="by_assignee", label="Login names, me (who asks), none"
     )
-    tag = django_filters.CharFilter(method="by_tag", label="All of these tags, separated by commas")
+    tag = WordsFilter(
+        read=str.strip,
+        method="by_tag",
+        label='All of these tags, separated by commas; one with a comma in "quotes"',
+    )
     owner_id = django_filters.UUIDFilter(label="The client system's owner")
     parent = django_filters.NumberFilter(
         field_name="parent_id",
@@ -131,9 +140,25 @@ class TicketFilter(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """The words come last: they are looked for among the tickets that the other filters leave."""
-        words = self.form.cleaned_data.pop("q", "")
-        queryset = super().filter_queryset(queryset)
+        words = self.form.cleaned_data["q"]
+        queryset = self.narrow(queryset)
         return self.with_words(queryset, words) if words else queryset
+
+    def narrow(self, queryset: Any, *, without: Collection[str] = ()) -> Any:
+        """Those of `queryset` that meet the filters `without` some of them, and without the words."""
+        for name, value in self.form.cleaned_data.items():
+            if name != "q" and name not in without:
+                queryset = self.filters[name].filter(queryset, value)
+        return queryset
+
+    def condition(self, name: str) -> Q:
+        """What the filter `name` asks for, one of those that name values of a column."""
+        value = self.form.cleaned_data[name]
+        if name == "assignee":
+            return self.assigned_to(value)
+        if name == "sla_state":
+            return in_any_sla_state(value, timezone.now())
+        return Q((f"{self.filters[name].field_name}__in", value))
 
     def with_words(self, queryset: Any, words: str) -> Any:
         return queryset.ranked(words)
@@ -141,9 +166,10 @@ class TicketFilter(django_filters.FilterSet):
     def by_assignee(
         self, queryset: QuerySet[Ticket], name: str, value: list[str]
     ) -> QuerySet[Ticket]:
-        if not value:
-            return queryset
-        words = {word.lower() for word in value}
+        return queryset.filter(self.assigned_to(value)) if value else queryset
+
+    def assigned_to(self, names: list[str]) -> Q:
+        words = {word.lower() for word in names}
         asker = getattr(self.request, "user", None)
         wanted = Q(pk__in=[])
         if "none" in words:
@@ -152,15 +178,14 @@ class TicketFilter(django_filters.FilterSet):
             wanted |= Q(assignee__in=ids)
         if "me" in words and asker is not None:
             wanted |= Q(assignee=asker.pk)
-        return queryset.filter(wanted)
+        return wanted
 
     def by_sla_state(
         self, queryset: QuerySet[Ticket], name: str, value: list[str]
     ) -> QuerySet[Ticket]:
         return queryset.in_sla_states(value, timezone.now()) if value else queryset  # type: ignore[attr-defined]
 
-    def by_tag(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
-        tags = [tag.strip() for tag in value.split(",") if tag.strip()]
+    def by_tag(self, queryset: QuerySet[Ticket], name: str, tags: list[str]) -> QuerySet[Ticket]:
         # The second condition says what the index's own does: PostgreSQL does not see that it follows.
         return queryset.filter(tags__contains=tags).exclude(tags=[]) if tags else queryset
 

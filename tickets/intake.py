@@ -28,6 +28,7 @@ from tickets.priority import parse_level, parse_priority
 
 DESCRIPTION_MAX_BYTES: Final = 64 * 1024
 TITLE_MAX: Final = 255
+TAGS_MAX: Final = 30
 TIERS: Final = ("gold", "silver", "bronze", "standard")
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW: Final = timedelta(days=1)
@@ -131,7 +132,7 @@ class TicketFields(BaseModel):
     tags: (
         Annotated[
             list[Annotated[Line, Field(max_length=50)]],
-            Field(max_length=30),
+            Field(max_length=TAGS_MAX),
             AfterValidator(_unique),
         ]
         | None

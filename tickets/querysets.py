@@ -67,6 +67,13 @@ def sla_conditions(now: Any) -> dict[str, Q]:
     }
 
 
+def in_any_sla_state(states: Collection[str], now: Any) -> Q:
+    conditions, wanted = sla_conditions(now), Q(pk__in=[])
+    for state in states:
+        wanted |= conditions[state]
+    return wanted
+
+
 class TicketQuerySet(QuerySet["Ticket"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """Tickets outside the restricted departments that `user` is no member of."""
@@ -86,10 +93,7 @@ class TicketQuerySet(QuerySet["Ticket"]):
 
     def in_sla_states(self, states: Collection[str], now: datetime) -> Self:
         """Tickets whose `sla_state` at `now` is one of `states`."""
-        conditions, wanted = sla_conditions(now), Q(pk__in=[])
-        for state in states:
-            wanted |= conditions[state]
-        return self.filter(wanted)
+        return self.filter(in_any_sla_state(states, now))
 
     def awaiting_review(self) -> Self:
         """Tickets that somebody still works on and that triage wants a person to look at."""

@@ -9,6 +9,7 @@ from django.db.models.lookups import Exact
 
 from tickets.models import Ticket
 from triage.models import Rule, TriageDecision
+from triage.models.decisions import DECIDED
 
 #: The queue is counted up to here: enough to know that it is long.
 COUNTED = 1000
@@ -65,3 +66,15 @@ def review_items(ranked: Iterable[dict[str, Any]]) -> list[ReviewItem]:
         if pk in tickets
         for found in [decisions.get(pk)]
     ]
+
+
+def explained(decision: TriageDecision) -> dict[str, Any]:
+    """What pages show of a decision: each field with its reason, what else it could have been, the rules."""
+    return {
+        "decision": decision,
+        "reasons": [
+            (name, getattr(decision, name), decision.fields.get(name, {})) for name in DECIDED
+        ],
+        "alternatives": [(label, round(share * 100)) for label, share in decision.alternatives],
+        "rules_hit": Rule.objects.filter(pk__in=decision.rules),
+    }

@@ -31,6 +31,8 @@ LEAD_SECONDS: Final = (
 GATHER_SECONDS: Final = (
     0.05  # from one message to the next: the more go together, the less each costs
 )
+#: Ids that wait for a broker which does not answer. What comes then is left to the sweep.
+MOST_WAITING: Final = 100_000
 BREAKER_SECONDS: Final = 3.0  # how long publishing stays off after a failure
 FLUSH_SECONDS: Final = 5.0  # how long a process that ends waits for its last messages
 
@@ -74,11 +76,17 @@ class Publisher:
 
     def put(self, task_name: str, ids: list[int], request_id: str, *, alone: bool = False) -> None:
         with self._changed:
+            if self._count() + len(ids) > MOST_WAITING:
+                DROPPED.labels(task_name).inc()
+                return
             if alone:
                 self._alone += [(task_name, pk, request_id) for pk in ids]
             else:
                 self._waiting[task_name] += [(pk, request_id) for pk in ids]
             self._changed.notify_all()
+
+    def _count(self) -> int:
+        return len(self._alone) + sum(len(items) for items in self._waiting.values())
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
         """Wait until everything put so far has been published or dropped. False: time ran out."""

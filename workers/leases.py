@@ -40,6 +40,8 @@ class LeasedWork(models.Model):
     """A unit of work. Subclasses set TASK_NAME (the message that makes a worker look at the row)."""
 
     TASK_NAME: str
+    #: SQL over a row that no worker has: whether one had it and put it back, to look at it again later.
+    WAS_PUT_BACK = "false"
 
     state = models.CharField(
         max_length=8, choices=State, default=State.PENDING, db_default=State.PENDING
@@ -247,12 +249,12 @@ RESENDS: Final = tallies.Counted(
 )
 
 
-def _why(attempts: int, state: str) -> str:
+def _why(attempts: int, state: str, was_put_back: bool) -> str:
     if state == State.FAILED:
         return "failed"
     if state == State.RUNNING:
         return "worker_lost"
-    return "retry" if attempts else "message_lost"
+    return "retry" if attempts or was_put_back else "message_lost"
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,7 @@ def take_stale(
                    nudges = least(nudges + 1, 1000),
                    nudge_at = now() + make_interval(secs => %(nudge)s) * power(2, least(nudges, 6))
              WHERE id IN ({stale})
-            RETURNING id, attempts, state
+            RETURNING id, attempts, state, {model.WAS_PUT_BACK}
             """,
             {
                 "limit": limit,
@@ -302,12 +304,12 @@ def take_stale(
             },
         )
         rows = cursor.fetchall()
-    alive = [(pk, attempts) for pk, attempts, state in rows if state != State.FAILED]
-    why = Counter(_why(attempts, state) for _, attempts, state in rows)
+    alive = [(pk, attempts) for pk, attempts, state, _ in rows if state != State.FAILED]
+    why = Counter(_why(*found) for _, *found in rows)
     kind = model._meta.label_lower
     tallies.add({(RESENDS.name, (kind, reason)): count for reason, count in why.items()})
     return Stale(
         together=[pk for pk, attempts in alive if attempts == 0],
         alone=[pk for pk, attempts in alive if attempts > 0],
-        failed=[pk for pk, _, state in rows if state == State.FAILED],
+        failed=[pk for pk, _, state, _ in rows if state == State.FAILED],
     )

@@ -9,9 +9,9 @@ from django_celery_beat.models import PeriodicTask
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from workers import leases, metrics
+from workers import leases, metrics, tallies
 from workers.leases import State
-from workers.models import DeadLetter, Heartbeat
+from workers.models import DeadLetter, Heartbeat, TallyPlace
 from workers.queues import QUEUES
 
 
@@ -86,6 +86,22 @@ def signs_of_life() -> Iterator[Metric]:
     yield from (beats, last, every)
 
 
+def tallies_behind() -> Iterator[Metric]:
+    """Whatever stops the counting (a transaction that stays open, a statement that fails) shows here."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT coalesce(extract(epoch FROM clock_timestamp() - min(folded_at)), 0)
+                  FROM {TallyPlace._meta.db_table} WHERE name = ANY(%s)""",
+            [[source.model._meta.label_lower for source in tallies.SOURCES]],
+        )
+        [behind] = cursor.fetchone()
+    yield GaugeMetricFamily(
+        "smartops_tallies_behind_seconds",
+        "For how long the table that is farthest behind has not been counted to its end",
+        value=max(float(behind), 0.0),
+    )
+
+
 def queues() -> Iterator[Metric]:
     """What waits in the broker. The rows are the truth: this only tells whether the messages flow."""
     depth = GaugeMetricFamily(
@@ -120,4 +136,5 @@ def register() -> None:
     metrics.register("signs_of_life", signs_of_life)
     metrics.register("queues", queues, database=False)
     metrics.register("tallies", metrics.tallied)
+    metrics.register("tallies_behind", tallies_behind)
     metrics.tell(leases.RESENDS)

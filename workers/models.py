@@ -79,6 +79,9 @@ class TallyPlace(models.Model):
     done = models.BigIntegerField()
     next = models.BigIntegerField()
     next_xid = models.BigIntegerField()
+    folded_at = models.DateTimeField(
+        db_default=Now(), help_text="When all that was to be counted was counted"
+    )
 
     def __str__(self) -> str:
         return f"{self.name} up to {self.done}"

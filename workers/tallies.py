@@ -142,8 +142,9 @@ def _fold(source: Source) -> int:
                     amounts[key] += value
         add(amounts)
         cursor.execute(
-            f"""UPDATE {places} SET done = %s, next = greatest(next, {newest}), next_xid = {next_xid}
+            f"""UPDATE {places} SET done = %s, next = greatest(next, {newest}), next_xid = {next_xid},
+                       folded_at = CASE WHEN %s THEN now() ELSE folded_at END
                  WHERE name = %s""",
-            [upto, name],
+            [upto, upto >= place[1], name],
         )
         return int(upto - done)

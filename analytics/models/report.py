@@ -136,6 +136,7 @@ class ReportDelivery(LeasedWork):
     """One report of one period: each receiver gets it once."""
 
     TASK_NAME = TaskName.ANALYTICS_SEND_REPORTS
+    WAS_PUT_BACK = "tries > 0"
 
     schedule = models.ForeignKey(
         ReportSchedule, models.CASCADE, related_name="deliveries", db_index=False

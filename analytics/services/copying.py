@@ -11,6 +11,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import F, Func, TextField
 
 from analytics.columns import FORMULA, Column, Kind
+from workers.replica import reader
 from workers.sql import quick_cursor
 
 #: Bytes that are handed on together.
@@ -86,7 +87,7 @@ def _blocks(
 @contextmanager
 def _copied(statement: str, given: Sequence[Any]) -> Iterator[Any]:
     """The running COPY. Whoever leaves it early ends the query."""
-    with quick_cursor() as cursor, cursor.copy(statement, given or None) as copy:
+    with quick_cursor(reader()) as cursor, cursor.copy(statement, given or None) as copy:
         yield copy
 
 

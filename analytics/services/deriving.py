@@ -38,9 +38,9 @@ FACTS: Final = f"""
            CASE WHEN solved.at IS NOT NULL THEN clock.resolution END AS resolution_business_seconds,
            t.opened_at, t.resolved_at AS ended_at, t.updated_at
       FROM {Ticket._meta.db_table} t
-      LEFT JOIN LATERAL (SELECT d.created_at AS at, coalesce(j.created_at, t.created_at) AS asked_at
+      LEFT JOIN LATERAL (SELECT d.created_at AS at, j.created_at AS asked_at
                            FROM {TriageDecision._meta.db_table} d
-                           LEFT JOIN {TriageJob._meta.db_table} j ON j.id = d.job_id
+                           JOIN {TriageJob._meta.db_table} j ON j.id = d.job_id
                           WHERE d.ticket_id = t.id AND NOT d.refined ORDER BY d.id LIMIT 1) decided ON true
       LEFT JOIN LATERAL (
            SELECT sum(extract(epoch FROM counted)) FILTER (WHERE metric = 'first_response')::float8 AS response,

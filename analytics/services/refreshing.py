@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from analytics.freshness import freshness
 from analytics.models import (
@@ -19,6 +20,7 @@ from analytics.models import (
 )
 from analytics.services.counting import count_anew
 from tickets.models import Ticket
+from workers.models import Heartbeat
 from workers.sql import throw_out_when_frozen
 
 #: Notes that are taken at once; several may be of one ticket.
@@ -38,10 +40,11 @@ TAKE: Final = f"""
 
 @dataclass(frozen=True)
 class Refreshed:
-    """`drained`: nothing was left, or somebody else is at it."""
+    """`drained`: nothing was left. `busy`: somebody else is at it."""
 
     tickets: int
-    drained: bool
+    drained: bool = False
+    busy: bool = False
 
 
 def refresh_figures(
@@ -50,14 +53,14 @@ def refresh_figures(
     """Count what has changed since the last time, for so many seconds at most (None: until all is counted).
 
     Returns how many tickets were looked at. `tell` hears that after each chunk. Safe on any number of workers: one
-    holds the row of `RollupState` for a chunk, and the others have nothing to do.
+    holds the row of `RollupState` for a chunk, and the others have nothing to do, unless they shall see the end.
     """
     RollupState.objects.get_or_create(pk=1)
     until, count = time.monotonic() + (seconds or 0), 0
     while seconds is None or time.monotonic() < until:
-        done = _refresh_chunk()
+        done = _refresh_chunk(wait=seconds is None)
         count += done.tickets
-        if done.drained:
+        if done.drained or done.busy:
             break
         if tell is not None:
             tell(count)
@@ -65,11 +68,11 @@ def refresh_figures(
 
 
 @transaction.atomic(durable=True)
-def _refresh_chunk() -> Refreshed:
+def _refresh_chunk(*, wait: bool) -> Refreshed:
     started = time.monotonic()
-    state = RollupState.objects.select_for_update(skip_locked=True).filter(pk=1).first()
+    state = RollupState.objects.select_for_update(skip_locked=not wait).filter(pk=1).first()
     if state is None:
-        return Refreshed(0, drained=True)
+        return Refreshed(0, busy=True)
     throw_out_when_frozen(60)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")  # compiling would take longer than a usual chunk
@@ -86,17 +89,18 @@ def _refresh_chunk() -> Refreshed:
         state.as_of = at
     state.refreshed_at, state.tickets = at, len(ids)
     state.milliseconds = round((time.monotonic() - started) * 1000, 1)
-    state.save()
+    state.save(update_fields=["as_of", "refreshed_at", "tickets", "milliseconds"])
     return Refreshed(len(ids), drained)
 
 
 def rebuild_figures(*, tell: Callable[[int], None] | None = None) -> int:
-    """Forget all that was counted and count every ticket from the raw tables. Returns how many there were.
+    """Forget all that was counted and count every ticket from the raw tables. Returns how many there are then.
 
     Until it is done, the figures have no age and are not whole. A rebuild that dies goes on with the next tick.
     """
     _forget()
-    return refresh_figures(seconds=None, tell=tell)
+    refresh_figures(seconds=None, tell=tell)
+    return TicketFact.objects.count()  # ticks beside it took their share
 
 
 @transaction.atomic(durable=True)
@@ -117,12 +121,23 @@ def _forget() -> None:
 def figures_findings() -> list[str]:
     """What is wrong with the figures, as sentences for `/health`."""
     fresh = freshness()
-    if fresh["as_of"] is None:  # nobody has looked yet, or not to the end
-        begun = RollupState.objects.filter(refreshed_at__isnull=False).exists()
-        return ["The figures are being counted for the first time: not whole yet."] * begun
+    if fresh["as_of"] is None:
+        return _uncounted_findings()
     if fresh["age_seconds"] <= OLD.total_seconds():
         return []
     return [
         f"The figures are as of {fresh['as_of']:%Y-%m-%d %H:%M:%S} UTC, more than a minute ago: does a worker read"
         " the queue `default`?"
+    ]
+
+
+def _uncounted_findings() -> list[str]:
+    """Before the first count, and while all tickets are counted anew."""
+    if RollupState.objects.filter(refreshed_at__gte=Now() - OLD).exists():
+        return ["All tickets are being counted: until that is done, the figures are not whole."]
+    ticking = Heartbeat.objects.filter(name="beat").exists()  # else the desk has just been started
+    if not ticking or not ChangedTicket.objects.exists():
+        return []
+    return [
+        "Nobody counts the tickets, so the figures are not whole: does a worker read the queue `default`?"
     ]

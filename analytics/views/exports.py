@@ -41,6 +41,7 @@ from tickets.permissions import RolePermission
 from tickets.schema import DeletedSerializer
 from tickets.services.idempotency import Answer
 from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
+from workers.replica import read
 
 FILTERS = [OpenApiParameter(name, str, description=what) for name, what in filter_names().items()]
 
@@ -97,13 +98,17 @@ class ReportExportView(FileView):
         }
         if request.method == "HEAD":
             return StreamingHttpResponse((), headers=headers)
-        blocks = (
-            csv_blocks(tickets, wanted["columns"], bom=wanted["bom"])
-            if wanted["format"] == ExportFormat.CSV
-            else json_blocks(tickets, wanted["columns"])
-        )
+
+        def stream() -> Stream:
+            blocks = (
+                csv_blocks(tickets, wanted["columns"], bom=wanted["bom"])
+                if wanted["format"] == ExportFormat.CSV
+                else json_blocks(tickets, wanted["columns"])
+            )
+            return Stream(blocks, who=request.user.pk or 0)
+
         try:
-            return StreamingHttpResponse(Stream(blocks, who=request.user.pk or 0), headers=headers)
+            return StreamingHttpResponse(read(stream), headers=headers)
         except TooManyStreams as error:
             raise Throttled(wait=5, detail=str(error)) from None
 
@@ -145,7 +150,7 @@ class ReportSummaryView(FileView):
         form = SummaryFormatSerializer(data=request.query_params)
         tickets = self.chosen(form)
         now = timezone.now()
-        summary = summarize(tickets, now=now)
+        summary = read(lambda: summarize(tickets, now=now))
         if form.validated_data["format"] == "json":
             return Response(SummaryReportSerializer(summary).data, content_type="application/json")
         name = f"summary_{now:%Y-%m-%d_%H%M%S}.csv"

@@ -67,7 +67,8 @@ resource "aws_secretsmanager_secret_version" "own" {
 resource "aws_secretsmanager_secret_version" "addresses" {
   secret_id = aws_secretsmanager_secret.desk["addresses"].id
   secret_string = jsonencode({
-    DATABASE_URL = "postgresql://smartops:${random_password.made["database"].result}@${aws_rds_cluster.desk.endpoint}:5432/smartops?sslmode=require"
-    REDIS_URL    = "rediss://:${random_password.made["broker"].result}@${aws_elasticache_replication_group.broker.primary_endpoint_address}:6379/0"
+    DATABASE_URL         = "postgresql://smartops:${random_password.made["database"].result}@${aws_rds_cluster.desk.endpoint}:5432/smartops?sslmode=require"
+    DATABASE_REPLICA_URL = "postgresql://smartops:${random_password.made["database"].result}@${aws_rds_cluster.desk.reader_endpoint}:5432/smartops?sslmode=require"
+    REDIS_URL            = "rediss://:${random_password.made["broker"].result}@${aws_elasticache_replication_group.broker.primary_endpoint_address}:6379/0"
   })
 }

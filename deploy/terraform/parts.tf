@@ -66,6 +66,10 @@ locals {
       for name in ["DATABASE_URL", "REDIS_URL"] :
       name => "${aws_secretsmanager_secret.desk["addresses"].arn}:${name}::"
     },
+    {
+      for name in var.read_replica ? ["DATABASE_REPLICA_URL"] : [] :
+      name => "${aws_secretsmanager_secret.desk["addresses"].arn}:${name}::"
+    },
     var.extra_secrets,
   )
 

@@ -111,6 +111,12 @@ variable "database" {
   description = "Aurora PostgreSQL 15 to 18; capacity in ACU (2 GB each); a second instance takes over within a minute."
 }
 
+variable "read_replica" {
+  type        = bool
+  default     = false
+  description = "Read figures, the dashboard and streamed files from the cluster's second instance."
+}
+
 variable "backup_days" {
   type        = number
   default     = 14

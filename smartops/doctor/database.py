@@ -7,12 +7,13 @@ from statistics import median
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from smartops.doctor.finding import Finding, error, ok, warning
 from smartops.leftover import ASIDE, is_broken_off
 from workers.encryption import Unreadable, decrypt, is_current
+from workers.replica import MOST_BEHIND, is_configured, lag
 from workers.stored_secrets import stored_secrets
 
 OLDEST, NEWEST = 15, 18
@@ -120,6 +121,34 @@ def connections() -> Iterator[Finding]:
         )
     else:
         yield ok("database", says)
+
+
+def read_replica() -> Iterator[Finding]:
+    if not is_configured():
+        return
+    try:
+        behind = lag()
+    except (DatabaseError, InterfaceError) as problem:
+        yield warning(
+            "replica",
+            f"The read replica does not answer ({type(problem).__name__}): figures are read from the primary.",
+            "Start it, or correct or take away DATABASE_REPLICA_URL.",
+        )
+        return
+    if behind is None:
+        yield warning(
+            "replica",
+            "DATABASE_REPLICA_URL leads to no replica: pg_is_in_recovery() is false there.",
+            "Give a standby's address, or none: figures are read from the primary meanwhile.",
+        )
+    elif behind > MOST_BEHIND:
+        yield warning(
+            "replica",
+            f"The read replica is {behind:,.0f} seconds behind: figures are read from the primary.",
+            "Look at pg_stat_replication on the primary, and at long queries on the replica.",
+        )
+    else:
+        yield ok("replica", f"Figures are read from a replica that is {behind:.0f} s behind.")
 
 
 def migrations() -> Iterator[Finding]:

@@ -27,6 +27,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("database", database.connections),
     ("database", database.broken_restore),
     ("migrations", database.migrations),
+    ("replica", database.read_replica),
     ("readable secrets", database.readable_secrets),
     ("redis", broker.redis_server),
     ("broker", broker.queues),
@@ -37,6 +38,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
 )
 #: What cannot be looked at while something else is away.
 NEEDS: Final = {
+    "replica": {"database", "migrations"},
     "migrations": {"database"},
     "readable secrets": {"database", "migrations"},
     "mail": {"database", "migrations"},

@@ -17,6 +17,7 @@ FIXES: Final = {
     "_notifications": "Open Notifications and Channels in the admin: each says why; then send again.",
     "config_findings": "Correct config/sla.yaml (`manage.py sla plan` shows where) or the policy in the admin.",
     "figures_findings": "Start a worker of class core; `manage.py rebuild_analytics` makes them anew.",
+    "replica_findings": "Start the standby, or correct or take away DATABASE_REPLICA_URL.",
     "_drift": "Train anew or put another classifier into use in the admin (Classifiers).",
     "llm_findings": "Look at Questions in the admin, and at LLM_URL, LLM_MODEL and LLM_API_KEY.",
     "_server_events": "Start a worker of class core.",

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from tickets.facets import short
+from tickets.counting import TAG
 from tickets.filters import TicketFilter
 from tickets.lifecycle import Status
 from tickets.models import (
@@ -18,7 +18,9 @@ from tickets.models import (
     Tier,
     TriageStatus,
 )
+from tickets.naming import join_names, split_names
 from tickets.querysets import hidden_department_ids
+from tickets.words import short_label
 
 #: Filters of the list as people name them.
 TITLES: Final[Mapping[str, str]] = {
@@ -103,7 +105,7 @@ class Chip(NamedTuple):
 
 
 def words(query: QueryDict, name: str) -> list[str]:
-    return [word.strip() for word in query.get(name, "").split(",") if word.strip()]
+    return split_names(query.get(name, ""))
 
 
 def address(query: QueryDict, **changes: str | None) -> str:
@@ -116,10 +118,11 @@ def address(query: QueryDict, **changes: str | None) -> str:
 
 def toggled(query: QueryDict, name: str, value: str) -> Value:
     """A value of a facet as a link: taken when it is not, and left out when it is."""
+    same = str if name == TAG else str.casefold  # of tags the case counts
     chosen = words(query, name)
-    taken = value.casefold() in [word.casefold() for word in chosen]
-    left = [word for word in chosen if word.casefold() != value.casefold()]
-    wanted = ",".join(left if taken else [*chosen, value])
+    left = [word for word in chosen if same(word) != same(value)]
+    taken = len(left) < len(chosen)
+    wanted = join_names(left if taken else [*chosen, value])
     return Value(value, value, address(query, **{name: wanted}), taken)
 
 
@@ -127,7 +130,7 @@ def rail(query: QueryDict, known_words: Words) -> list[Facet]:
     """Every facet with the values that are known without counting."""
     hidden = known_words.hidden
     known: dict[str, Sequence[tuple[str, str]]] = {
-        "status": [(str(s.value), short(s)) for s in Status],
+        "status": [(str(s.value), short_label(s)) for s in Status],
         "priority": [(str(p.value), str(p.label)) for p in Priority],
         "sla_state": list(SLA_WORDS.items()),
         "assignee": [("me", "Me"), ("none", "Nobody")],
@@ -135,7 +138,7 @@ def rail(query: QueryDict, known_words: Words) -> list[Facet]:
         "group": [(name, name) for name, owner in known_words.groups if owner not in hidden],
         "category": known_words.categories,
         "tier": [(str(tier.value), str(tier.label)) for tier in Tier],
-        "triage_status": [(str(status.value), short(status)) for status in TriageStatus],
+        "triage_status": [(str(status.value), short_label(status)) for status in TriageStatus],
         "tag": [],
     }
     facets = []

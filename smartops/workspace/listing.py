@@ -19,7 +19,9 @@ from smartops.workspace.rows import Page, choose, page_of, page_size, read_page,
 from tickets.lifecycle import Status
 from tickets.models import Priority, SavedView, Ticket
 from tickets.models.view import SHARE
-from tickets.workspace import address_of, ticket_ids
+from tickets.naming import join_names, split_names
+from tickets.serializers.many import ticket_ids
+from tickets.serializers.views import address_of
 
 #: Rows that one page shows at most, with those that came meanwhile.
 _MOST: Final = 300
@@ -30,6 +32,8 @@ _HAVING: Final = {
 }
 #: New rows that are counted one by one.
 _FRESH: Final = 50
+#: People that a field offers. Others can be typed.
+_PEOPLE: Final = 1000
 
 
 @require_safe
@@ -75,9 +79,9 @@ def exported(user: Any, query: dict[str, str], ordering: str) -> str:
     a priority are left out where the list's order does so."""
     column = ordering.lstrip("-")
     query = {**_HAVING.get(column, {}), **query}
-    names = [name.strip() for name in query.get("assignee", "").split(",")]
+    names = split_names(query.get("assignee", ""))
     mine = [user.get_username() if name.lower() == "me" else name for name in names]
-    given = {**query, **({"assignee": ",".join(mine)} if "assignee" in query else {})}
+    given = {**query, **({"assignee": join_names(mine)} if "assignee" in query else {})}
     return f"{reverse('report-export')}?{urlencode({**given, 'format': 'csv'})}"
 
 
@@ -106,8 +110,9 @@ def desk(
 
 def people() -> list[list[str]]:
     """Those who can have tickets: login name, name."""
-    active = get_user_model().objects.filter(is_active=True).order_by("username")[:1000]
-    return [[one.get_username(), one.get_full_name()] for one in active]
+    active = get_user_model().objects.filter(is_active=True).order_by("username")
+    names = active.values_list("username", "first_name", "last_name")[:_PEOPLE]
+    return [[login, f"{first} {last}".strip()] for login, first, last in names]
 
 
 def views_of(request: HttpRequest) -> list[dict[str, Any]]:

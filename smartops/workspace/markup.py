@@ -18,7 +18,7 @@ _ROW: Final = """<tr id="t-{id}" data-id="{id}" data-stamp="{stamp}">{pick}
 <td class="ws-due" data-sla="{sla}">{due}{missed}{level}</td>
 <td class="ws-where cut">{where}</td>
 <td class="ws-whose cut">{whose}</td>
-<td class="ws-age right"><time datetime="{opened}" title="{opened_text} UTC">{age}</time></td></tr>"""
+<td class="ws-age right"><time data-ago="{opened}" data-short datetime="{opened}">{age}</time></td></tr>"""
 _PICK: Final = """
 <td class="ws-pick"><label><input type="checkbox" aria-label="Select #{}" autocomplete="off"></label></td>"""
 _DUE: Final = '<time class="tone" data-due="{0}" data-short datetime="{0}">{1}</time>'
@@ -63,6 +63,5 @@ def row_html(row: Row, *, may_change: bool) -> SafeString:
         where=where.name if where else "–",
         whose=person(ticket.assignee) if ticket.assignee else _NOBODY,
         opened=ticket.opened_at.isoformat(),
-        opened_text=f"{ticket.opened_at:%Y-%m-%d %H:%M}",
         age=row.age,
     )

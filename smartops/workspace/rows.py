@@ -8,10 +8,10 @@ from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
-from tickets.admin.lists import short_age
 from tickets.filters import TicketFilter
 from tickets.models import Ticket
 from tickets.pagination import TicketCursor
+from tickets.words import short_age
 
 #: Tags that fit a line; the rest are counted.
 _TAGS: Final = 3

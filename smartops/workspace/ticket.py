@@ -1,6 +1,5 @@
 """`/tickets/{id}/`: one ticket with everything that belongs to it. Its script exchanges the parts that changed."""
 
-from collections import defaultdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,15 +14,12 @@ from django.views.decorators.http import require_safe
 from servers.models import Incident
 from smartops.workspace.clocks import acknowledged_until, clocks_of
 from smartops.workspace.filters import Words
-from smartops.workspace.history import lines
 from smartops.workspace.listing import desk, views_of
+from smartops.workspace.past import decisions, history, thread
 from tickets.lifecycle import LIVE, Status
-from tickets.models import Attachment, Comment, Ticket, TicketEvent
+from tickets.models import Category, Priority, Ticket
 from tickets.services.changing import allowed_moves
-from triage.admin.work import explained
-from triage.models import TriageDecision
 
-_EVENTS: Final = 100
 _FAMILY: Final = 50
 _INCIDENTS: Final = 5
 #: What a move is called on its button.
@@ -39,6 +35,7 @@ _MOVES: Final = {
 
 @require_safe
 def ticket_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page, or with `parts` in its address only what can have changed since it was painted."""
     user = request.user
     if not user.has_perm("tickets.view_ticket"):
         raise PermissionDenied
@@ -56,13 +53,18 @@ def ticket_page(request: HttpRequest, pk: int) -> HttpResponse:
         "may_remove": user.has_perm("tickets.delete_attachment"),
         "moves": _moves(ticket, now) if may_change else [],
         "mine": ticket.assignee_id == user.pk,
-        "desk": desk(request, Words.read(user), {}, ""),
-        "views": views_of(request),
-        **_thread(request, ticket, visible),
+        "priorities": [(p.value, p.label) for p in Priority],
+        "categories": Category.objects.order_by("name").values_list("slug", "name"),
+        **thread(request, ticket),
+        **history(request, ticket, visible),
+        **decisions(request, ticket),
         **_family(ticket, visible),
         **_clocks(request, ticket, now),
-        **_decision(request, ticket),
+        **_incidents(request, ticket),
     }
+    if "parts" in request.GET:
+        return TemplateResponse(request, "workspace/parts.html", context)
+    context |= {"desk": desk(request, Words.read(user), {}, ""), "views": views_of(request)}
     return TemplateResponse(request, "workspace/ticket.html", context)
 
 
@@ -72,39 +74,21 @@ def _moves(ticket: Ticket, now: datetime) -> list[tuple[str, str]]:
     return [(move.value, labels[move]) for move in allowed_moves(ticket, status, now)]
 
 
-def _thread(request: HttpRequest, ticket: Ticket, visible: Any) -> dict[str, Any]:
-    """Comments with their files, other files, and the history: what the asker may read of it."""
-    user, files = request.user, defaultdict(list)
-    if user.has_perm("tickets.view_attachment"):
-        for file in Attachment.objects.filter(ticket=ticket).order_by("pk"):
-            files[file.comment_id].append(file)
-    comments, events = [], []
-    if user.has_perm("tickets.view_comment"):
-        told = Comment.objects.filter(ticket=ticket).order_by("pk")
-        comments = [{"comment": comment, "files": files[comment.pk]} for comment in told]
-    if user.has_perm("tickets.view_ticketevent"):
-        found = TicketEvent.objects.of(ticket, visible).order_by("-pk")[: _EVENTS + 1]
-        events = lines(found)
-    return {
-        "comments": comments,
-        "files": files[None],
-        "events": events[:_EVENTS],
-        "more_events": len(events) > _EVENTS,
-    }
-
-
 def _family(ticket: Ticket, visible: Any) -> dict[str, Any]:
     """Tickets that this one has to do with, of those that the asker sees."""
     near = [pk for pk in (ticket.parent_id, ticket.merged_into_id) if pk is not None]
     related = {other.pk: other for other in visible.filter(pk__in=near)} if near else {}
     children = list(visible.filter(parent=ticket).order_by("pk")[: _FAMILY + 1])
+    merged = list(visible.filter(merged_into=ticket).order_by("pk")[: _FAMILY + 1])
+    many = len(merged) > _FAMILY
     return {
         "parent": related.get(ticket.parent_id),
         "merged_into": related.get(ticket.merged_into_id),
         "children": children[:_FAMILY],
         "more_children": len(children) > _FAMILY,
         "open_children": visible.filter(parent=ticket, status__in=LIVE).count() if children else 0,
-        "merged": list(visible.filter(merged_into=ticket).order_by("pk")[:_FAMILY]),
+        "merged": merged[:_FAMILY],
+        "more_merged": visible.filter(merged_into=ticket).count() - _FAMILY if many else 0,
     }
 
 
@@ -120,16 +104,12 @@ def _clocks(request: HttpRequest, ticket: Ticket, now: datetime) -> dict[str, An
     }
 
 
-def _decision(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
-    """The newest decision, explained, and the problems of servers behind the ticket."""
-    told: dict[str, Any] = {}
-    if request.user.has_perm("triage.view_triagedecision"):
-        decision = TriageDecision.objects.filter(ticket=ticket).order_by("-pk").first()
-        told = explained(decision) if decision else {}
-    if request.user.has_perm("servers.view_incident"):
-        incidents = Incident.objects.filter(ticket=ticket).select_related("server", "integration")
-        told["incidents"] = incidents.order_by("-pk")[:_INCIDENTS]
-    return told
+def _incidents(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
+    """The problems of servers behind the ticket."""
+    if not request.user.has_perm("servers.view_incident"):
+        return {}
+    incidents = Incident.objects.filter(ticket=ticket).select_related("server", "integration")
+    return {"incidents": incidents.order_by("-pk")[:_INCIDENTS]}
 
 
 #: Who is not signed in is sent to the admin's login and comes back.

@@ -1,4 +1,4 @@
-"""Desks with a past, played through the services: the same for the same seed."""
+"""Desks with a past, played through the services: the same for the same seed, whenever it is played."""
 
 import random
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection
 
 from sla.services import check_clocks
 from tests.factories import item, make_user
@@ -23,11 +24,13 @@ from tickets.services import (
     move_tickets,
     open_tickets,
 )
-from triage.models import TriageJob
+from triage.models import TriageDecision, TriageJob
 from triage.services import retriage_one, review_tickets, run_jobs, undo_review
 from workers.errors import PermanentError
 
 DAYS = 12
+#: When a history ends: a Friday afternoon of the office.
+END = datetime(2026, 3, 13, 15, 20, tzinfo=UTC)
 TITLES = (
     "VPN down for the whole office",
     "Please refund the invoice of March",
@@ -39,12 +42,12 @@ CATEGORIES = ("network", "billing", "hardware", "hr")
 
 
 class History:
-    """Plays `steps` of a desk's life, `DAYS` days up to now. `between` is called now and then."""
+    """Plays `steps` of a desk's life, `DAYS` days up to `END`. `between` is called now and then."""
 
     def __init__(self, seed: int, between: Callable[[], object] = lambda: None) -> None:
         self.chance = random.Random(seed)
         self.between = between
-        self.now = datetime.now(UTC) - timedelta(days=DAYS)
+        self.now = END - timedelta(days=DAYS)
         known = User.objects.filter(username__startswith="agent")
         self.people = [*known] or [make_user(f"agent{n}", "Agent") for n in range(3)]
         self.groups = list(SupportGroup.objects.order_by("pk"))
@@ -65,7 +68,7 @@ class History:
             *(self._detach, self._arrive_resolved, self._lose_agent, check_clocks),
         )
         for _ in range(steps):
-            self.now = min(self.now + pace * self.chance.uniform(0.2, 1.6), datetime.now(UTC))
+            self.now = min(self.now + pace * self.chance.uniform(0.2, 1.6), END)
             with suppress(PermanentError):  # that cannot be done now: as in life
                 self.chance.choice(doing)()
             if self.chance.random() < 0.2:
@@ -148,11 +151,17 @@ class History:
 
     def _triage(self) -> None:
         waiting = TriageJob.objects.filter(state="pending").order_by("pk")
-        for job in waiting:  # a test's transaction has one time only
-            asked_at = job.created_at - timedelta(seconds=self.chance.uniform(0, 90))
+        for job in waiting:  # the database knows no time but the present
+            asked_at = self.now - timedelta(seconds=self.chance.uniform(0, 90))
             TriageJob.objects.filter(pk=job.pk).update(created_at=asked_at)
-        ids = list(waiting.values_list("pk", flat=True))
-        run_jobs(ids=ids[:100], now=self.now)
+        ids = list(waiting.values_list("pk", flat=True)[:100])
+        run_jobs(ids=ids, now=self.now)
+        with (
+            connection.cursor() as cursor
+        ):  # decisions are never changed: not even their triggers may see it
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            TriageDecision.objects.filter(job__in=ids).update(created_at=self.now)
+            cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
     def _retriage(self) -> None:
         if ticket := self._some():

@@ -1,20 +1,22 @@
 """The figures' API: what older systems' clients find in it, who sees what, and what is refused."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from analytics import services
+from analytics import bounds, services
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
-from tickets.services import move_tickets
+from tickets.services import change_tickets, move_tickets
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/"
@@ -29,9 +31,14 @@ ALL = (
 )
 
 
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
+NOW = datetime(2026, 3, 10, 10, 15, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def now() -> Iterator[datetime]:
+    """The day does not end while a test goes on. The figures are asked for a second later."""
+    with time_machine.travel(NOW + timedelta(seconds=1), tick=False):
+        yield NOW
 
 
 @pytest.fixture
@@ -145,6 +152,37 @@ def test_before_the_first_count_figures_have_no_age(api: APIClient) -> None:
         assert (data["as_of"], data["age_seconds"]) == (None, None)
 
 
+def test_tickets_opened_lately_are_counted_as_of_now(
+    api: APIClient, desk: list[Ticket], now: datetime
+) -> None:
+    make_ticket(at=now)  # which no tick has counted yet
+
+    lately, ever = (get(api, f"analytics/tickets/?period={period}") for period in ("day", "all"))
+
+    assert (lately["total_tickets"], ever["total_tickets"]) == (3, 2)
+    assert lately["as_of"] == "2026-03-10T10:15:01Z"
+    assert lately["age_seconds"] == 0
+
+
+def test_a_restricted_departments_tickets_are_in_no_part_of_anybody_elses_figures(
+    desk: list[Ticket], hidden_hr: Department, now: datetime
+) -> None:
+    """Who works for HR does so in secret, too."""
+    make_user("hannah", "Agent")
+    change_tickets(ids=[desk[1].pk], values={"assignee": "hannah"}, actor="ana", now=now)
+    services.refresh_figures()
+    outsider, member = make_user("otto", "Agent"), make_user("mia", "Agent")
+    hidden_hr.members.add(member)
+
+    for user, seen in ((outsider, False), (member, True)):
+        client = client_for(User.objects.get(pk=user.pk))
+        for path in ("summary", "performance", "trends"):
+            parts = get(client, f"analytics/{path}/?by=agent")["breakdown"]
+            assert ([part["name"] for part in parts] == ["hannah"]) == seen, path
+            critical = get(client, f"analytics/{path}/?by=priority&agent=hannah")["breakdown"]
+            assert any(part["name"] == "critical" for part in critical) == seen, path
+
+
 def test_a_restricted_departments_tickets_are_in_nobody_elses_figures(
     desk: list[Ticket], hidden_hr: Department
 ) -> None:
@@ -199,6 +237,34 @@ def test_a_wrong_wish_is_told_with_its_field(api: APIClient, query: str, field: 
     answer = api.get(f"{API}analytics/trends/?{query}")
 
     assert (answer.status_code, [*answer.data["errors"]]) == (400, [field])
+
+
+@pytest.mark.parametrize(
+    ("path", "bound", "most"),
+    [
+        ("analytics/performance/", "MOST_SORTED", 2),
+        ("analytics/department/Finance/", "MOST_SORTED", 0),
+        ("analytics/summary/?by=priority&group=Network", "MOST_READ", 3),
+        ("analytics/trends/?by=priority&agent=ana", "MOST_READ", 3),
+        ("analytics/trends/?by=agent&days=731", "MOST_DAYS_OF_PARTS", 730),
+    ],
+)
+def test_what_would_take_too_long_is_refused_with_what_would_do(
+    api: APIClient,
+    desk: list[Ticket],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    bound: str,
+    most: int,
+) -> None:
+    Department.objects.update(restricted=False)
+    get(api, path)
+    monkeypatch.setattr(bounds, bound, most)
+
+    answer = api.get(API + path)
+
+    assert (answer.status_code, [*answer.data["errors"]]) == (400, ["days"])
+    assert "fewer days" in answer.data["errors"]["days"][0]
 
 
 def test_an_unknown_period_is_told_the_right_ones(api: APIClient) -> None:

@@ -24,7 +24,8 @@ from tests.racing import at_once
 from tickets.lifecycle import Status
 from tickets.models import Ticket
 from tickets.services import delete_tickets, move_tickets
-from triage.models import Correction
+from triage.models import Correction, TriageJob
+from workers.models import Heartbeat
 
 COUNTED = (TicketFact, TicketFlow, FlowCount, TicketCount)
 
@@ -102,7 +103,7 @@ def test_a_rebuild_that_died_is_gone_on_with_and_says_so_meanwhile(
     services.refresh_figures(seconds=None)
 
     assert meanwhile == {"as_of": None, "age_seconds": None}
-    assert "first time" in findings[0]
+    assert "not whole" in findings[0]
     assert freshness()["as_of"] is not None
     assert everything() == before
 
@@ -207,6 +208,64 @@ def test_of_many_workers_at_once_each_change_is_counted_once() -> None:
 
     [counted] = FlowCount.objects.filter(grain=0, minutes=60)
     assert (counted.created, counted.cancelled) == (30, 30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuild_beside_a_tick_ends_when_all_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(9):
+        make_ticket()
+    services.refresh_figures()
+    monkeypatch.setattr(refreshing, "CHUNK", 2)
+    count_anew, held = refreshing.count_anew, Event()
+
+    def slow(ids: Any) -> None:
+        held.set()
+        sleeping.wait(0.2)
+        count_anew(ids)
+
+    def ticks() -> None:
+        assert begun.wait(20)
+        monkeypatch.setattr(refreshing, "count_anew", slow)
+        services.refresh_figures(seconds=0.1)
+
+    def tell(count: int) -> None:
+        begun.set()
+        assert held.wait(20)  # from here on somebody else has the row for a while
+
+    def rebuilds() -> None:
+        found.append(services.rebuild_figures(tell=tell))
+        left.append(ChangedTicket.objects.count())
+
+    begun, sleeping, found, left = Event(), Event(), list[int](), list[int]()
+    at_once(rebuilds, ticks)
+
+    assert (found, left) == ([9], [0])
+    assert freshness()["as_of"] is not None
+
+
+@pytest.mark.django_db
+def test_a_decision_whose_job_is_not_there_has_no_latency(vpn: Ticket) -> None:
+    services.refresh_figures()
+    assert TicketFact.objects.get(pk=vpn.pk).triage_seconds is not None
+    TriageJob.objects.filter(ticket=vpn).delete()
+
+    counting.count_anew([vpn.pk])
+
+    assert TicketFact.objects.get(pk=vpn.pk).triage_seconds is None
+
+
+@pytest.mark.django_db
+def test_tickets_that_nobody_counts_are_a_finding() -> None:
+    make_ticket()
+    Heartbeat.objects.create(name="beat", beat_at=NOON)
+    assert "Nobody counts the tickets" in services.figures_findings()[0]
+
+    services.refresh_figures()
+    RollupState.objects.update(as_of=None)
+
+    assert services.figures_findings() == [
+        "All tickets are being counted: until that is done, the figures are not whole."
+    ]
 
 
 @pytest.mark.django_db

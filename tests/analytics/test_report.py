@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from analytics import report
+from analytics import bounds, report
 from analytics.services import refresh_figures
 from tests.factories import make_ticket, make_user
 from tests.sla.policies import publish_policy
@@ -135,3 +135,21 @@ def test_only_people_of_the_desk_see_the_report(client: Client) -> None:
     User.objects.filter(pk=make_user("nobody", None).pk).update(is_staff=True)
     client.force_login(User.objects.get(username="nobody"))
     assert client.get("/report/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_medians_of_too_many_tickets_are_refused_and_fewer_shown(
+    agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    for days in (0, 3, 3):
+        make_ticket(at=now - timedelta(days=days))
+    refresh_figures()
+    monkeypatch.setattr(bounds, "MOST_SORTED", 2)
+    client = Client()
+    client.force_login(agent)
+
+    page = client.get("/report/?days=90")
+
+    assert "medians of 3 tickets" in page.context["problem"]
+    assert page.context["period"]["days"] == 1

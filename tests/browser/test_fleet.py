@@ -107,3 +107,28 @@ def test_on_a_phone_nothing_is_cut_off(opened: Page) -> None:
 
     expect(opened.get_by_label("Chosen server")).to_be_in_viewport()
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_counts_are_there_before_the_first_answer(page: Page, desk: str) -> None:  # noqa: F811
+    make_fleet(3, 1)
+    sign_in(page, desk)
+    page.route("**/api/v1/servers/**", lambda route: None)  # never answered
+
+    page.goto(f"{desk}/fleet/", wait_until="commit")
+
+    expect(page.locator(".fleet-counts [data-state=running] strong")).to_have_text("3")
+
+
+def test_a_server_that_is_gone_does_not_make_the_page_look_old(opened: Page) -> None:
+    opened.evaluate(
+        """() => {
+          const ask = window.fetch, body = { detail: "There is no such server." };
+          window.fetch = async (path, given) =>
+            path.endsWith("/s0002/") ? Response.json(body, { status: 404 }) : ask(path, given);
+        }"""
+    )
+
+    opened.get_by_role("button", name="s0002").click()
+
+    expect(opened.get_by_role("alert")).to_contain_text("no such server")
+    expect(opened.locator("[data-part=said]")).to_have_text("Live")

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.browser.desks import Enter, ana, bob, enter, later, vera  # noqa: F401  fixtures
+from tests.browser.desks import Enter, ana, bob, enter, later, ready, vera  # noqa: F401  fixtures
 from tests.browser.reading import blemishes, too_wide
 from tests.browser.test_agent import desk  # noqa: F401  a fixture
 from tests.factories import make_ticket
 from tests.sla.policies import publish_policy
-from tickets.models import Attachment, Comment, Ticket
+from tickets.models import Attachment, Comment, Ticket, TicketEvent
 from tickets.services import attach_tickets, change_tickets, comment_on
 
 
@@ -147,18 +147,12 @@ def test_what_others_do_appears_and_what_one_types_stays(
 ) -> None:
     page = enter(ana, at(vpn), ticking=False)
     writing(page).fill("Half a sen")
-    page.get_by_label("Add a tag").fill("offi")
     comment_on(ticket=vpn, body="It works again.", public=True, actor="bob", now=now())
-    change_tickets(ids=[vpn.pk], values={"tags": ["vip"]}, actor="bob", now=now())
 
     later(page)
 
     expect(page.get_by_role("article")).to_contain_text("It works again.")
     expect(writing(page)).to_have_value("Half a sen")
-    expect(page.get_by_label("Add a tag")).to_have_value("offi")
-    writing(page).focus()
-    later(page, 61)
-    expect(page.locator(".ws-tag")).to_contain_text("vip")
 
 
 def test_what_a_colleague_changed_behind_an_open_dialog_is_kept(
@@ -194,6 +188,7 @@ def test_a_tag_that_a_colleague_set_while_one_types_another_is_kept(
     change_tickets(ids=[vpn.pk], values={"tags": ["vip"]}, actor="bob", now=now())
     later(page)
     expect(page.get_by_role("region", name="History")).to_contain_text("vip")
+    expect(page.get_by_label("Add a tag")).to_have_value("office")
 
     page.get_by_label("Add a tag").press("Enter")
     page.get_by_role("button", name="Make my change now").click()
@@ -201,6 +196,130 @@ def test_a_tag_that_a_colleague_set_while_one_types_another_is_kept(
     expect(page.locator(".ws-tag")).to_have_count(2)
     vpn.refresh_from_db()
     assert vpn.tags == ["vip", "office"]
+
+
+def test_several_tags_are_added_at_once_and_one_in_quotes_may_hold_a_comma(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn))
+    page.get_by_label("Add a tag").fill('office, "slow, at noon",office')
+    page.get_by_label("Add a tag").press("Enter")
+
+    expect(page.locator(".ws-tag")).to_have_count(2)
+    vpn.refresh_from_db()
+    assert vpn.tags == ["office", "slow, at noon"]
+
+
+def test_who_took_a_ticket_by_one_key_gives_it_back_by_one_click(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    bob: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    change_tickets(ids=[vpn.pk], values={"assignee": "bob"}, actor="bob", now=now())
+    page = enter(ana, at(vpn))
+
+    page.keyboard.press("a")
+    expect(page.get_by_label("Assignee")).to_have_value("ana")
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.get_by_label("Assignee")).to_have_value("bob")
+
+
+def test_older_comments_come_when_they_are_asked_for_and_nothing_jumps(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    Comment.objects.bulk_create(
+        Comment(ticket=vpn, body=f"Comment {n}.", author="bob", created_at=now()) for n in range(60)
+    )
+    page = enter(ana, at(vpn), ticking=False)
+    comments, top = page.get_by_role("article"), "one => one.getBoundingClientRect().top"
+    expect(comments).to_have_count(50)
+    was = comments.filter(has_text="Comment 10.").evaluate(top)
+
+    page.get_by_role("link", name="Show older comments").click()
+
+    expect(comments).to_have_count(60)
+    assert comments.filter(has_text="Comment 10.").evaluate(top) == pytest.approx(was, abs=2)
+    expect(page.get_by_role("link", name="Show older comments")).to_have_count(0)
+    comment_on(ticket=vpn, body="One more.", public=True, actor="bob", now=now())
+    later(page)
+    expect(comments).to_have_count(61)
+    expect(comments.first).to_contain_text("Comment 0.")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_line_of_the_history_says_when_on_one_line(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+    width: int,
+) -> None:
+    Ticket.objects.filter(pk=vpn.pk).update(opened_at=now() - timedelta(days=500))
+    TicketEvent.objects.create(
+        ticket=vpn, kind="updated", actor="bob", at=now() - timedelta(days=400)
+    )
+    page = enter(ana, at(vpn), viewport={"width": width, "height": 900}, locale="de-DE")
+
+    times = page.locator(".wt-history time")
+    expect(times.first).to_have_attribute("title", re.compile("."))
+    heights = times.evaluate_all("all => all.map((one) => one.getBoundingClientRect().height)")
+    widths = times.evaluate_all("all => all.map((one) => one.scrollWidth - one.clientWidth)")
+    assert max(heights) < 24
+    assert max(widths) <= 0
+
+
+def test_single_keys_are_switched_off_in_this_browser(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    page = enter(ana, at(vpn))
+    page.keyboard.press("?")
+    page.get_by_label(re.compile("^Single keys work")).uncheck()
+    page.get_by_role("button", name="Close").click()
+    for _ in range(2):
+        for key in ("e", "?", "a", "d"):
+            page.keyboard.press(key)
+        page.keyboard.press("Control+k")
+        expect(page.get_by_role("dialog")).to_have_count(1)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.reload()
+        ready(page)
+
+    page.get_by_role("button", name="Keys").click()
+    page.get_by_label(re.compile("^Single keys work")).check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+
+    expect(page.get_by_role("dialog")).to_be_visible()
+    vpn.refresh_from_db()
+    assert vpn.assignee is None
+
+
+@pytest.mark.parametrize("where", ["desk", "admin"])
+def test_who_signs_out_leaves_no_draft(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+    where: str,
+) -> None:
+    page = enter(ana, at(vpn))
+    writing(page).fill("Between us")
+    expect(page.get_by_text("Draft kept")).to_be_visible()
+    if where == "desk":
+        page.get_by_role("button", name="Sign out").click()
+    else:
+        page.goto(page.url.split("/tickets/")[0] + "/admin/")
+        page.evaluate("document.getElementById('logout-form').requestSubmit()")
+    page.wait_for_url(lambda url: "/tickets/" not in url and not url.endswith("/admin/"))
+
+    assert "Between us" not in page.evaluate("JSON.stringify(localStorage)")
 
 
 def test_a_ticket_that_left_ones_sight_leads_back_to_the_list(

@@ -1,25 +1,59 @@
-"""Prometheus finds what Compose starts, and every alert has its page."""
+"""deploy/prometheus and deploy/grafana: what Prometheus' own programs and our own rules say of the files; that
+Prometheus finds what Compose starts, and that every alert has its page."""
 
+import json
 import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from deploy import compose
+from tests.prometheus import program
 from workers.queues import WORKERS
 
-FOLDER = compose.BASE / "deploy" / "prometheus"
-CONFIG = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+BASE = compose.BASE / "deploy"
+CONFIG = yaml.safe_load((BASE / "prometheus/prometheus.yml").read_text())
+RULES = sorted((BASE / "prometheus/rules").glob("*.yml"))
+TESTS = sorted((BASE / "prometheus/tests").glob("*.yml"))
+DASHBOARDS = sorted((BASE / "grafana/dashboards").glob("*.json"))
 SERVICES = compose.read(dict.fromkeys(compose.variables(), "x" * 32))["services"]
 
 
-def alerts() -> list[dict[str, str]]:
-    return [
-        rule
-        for path in sorted((FOLDER / "rules").glob("*.yml"))
-        for group in yaml.safe_load(path.read_text())["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
+def alerts() -> list[dict[str, Any]]:
+    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
+    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+
+
+def promtool(*arguments: Any) -> None:
+    done = subprocess.run(
+        [program("promtool"), *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_can_read_its_configuration() -> None:
+    promtool("check", "config", "--syntax-only", BASE / "prometheus/prometheus.yml")
+
+
+def test_prometheus_can_read_its_rules() -> None:
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *RULES)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_the_rules_pass_their_tests(path: Path) -> None:
+    promtool("test", "rules", path)
+
+
+def test_every_alert_says_how_grave_it_is_what_it_means_and_where_to_read_on() -> None:
+    for rule in alerts():
+        assert rule["labels"]["severity"] in ("critical", "warning", "info"), rule["alert"]
+        assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+        page = f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook_url"] == page
 
 
 def test_every_alert_has_a_section_and_every_section_its_alert() -> None:
@@ -31,10 +65,16 @@ def test_every_alert_has_a_section_and_every_section_its_alert() -> None:
         assert len(text.split()) > 20
 
 
-def test_every_alert_leads_to_its_section() -> None:
+def test_every_alert_is_shown_to_fire_and_to_be_quiet() -> None:
+    shown: Counter[tuple[str, bool]] = Counter()
+    for path in TESTS:
+        for test in yaml.safe_load(path.read_text())["tests"]:
+            for one in test.get("alert_rule_test", ()):
+                shown[one["alertname"], bool(one["exp_alerts"])] += 1
+
     for rule in alerts():
-        url = rule["annotations"]["runbook_url"]  # type: ignore[index]
-        assert url == f"docs/operations.md#{rule['alert'].lower()}"
+        assert shown[rule["alert"], True], rule["alert"]
+        assert shown[rule["alert"], False], rule["alert"]
 
 
 def test_prometheus_asks_every_process_at_its_port() -> None:
@@ -67,9 +107,37 @@ def test_what_is_mounted_is_there() -> None:
                 assert (compose.BASE / volume.split(":")[0]).is_dir(), (name, volume)
 
 
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_says_what_it_shows_in_which_unit(path: Path) -> None:
+    dashboard = json.loads(path.read_text())
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+    assert dashboard["uid"] == f"smartops-{path.stem}"
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    for panel in panels:
+        assert panel["title"]
+        assert panel["description"]
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert panel["targets"]
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+    used = set(re.findall(r"\$(?!__rate_interval)\w+", json.dumps(panels)))
+    assert used == {f"${variable['name']}" for variable in dashboard["templating"]["list"]}
+    assert not overlaps([panel["gridPos"] for panel in dashboard["panels"]])
+
+
+def overlaps(places: list[dict[str, int]]) -> bool:
+    taken: Counter[tuple[int, int]] = Counter(
+        (x, y)
+        for p in places
+        for x in range(p["x"], p["x"] + p["w"])
+        for y in range(p["y"], p["y"] + p["h"])
+    )
+    return any(count > 1 for count in taken.values())
+
+
 def test_grafana_finds_its_dashboards_and_prometheus() -> None:
-    provisioning = compose.BASE / "deploy" / "grafana" / "provisioning"
-    [source] = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())[
+    provisioning = BASE / "grafana" / "provisioning"
+    [source] = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())[
         "datasources"
     ]
     mounted = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
@@ -78,3 +146,6 @@ def test_grafana_finds_its_dashboards_and_prometheus() -> None:
     for path in (provisioning / "dashboards").glob("*.yml"):
         for provider in yaml.safe_load(path.read_text())["providers"]:
             assert provider["options"]["path"] in mounted
+    for path in DASHBOARDS:
+        named = set(re.findall(r'"uid": "([^"]+)"', path.read_text()))
+        assert named == {source["uid"], f"smartops-{path.stem}"}

@@ -54,6 +54,7 @@ def tokens(feed: Desk) -> dict[str, str]:
         "from django.contrib.auth.models import User\n"
         "from tickets.services.access import create_token, give_role\n"
         "found = {}\n"
+        f"User.objects.filter(username__in={list(PEOPLE)!r}).delete()\n"  # another file's
         f"for name, role in {PEOPLE!r}.items():\n"
         f"    user = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True)\n"
         "    role and give_role(user=user, role=role)\n"

@@ -178,6 +178,25 @@ def test_facets_count_the_newest_by_the_lists_index(many: None) -> None:
         assert "Seq Scan on tickets_ticket" not in text
 
 
+def test_facets_of_several_statuses_read_each_in_its_order(many: None) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        facets(
+            {"status": "open,closed"},
+            tickets=Ticket.objects.all(),
+            request=None,
+            most=1000,
+            patience=60,
+        )
+    counting = [query["sql"] for query in captured if "GROUPING SETS" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {counting[0]}")
+        text = str(cursor.fetchall())
+
+    assert "Merge Append" in text
+    assert "tickets_ticket_status" in text
+    assert "Seq Scan on tickets_ticket" not in text
+
+
 @pytest.mark.parametrize("back", [False, True])
 def test_a_page_by_priority_reads_two_ranges_of_its_index(many: None, back: bool) -> None:
     middle = Ticket.objects.order_by("pk")[9000]

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from tests.conftest import client_for
 from tests.factories import make_ticket, make_user
 from tickets.models import SavedView
+from tickets.services import saving
 
 pytestmark = pytest.mark.django_db
 VIEWS = "/api/v1/saved-views/"
@@ -119,3 +120,31 @@ def test_the_word_me_in_a_shared_view_means_whoever_looks(api: APIClient, bob: A
     assert api.get(f"/api/v1/tickets/?{address}").json()["results"] == []
     [found] = bob.get(f"/api/v1/tickets/?{address}").json()["results"]
     assert found["id"] == ticket.pk
+
+
+def test_a_person_keeps_so_many_views_and_is_told_when_there_is_no_room(
+    api: APIClient, bob: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "MOST_VIEWS", 2)
+    mine = [save(api, name=name).json()["id"] for name in ("One", "Two")]
+
+    refused = save(api, name="Three")
+
+    assert refused.status_code == 409
+    assert "2 views" in refused.json()["detail"]
+    assert api.patch(f"{VIEWS}{mine[0]}/", {"name": "Uno"}, format="json").status_code == 200
+    assert save(bob, name="Three").status_code == 201
+    api.delete(f"{VIEWS}{mine[0]}/")
+    assert save(api, name="Three").status_code == 201
+
+
+def test_views_that_others_use_outlive_their_owner(api: APIClient, bob: APIClient) -> None:
+    for client in (api, bob):
+        save(client, name="Ours", shared=True)
+        save(client, name="Mine")
+
+    for name in ("ana", "bob"):
+        User.objects.get(username=name).delete()
+
+    left = SavedView.objects.filter(name__in=["Ours", "Mine"])
+    assert [(view.name, view.owner, view.shared) for view in left] == [("Ours", None, True)] * 2

@@ -2,11 +2,13 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
 from tests.factories import make_user
 from tickets.models import SavedView
+from tickets.services import saving
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +67,29 @@ def test_a_name_that_is_taken_is_told_in_the_form() -> None:
     page = client.post(reverse("admin:tickets_savedview_add"), FORM)
 
     assert "There is a view of this name already." in page.content.decode()
+
+
+def test_a_person_who_has_as_many_views_as_one_may_have_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(saving, "MOST_VIEWS", 0)
+
+    page = signed_in("Agent").post(reverse("admin:tickets_savedview_add"), FORM)
+
+    assert "You have 0 views" in page.content.decode()
+
+
+def test_who_deletes_a_person_is_shown_the_private_views_that_go() -> None:
+    bob = make_user("bob", "Agent")
+    for name, shared in (("Private", False), ("Everybody", True)):
+        SavedView.objects.create(owner=bob, name=name, shared=shared)
+    client = signed_in("Admin", "ada")
+    User.objects.filter(username="ada").update(is_superuser=True)
+
+    asked = client.get(reverse("admin:auth_user_delete", args=[bob.pk])).content.decode()
+    client.post(reverse("admin:auth_user_delete", args=[bob.pk]), {"post": "yes"})
+
+    assert "Private of bob" in asked
+    assert "Everybody of bob" not in asked
+    [view] = SavedView.objects.filter(name__in=["Private", "Everybody"])
+    assert (view.name, view.owner) == ("Everybody", None)

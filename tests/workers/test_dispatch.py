@@ -1,5 +1,9 @@
 """Publishing: gathered, never in the way, and never a reason for an error."""
 
+import os
+import subprocess
+import sys
+import threading
 import time
 from typing import Any
 
@@ -97,3 +101,59 @@ def test_nothing_is_sent_for_a_transaction_that_was_rolled_back(sent: Sent) -> N
     assert dispatch.flush()
     assert [message["ids"] for message in sent] == [[1]]
     assert sent[0]["request_ids"] == "r1"
+
+
+def test_what_no_broker_takes_is_not_gathered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, sends = threading.Event(), list[int]()
+
+    def signature(name: str, *, kwargs: dict[str, Any], immutable: bool) -> Any:
+        class Message:
+            def apply_async(self, **_: Any) -> None:
+                sends.append(len(kwargs["ids"]))
+                assert held.wait(20)  # a broker that is frozen
+
+        return Message()
+
+    def dropped() -> float:
+        return float(dispatch.DROPPED.labels("a.frozen")._value.get())
+
+    monkeypatch.setattr(current_app, "signature", signature)
+    monkeypatch.setattr(dispatch, "MOST_WAITING", 100)
+    publisher, before = dispatch.Publisher(), dropped()
+    publisher.put("a.frozen", [1], "r")
+    while not sends:
+        time.sleep(0.001)
+
+    publisher.put("a.frozen", list(range(99)), "r")
+    publisher.put("a.frozen", [1], "r", alone=True)
+    publisher.put("a.frozen", [2], "r")
+    held.set()
+
+    assert publisher.flush()
+    assert sorted(sends) == [1, 1, 99]
+    assert dropped() - before == 1
+
+
+@pytest.mark.parametrize("module", ["smartops.celery", "smartops.beat"])
+def test_nobody_waits_for_ever_for_rabbitmq_to_confirm_a_message(module: str) -> None:
+    """What is sent says so; tests/live/test_rabbitmq.py freezes a real one."""
+    code = f"""
+import django; django.setup()
+from importlib import import_module
+app, told = import_module({module!r}).app, []
+
+class Producer:
+    def publish(self, *_, **given):
+        told.append(given["confirm_timeout"])
+    auto_declare = False
+
+app.amqp.send_task_message(Producer(), "a.task", app.amqp.as_task_v2("1", "a.task"), queue="default", retry=False)
+print(told)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "smartops.settings"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "[5.0]", done.stderr

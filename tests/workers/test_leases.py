@@ -1,13 +1,14 @@
 """The life of a row of work, on triage jobs."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from analytics.models import ReportDelivery, ReportSchedule
 from tests.factories import make_ticket
-from triage.models import TriageJob
+from triage.models import TriageBatch, TriageJob
 from workers import leases
 from workers.leases import State
 from workers.models import Tally
@@ -161,4 +162,36 @@ def test_a_sweep_counts_what_it_sent_again_and_why() -> None:
         "message_lost": 1,
         "worker_lost": 1,
         "failed": 1,
+    }
+
+
+def test_what_was_put_back_to_be_looked_at_later_is_no_lost_message() -> None:
+    """A report whose mail server asked for a pause, and a batch that waits for its jobs."""
+    schedule = ReportSchedule.objects.create(name="weekly")
+    day = date(2026, 3, 2)
+    fresh, paused = (
+        ReportDelivery.objects.create(
+            schedule=schedule, first_day=day, last_day=day, time_zone="UTC", tries=tries,
+            requested_by="ana",
+        )
+        for tries in (0, 1)
+    )  # fmt: skip
+    held = leases.claim(ReportDelivery, [paused.pk], lease=LEASE)
+    leases.put_back(ReportDelivery, held, paused.pk, seconds=60)
+    ReportDelivery.objects.update(nudge_at=Now() - timedelta(seconds=1))
+    batches = [
+        TriageBatch.objects.create(total_items=1, requested_by="ana", filled=n)
+        for n in (False, True)
+    ]
+    TriageBatch.objects.update(nudge_at=Now() - timedelta(seconds=1))
+
+    assert leases.take_stale(ReportDelivery).together == [fresh.pk, paused.pk]
+    assert leases.take_stale(TriageBatch).together == [batch.pk for batch in batches]
+
+    rows = Tally.objects.filter(name=leases.RESENDS.name).values_list("labels", "value")
+    assert {tuple(labels): value for labels, value in rows} == {
+        ("analytics.reportdelivery", "message_lost"): 1,
+        ("analytics.reportdelivery", "retry"): 1,
+        ("triage.triagebatch", "message_lost"): 1,
+        ("triage.triagebatch", "retry"): 1,
     }

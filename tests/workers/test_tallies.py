@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
+from django.db.models.functions import Now
 
-from workers import tallies
+from workers import measuring, tallies
 from workers.models import DeadLetter, Heartbeat, Tally, TallyPlace
 from workers.tallies import Amounts, Counted, Source
 
@@ -194,3 +195,52 @@ def test_buckets_of_an_older_version_are_counted_by_the_next_bound() -> None:
     old = {("triage", "0.7"): 1.0, ("triage", "60.0"): 2.0, ("triage", "sum"): 99.0}
 
     assert SECONDS.cumulated(old) == {("triage",): ([0.0, 1.0, 1.0, 3.0], 99.0)}
+
+
+def behind() -> float:
+    [gauge] = measuring.tallies_behind()
+    return float(gauge.samples[0].value)
+
+
+def test_how_far_behind_counting_is_is_told(letters: list[tuple[int, int]]) -> None:
+    assert behind() == 0  # not begun
+    tallies.fold()
+    TallyPlace.objects.update(folded_at=Now() - timedelta(minutes=10))
+    assert 600 <= behind() < 660
+
+    tallies.fold()
+
+    assert behind() < 60
+
+
+def test_a_transaction_that_stays_open_shows_as_counting_that_is_behind(
+    letters: list[tuple[int, int]],
+) -> None:
+    tallies.fold()
+    with link() as slow:
+        slow.execute("SELECT pg_current_xact_id()")
+        for _ in range(2):
+            tallies.fold()  # until its place is behind that transaction
+        TallyPlace.objects.update(folded_at=Now() - timedelta(minutes=10))
+        tallies.fold()
+        assert behind() >= 600
+    tallies.fold()
+
+    assert behind() < 60
+
+
+def test_what_is_too_much_for_one_run_is_still_behind(
+    letters: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "MOST", 2)
+    tallies.fold()
+    write(3)
+    tallies.fold()
+    TallyPlace.objects.update(folded_at=Now() - timedelta(minutes=10))
+
+    tallies.fold()
+    assert behind() >= 600
+    for _ in range(3):
+        tallies.fold()
+
+    assert behind() < 60

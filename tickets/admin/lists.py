@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from tickets.models import Department, SlaState, Ticket, TriageStatus
 from tickets.querysets import TicketQuerySet
+from tickets.words import short_age
 
 COUNTED = 10_000
 SHOWN = 70  # characters of a title: two lines on a phone
@@ -168,13 +169,6 @@ class TicketColumns:
     @display(description="Age", ordering="-opened_at")
     def age(self, ticket: Ticket) -> str:
         return short_age((timezone.now() - ticket.opened_at).total_seconds())
-
-
-def short_age(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return "now"
 
 
 def search(queryset: TicketQuerySet, text: str) -> QuerySet[Ticket]:

@@ -13,7 +13,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from tickets import services
 from tickets.models import SavedView
 from tickets.models.view import MANAGE, SHARE
-from tickets.workspace import address_of, check_rank, checked_ordering, checked_query
+from tickets.serializers.views import address_of, check_rank, checked_ordering, checked_query
+from tickets.services.saving import TooManyViews, check_room
 
 
 class SavedViewForm(forms.ModelForm):
@@ -49,6 +50,11 @@ class SavedViewForm(forms.ModelForm):
         same = SavedView.objects.filter(owner=self.owner_of(), name=values.get("name"))
         if same.exclude(pk=self.instance.pk).exists():
             self.add_error("name", "There is a view of this name already.")
+        if not self.instance.pk:
+            try:
+                check_room(self.asker.pk)
+            except TooManyViews as error:
+                self.add_error(None, str(error))
         try:
             check_rank(values.get("query") or {}, values.get("ordering") or "")
         except ValidationError as error:
@@ -94,7 +100,9 @@ class SavedViewAdmin(ModelAdmin):
         allowed = super().has_delete_permission(request, obj)
         if obj is None:  # the list's action: only for those who may remove what others share
             return allowed and request.user.has_perm(MANAGE)
-        return allowed and obj.may_be_changed_by(request.user)
+        # A person's private views, which nobody else sees here, go when the person is deleted.
+        with_owner = not obj.shared and request.user.has_perm("auth.delete_user")
+        return allowed and (with_owner or obj.may_be_changed_by(request.user))
 
     def save_model(self, request: HttpRequest, obj: SavedView, form: Any, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.cleaned_data}

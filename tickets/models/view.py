@@ -17,12 +17,14 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
         """His own ones and those that are shared."""
         return self.filter(Q(owner=user.pk) | Q(shared=True))
 
-    def editable_by(self, user: Any) -> Self:
-        """His own ones; for those who manage views every one that they see."""
-        return self.visible_to(user) if user.has_perm(MANAGE) else self.filter(owner=user.pk)
-
     def in_order(self) -> Self:
         return self.select_related("owner").order_by("position", "name", "id")
+
+
+def leave_shared_ones(collector: Any, field: Any, views: Any, using: str) -> None:
+    """When their owner is deleted: others use the shared views, which become the desk's; the private ones go."""
+    models.CASCADE(collector, field, views.filter(shared=False), using)
+    models.SET_NULL(collector, field, views.filter(shared=True), using)
 
 
 class SavedView(models.Model):
@@ -30,7 +32,7 @@ class SavedView(models.Model):
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
+        on_delete=leave_shared_ones,
         null=True,
         blank=True,
         related_name="+",
@@ -54,10 +56,9 @@ class SavedView(models.Model):
             ("manage_savedview", "Can change everybody's shared views"),
         ]
         constraints = [
+            # Two people who leave may have shared views of the same name.
             models.UniqueConstraint(
-                fields=["owner", "name"],
-                name="tickets_savedview_once_per_owner",
-                nulls_distinct=False,
+                fields=["owner", "name"], name="tickets_savedview_once_per_person"
             ),
             models.CheckConstraint(
                 name="tickets_savedview_of_the_desk_is_shared",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from tickets.directory import Directory
+from tickets.intake import TAGS_MAX
 from tickets.lifecycle import Status
 from tickets.models import Comment, EventKind, Ticket
 from tickets.services.changing import (
@@ -29,8 +30,6 @@ class Done(NamedTuple):
 
 #: Ticket id -> what was done to it, or why it was left alone.
 Outcomes = dict[int, Done | PermanentError]
-
-MOST_TAGS = 30
 
 
 class TooManyTags(PermanentError):
@@ -94,8 +93,8 @@ def tag_each(
         _check_goes_on(ticket)
         left = [tag for tag in ticket.tags if tag not in remove]
         tags = [*left, *(tag for tag in add if tag not in left)]
-        if add and len(tags) > MOST_TAGS:
-            raise TooManyTags(f"Ticket {ticket.pk} would have more than {MOST_TAGS} tags.")
+        if add and len(tags) > TAGS_MAX:
+            raise TooManyTags(f"Ticket {ticket.pk} would have more than {TAGS_MAX} tags.")
         return Change(ticket, {"tags": tags})
 
     return _each(ids, lock(ids), change, actor, now)

@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
 from tickets.models import SavedView
 from workers.errors import PermanentError
+
+#: What one person may keep: every list and every page of a ticket offers them all.
+MOST_VIEWS: Final = 50
+
+
+class TooManyViews(PermanentError):
+    """Whoever owns the view has as many as one may have."""
 
 
 class NameTaken(PermanentError):
@@ -19,8 +26,11 @@ def create_view(*, owner: Any, values: Mapping[str, Any]) -> SavedView:
     """Make a view of `owner`, or with None one of the desk.
 
     :raises NameTaken: there is one of this name.
+    :raises TooManyViews: a person has MOST_VIEWS already.
     """
     _check_name(owner.pk if owner else None, values["name"])
+    if owner is not None:
+        check_room(owner.pk)
     return SavedView.objects.create(owner=owner, **values)
 
 
@@ -41,6 +51,14 @@ def change_view(*, view: SavedView, values: Mapping[str, Any], now: datetime) ->
 @transaction.atomic
 def delete_view(*, view: SavedView) -> None:
     view.delete()
+
+
+def check_room(owner: int) -> None:
+    """:raises TooManyViews: the person has MOST_VIEWS already."""
+    if SavedView.objects.filter(owner=owner).count() >= MOST_VIEWS:
+        raise TooManyViews(
+            f"You have {MOST_VIEWS} views, as many as one may have: remove one first."
+        )
 
 
 def _check_name(owner: int | None, name: str, besides: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import Count, Q
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -13,6 +14,7 @@ from tickets.filters import TicketFilter
 from tickets.lifecycle import CATEGORY, Status
 from tickets.lifecycle import Category as StatusCategory
 from tickets.models import Category, Department, SupportGroup, Ticket
+from tickets.naming import find_row
 from tickets.pagination import TicketCursor
 from tickets.querysets import hidden_department_ids
 from tickets.serializers import (
@@ -37,8 +39,7 @@ class DepartmentViewSet(
     serializer_class = DepartmentSerializer
     pagination_class = None
     filterset_class: Any = None
-    lookup_field = "name__iexact"
-    lookup_url_kwarg = "name"
+    lookup_field = "name"
     lookup_value_regex = "[^/]+"
     permissions = {"GET": "tickets.view_department", "tickets": "tickets.view_ticket"}
 
@@ -46,6 +47,12 @@ class DepartmentViewSet(
         unresolved = Count("tickets", filter=Q(tickets__status__in=_UNRESOLVED))
         visible = Department.objects.visible_to(self.request.user)
         return visible.annotate(open_tickets=unresolved).prefetch_related("groups").order_by("name")
+
+    def get_object(self) -> Department:
+        found: Department | None = find_row(self.get_queryset(), self.kwargs["name"])
+        if found is None:
+            raise Http404
+        return found
 
     @extend_schema(responses=TicketSerializer(many=True))
     @action(
@@ -65,11 +72,10 @@ class DepartmentViewSet(
         return self.get_paginated_response([show(ticket) for ticket in page or ()])
 
     def get_object_of(self, name: str) -> Department:
-        from django.shortcuts import get_object_or_404
-
-        return get_object_or_404(
-            Department.objects.visible_to(self.request.user), name__iexact=name
-        )
+        found: Department | None = find_row(Department.objects.visible_to(self.request.user), name)
+        if found is None:
+            raise Http404
+        return found
 
 
 class GroupViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[SupportGroup]):

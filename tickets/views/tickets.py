@@ -32,8 +32,8 @@ from tickets.serializers import (
 from tickets.services.idempotency import Answer
 from tickets.services.opening import Outcome, Result
 from tickets.views.families import FamilyActions
+from tickets.views.many import WorkspaceActions
 from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
-from tickets.views.workspace import WorkspaceActions
 
 IF_MATCH = OpenApiParameter(
     "If-Match",

@@ -10,9 +10,9 @@ from unfold.decorators import display
 from tickets.admin.lists import BoundedPaginator, TicketNumberSearch
 from tickets.services import UnknownNames
 from triage import knowledge, services
-from triage.admin.work import explained
 from triage.models import ClassifierModel, TriageDecision
 from triage.models.decisions import DECIDED
+from triage.reading import explained
 from triage.services.replaying import Replay
 from workers.admin import ReadOnly
 

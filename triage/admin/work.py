@@ -12,8 +12,8 @@ from tickets.admin.lists import BoundedPaginator
 from tickets.admin.ticket import TicketAdmin
 from tickets.models import Ticket
 from triage import services
-from triage.models import Rule, TriageDecision, TriageJob
-from triage.models.decisions import DECIDED
+from triage.models import TriageDecision, TriageJob
+from triage.reading import explained
 from workers.admin import ReadOnly
 
 NAMED = 5000  # tickets in one list of them
@@ -47,18 +47,6 @@ def decision_panel(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
     """The newest decision about a ticket, with the rules that it names."""
     decision = TriageDecision.objects.filter(ticket=ticket).order_by("-pk").first()
     return {"decision": None} if decision is None else explained(decision)
-
-
-def explained(decision: TriageDecision) -> dict[str, Any]:
-    """What `decision.html` shows."""
-    return {
-        "decision": decision,
-        "reasons": [
-            (name, getattr(decision, name), decision.fields.get(name, {})) for name in DECIDED
-        ],
-        "alternatives": [(label, round(share * 100)) for label, share in decision.alternatives],
-        "rules_hit": Rule.objects.filter(pk__in=decision.rules),
-    }
 
 
 def too_many(

@@ -22,6 +22,7 @@ class TriageBatch(LeasedWork):
     """
 
     TASK_NAME = TaskName.TRIAGE_RUN_BATCHES
+    WAS_PUT_BACK = "filled OR cursor > 0"
 
     requested_by = models.CharField(max_length=150)
     owner_id = models.UUIDField(

@@ -20,6 +20,9 @@ const colour = (name) => {
   probe.remove();
   return value;
 };
+// Bars have a scale of their own, at the right, and the lower half: few of them are seen beside many open tickets.
+const scaled = (room) => ({ range: (_, least, most) => [0, Math.max(most, 1) * room] });
+const whole = (_, ticks) => ticks.map((tick) => Number.isInteger(tick) ? tick.toLocaleString() : "");
 // The legend says the numbers of the day under the pointer, else of the last one.
 const tell = (name, series, place = trend.length - 1) => {
   const day = trend[place], when = place === trend.length - 1 ? "today" : new Date(`${day.date}T12:00`).toLocaleDateString([], { day: "numeric", month: "short" });
@@ -34,12 +37,13 @@ const draw = (name, series) => {
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   drawn.set(name, new uPlot({
     width: place.clientWidth, height: place.clientHeight, cursor: { y: false }, legend: { show: false },
-    scales: { y: { range: (_, least, most) => [0, Math.max(most, 1) * 1.08] } },
-    axes: [{ ...axis, grid: { show: false }, values: (_, times) => times.map(date) }, { ...axis, size: 56 }],
+    scales: { y: scaled(1.08), bars: scaled(2) },
+    axes: [{ ...axis, grid: { show: false }, values: (_, times) => times.map(date) }, { ...axis, size: 56, values: whole },
+      ...series.filter(({ bars }) => bars).map(({ tone }) => ({ ...axis, scale: "bars", side: 1, size: 44, grid: { show: false }, stroke: colour(tone), values: whole }))],
     hooks: { setCursor: [(chart) => tell(name, series, chart.cursor.idx ?? undefined)] },
     series: [{}, ...series.map(({ label, tone, bars }) => ({
       label, stroke: colour(tone), width: 2, points: { show: false },
-      ...(bars ? { fill: colour(tone), paths: uPlot.paths.bars({ size: [0.6] }), width: 0 } : {}),
+      ...(bars ? { scale: "bars", fill: colour(tone), paths: uPlot.paths.bars({ size: [0.6] }), width: 0 } : {}),
     }))],
   }, data, place));
   tell(name, series);
@@ -63,6 +67,6 @@ export const measure = async (days, department = "", tz = zone) => {
 
 let later;
 new ResizeObserver(() => { clearTimeout(later); later = setTimeout(redraw, 150); }).observe(document.querySelector(".charts"));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+for (const look of ["(prefers-color-scheme: dark)", "print"]) matchMedia(look).addEventListener("change", redraw);
 document.getElementById("theme")?.addEventListener("change", () => setTimeout(redraw));
 if (!document.cookie.split("; ").includes(`tz=${zone}`)) document.cookie = `tz=${zone};path=/;max-age=31536000;samesite=lax`;

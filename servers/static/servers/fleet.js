@@ -1,6 +1,6 @@
 // The fleet page. A small fleet shows a tile for each server, a large one a bar for each host group; asked again
 // every few seconds while somebody looks.
-import { call, duration, h } from "../desk/desk.js";
+import { call, duration, h, note } from "../desk/desk.js";
 
 const page = document.getElementById("fleet");
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -26,6 +26,11 @@ const words = (states) => order.filter((state) => states[state]).map((state) => 
 
 // --- the grid: built anew when servers come or go, else only what changed is touched
 
+const count = () => {
+  part("total").textContent = summary.total.toLocaleString();
+  for (const item of part("counts").children)
+    item.querySelector("strong").textContent = (summary.states[item.dataset.state] ?? 0).toLocaleString();
+};
 const draw = () => {
   const few = summary.total <= MANY;
   const now = JSON.stringify(few ? servers.map((one) => [one.name, one.region, one.host_group])
@@ -41,9 +46,7 @@ const draw = () => {
     if (!summary.total) part("regions").replaceChildren(h("p", { class: "fleet-empty" },
       "There are no servers yet. ", h("a", { href: `${list}add/` }, "Add one"), "."));
   }
-  part("total").textContent = summary.total.toLocaleString();
-  for (const item of part("counts").children)
-    item.querySelector("strong").textContent = (summary.states[item.dataset.state] ?? 0).toLocaleString();
+  count();
   for (const region of summary.regions) {
     const section = [...part("regions").children].find((one) => one.dataset.region === region.region);
     if (section) section.querySelector("header span").textContent = words(region.states);
@@ -109,7 +112,7 @@ const link = (name) => h("a", { href: `#${encodeURIComponent(name)}`, onclick: (
 const state = (word) => [h("span", { class: "fleet-sign", "data-state": word, "aria-hidden": "true" }, signs[word]), ` ${word}`];
 const links = (rows) => rows.length ? rows.flatMap((one, place) => [place ? ", " : "", link(one.name), one.state === "running" ? "" : ` (${one.state})`]) : ["nothing"];
 const show = async (name, mine = ++wanted) => {
-  const one = await call(`${api}${encodeURIComponent(name)}/`).catch(failed);
+  const one = await call(`${api}${encodeURIComponent(name)}/`).catch(refused);
   if (!one || mine !== wanted) return; // somebody chose another one meanwhile
   const facts = [
     ["State", [...state(one.state), ` for ${duration((Date.now() - new Date(one.state_since)) / 1000)}`]],
@@ -129,7 +132,7 @@ const show = async (name, mine = ++wanted) => {
 };
 const open = async (region, group, mine = ++wanted) => {
   const asked = new URLSearchParams({ page_size: 500, region, host_group: group });
-  const found = await all(`${api}?${asked}`, MOST).catch(failed);
+  const found = await all(`${api}?${asked}`, MOST).catch(refused);
   if (!found || mine !== wanted) return;
   const rows = found.filter((one) => one.region === region && one.host_group === group); // an empty name filters nothing
   rows.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
@@ -137,6 +140,8 @@ const open = async (region, group, mine = ++wanted) => {
     found.length >= MOST && h("p", { class: "faint small" }, "Not all are shown: there are too many."),
     h("ul", { class: "fleet-events" }, rows.map((one) => h("li", {}, ...state(one.state), " ", link(one.name)))));
 };
+
+const refused = (error) => { note(error.message, { bad: true }); }; // the page itself is up to date
 
 // --- asking again
 
@@ -154,4 +159,5 @@ const look = async () => {
 const again = () => setTimeout(async () => { await look(); again(); }, summary.total <= MANY ? EVERY : SELDOM);
 document.addEventListener("visibilitychange", look);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape" && chosen !== null) close(); });
+count(); // what the page brought along
 look().then(again);

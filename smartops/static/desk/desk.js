@@ -47,20 +47,27 @@ export const call = async (path, sent, { method = sent === undefined ? "GET" : "
   return body;
 };
 
-/** Seconds in at most two units. */
-export const duration = (seconds) => {
+/** Seconds in at most two units; `short` without seconds beside minutes. */
+export const duration = (seconds, short = false) => {
   const s = Math.abs(Math.trunc(seconds));
   const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, minutes = Math.floor(s / 60) % 60;
   if (days) return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`;
   if (hours) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
-  return minutes >= 10 ? `${minutes} min` : minutes ? `${minutes} min ${String(s % 60).padStart(2, "0")} s` : `${s} s`;
+  return minutes >= 10 || (short && minutes) ? `${minutes} min` : minutes ? `${minutes} min ${String(s % 60).padStart(2, "0")} s` : `${s} s`;
 };
-export const ago = (time) => {
+export const ago = (time, short = false) => {
   const minutes = Math.max(0, Math.floor((Date.now() - new Date(time)) / 60000));
+  if (short) return minutes < 1 ? "now" : minutes < 60 ? `${minutes} min` : minutes < 1440 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`;
   return minutes < 1 ? "just now" : minutes < 60 ? `${minutes} min ago` : minutes < 2880 ? `${Math.floor(minutes / 60)} h ago`
     : `${Math.floor(minutes / 1440)} days ago`;
 };
 export const moment = (time) => new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+const sameYear = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+/** A moment on one line: the year where it is not this one. */
+export const shortMoment = (time) => {
+  const date = new Date(time), old = date.getFullYear() !== new Date().getFullYear();
+  return date.toLocaleString([], old ? { ...sameYear, year: "numeric" } : sameYear);
+};
 export const percent = (share) => `${Math.round(share * 100)} %`;
 
 /** Do `work` every `ms` while somebody looks, and at once when they come back; never twice at a time. */
@@ -87,23 +94,23 @@ export const note = (text, { bad = false, label = bad ? "Dismiss" : "", act = nu
 };
 
 // Every <time data-due> counts down to its instant, and up after it; every <time data-ago> says how long ago it was;
-// every <time data-at> says when, where the reader is.
+// every <time data-at> says when, where the reader is. With data-short they need less room.
 const tick = () => {
   for (const element of document.querySelectorAll("[data-due]")) {
     const left = (new Date(element.dataset.due) - Date.now()) / 1000;
     const short = "short" in element.dataset;
-    const said = (left >= 0 ? (short ? "" : "due in ") : short ? "late " : "overdue for ") + duration(left);
+    const said = (left >= 0 ? (short ? "" : "due in ") : short ? "late " : "overdue for ") + duration(left, short);
     if (element.textContent !== said) element.textContent = said;
     if (!element.title) element.title = moment(element.dataset.due);
   }
   for (const element of document.querySelectorAll("[data-ago]")) {
-    const said = ago(element.dataset.ago);
+    const said = ago(element.dataset.ago, "short" in element.dataset);
     if (element.textContent !== said) element.textContent = said;
     if (!element.title) element.title = moment(element.dataset.ago);
   }
   for (const element of document.querySelectorAll("[data-at]:not([title])")) {
-    element.textContent = moment(element.dataset.at);
-    element.title = element.dataset.at;
+    element.textContent = ("short" in element.dataset ? shortMoment : moment)(element.dataset.at);
+    element.title = moment(element.dataset.at);
   }
 };
 /** Bring the times of elements that were just put into the page up to date. */

@@ -1,6 +1,7 @@
 // The same change to many tickets: what to do is asked for in a dialog, each refusal is told with its reason.
 import { call, h, note } from "../desk/desk.js";
 import { askForm, field, openDialog, options, personField, routeFields } from "./dialogs.js";
+import { tagsOf } from "./tags.js";
 
 const tickets = (count) => (count === 1 ? "1 ticket" : `${count} tickets`);
 
@@ -28,7 +29,7 @@ export const askBulk = (action, ids, desk, done) => {
     tag: () => askForm(`Tags of ${tickets(ids.length)}`, [
       field("Tags, with commas between", h("input", { name: "tags", required: true, autocomplete: "off" })),
       h("label", { class: "ws-check" }, h("input", { type: "checkbox", name: "away" }), "Take them away"),
-    ], { label: "Save", work: (data) => send({ action: data.get("away") ? "untag" : "tag", tags: data.get("tags").split(",").map((tag) => tag.trim()).filter(Boolean) }) }),
+    ], { label: "Save", work: (data) => send({ action: data.get("away") ? "untag" : "tag", tags: tagsOf(data.get("tags")) }) }),
     comment: () => askForm(`Comment on ${tickets(ids.length)}`, [
       field("Comment", h("textarea", { name: "body", required: true, maxlength: 20000 })),
       h("label", { class: "ws-check" }, h("input", { type: "checkbox", name: "internal", checked: true }), "Internal: the requesters do not read it"),

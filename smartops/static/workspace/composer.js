@@ -15,6 +15,7 @@ export const composer = ({ id, me, sent, began }) => {
     body.placeholder = internal.checked ? "A note that only colleagues read…" : asked.checked ? "What the requester said…" : "Answer the requester…";
   };
   const keep = () => {
+    if ("signedOut" in document.documentElement.dataset) return;
     try {
       if (body.value) localStorage.setItem(key, JSON.stringify({ body: body.value, internal: internal.checked, sending }));
       else localStorage.removeItem(key);

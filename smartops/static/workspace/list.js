@@ -5,6 +5,7 @@ import { askBulk } from "./bulk.js";
 import { onKeys } from "./keys.js";
 import { lately } from "./lately.js";
 import { palette, places } from "./palette.js";
+import { written } from "./tags.js";
 import { saveView } from "./views.js";
 
 const EVERY = 10000, COUNT_EVERY = 60000; // ms
@@ -143,9 +144,9 @@ part("fresh").addEventListener("click", () => location.reload());
 
 const number = (count, exact) => `${count.toLocaleString("en")}${exact ? "" : "+"}`;
 const toggled = (name, value) => {
-  const query = new URLSearchParams(location.search), chosen = (query.get(name) ?? "").split(",").filter(Boolean);
+  const query = new URLSearchParams(location.search);
   query.delete("cursor");
-  query.set(name, [...chosen, value].join(","));
+  query.set(name, [query.get(name), written(value)].filter(Boolean).join(","));
   return `?${query.toString().replaceAll("%2C", ",")}`;
 };
 const count = async () => {
@@ -155,9 +156,10 @@ const count = async () => {
   if (!answer) return;
   part("total").textContent = answer.count === 1 && answer.exact ? "1 ticket" : `${number(answer.count, answer.exact)} tickets`;
   for (const facet of document.querySelectorAll("[data-facet]")) {
-    const told = answer.facets[facet.dataset.facet], left = new Map(told.values.map((one) => [one.value.toLowerCase(), one]));
+    const plain = (value) => (facet.dataset.facet === "tag" ? value : value.toLowerCase()); // of tags the case counts
+    const told = answer.facets[facet.dataset.facet], left = new Map(told.values.map((one) => [plain(one.value), one]));
     for (const line of facet.querySelectorAll("[data-value]")) {
-      const key = line.dataset.value.toLowerCase(), word = key === "me" ? desk.me.toLowerCase() : key, one = left.get(word);
+      const key = plain(line.dataset.value), word = key === "me" ? desk.me.toLowerCase() : key, one = left.get(word);
       if (key !== "me") left.delete(word);
       line.querySelector("[data-count]").textContent = one ? number(one.count, told.exact) : told.exact ? "0" : "";
       line.classList.toggle("ws-zero", !one);

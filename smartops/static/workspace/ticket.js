@@ -8,12 +8,14 @@ import { onKeys } from "./keys.js";
 import { lately } from "./lately.js";
 import { palette, places } from "./palette.js";
 import { similar } from "./similar.js";
+import { tagsOf } from "./tags.js";
 
 const EVERY = 10000, WHOLE_EVERY = 60000; // ms
 const NAMED = 100; // attached tickets that are named before they are resolved
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const page = document.getElementById("ticket"), id = Number(page.dataset.id);
 const desk = read("desk"), views = read("views");
+document.getElementById("everybody")?.append(...desk.people.map(([login, name]) => h("option", { value: login }, name)));
 const part = (name) => page.querySelector(`[data-part=${name}]`) ?? document.querySelector(`[data-part=${name}]`);
 const region = (name) => page.querySelector(`[data-region=${name}]`);
 const here = `tickets/${id}/`;
@@ -44,15 +46,16 @@ const gone = () => {
     h("form", { method: "dialog", class: "ws-acts" }, h("button", { class: "button main" }, "Back to the list"))).addEventListener("close", leave);
   return null;
 };
-const fetchPage = async () => {
-  const answer = await fetch(location.pathname, { credentials: "same-origin", redirect: "manual" });
+const from = new URLSearchParams(location.search); // how far back comments, events and decisions are shown
+const fetchParts = async () => {
+  const answer = await fetch(`${location.pathname}?${new URLSearchParams([...from, ["parts", ""]])}`, { credentials: "same-origin", redirect: "manual" });
   if (answer.type === "opaqueredirect") return location.reload(); // signed out: the login brings back here
   if (answer.status === 404) return gone();
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 };
-const refresh = async ({ force = false } = {}) => {
-  const fresh = await fetchPage();
+const refresh = async ({ force = false, flash = true } = {}) => {
+  const fresh = await fetchParts();
   if (!fresh) return;
   const found = regions(fresh), version = versionOf(fresh);
   if (version < versionOf(page)) return; // asked for before what is shown
@@ -69,10 +72,23 @@ const refresh = async ({ force = false } = {}) => {
     if (typed && made.querySelector(`[name="${typed.name}"]`)) made.querySelector(`[name="${typed.name}"]`).value = typed.value;
     [...made.querySelectorAll("details")].forEach((one, place) => { one.open = open[place] ?? one.open; });
     if (focused >= 0) (made.querySelectorAll("button, a, input, select, summary")[focused] ?? made).focus({ preventScroll: true });
-    if (!made.hidden) made.classList.add("wt-flash");
+    if (flash && !made.hidden && name !== "clocks") made.classList.add("wt-flash"); // clocks always go on
     shown.set(name, html);
   }
   retime();
+};
+/** Show more of what a part has. What was seen before stays where it is. */
+const showOlder = async (link) => {
+  const part = link.closest("[data-region]"), where = part.dataset.region, mark = part.querySelector("article")?.id;
+  const height = () => (mark ? document.getElementById(mark).getBoundingClientRect().top : 0);
+  const before = height();
+  for (const [name, value] of new URLSearchParams(link.search)) from.set(name, value);
+  try {
+    await refresh({ flash: false });
+    scrollBy(0, height() - before);
+    region(where).tabIndex = -1; // where there is no more to ask for, the reader goes on from here
+    (region(where).querySelector("[data-older]") ?? region(where)).focus({ preventScroll: true });
+  } catch (error) { note(error.message, { bad: true }); }
 };
 /** Show what came of something that is done: that this fails does not undo it. */
 const showDone = () => refresh({ force: true }).catch((error) => note(`It is done, but not shown here yet: ${error.message}`, { bad: true }));
@@ -90,7 +106,7 @@ const conflict = (again) => {
   box.querySelector("button").focus();
 };
 /** Do `work`, which asks the API, after what was asked before; show what came of it and return whether it was done.
-    A conflict is shown calmly, and the work can be done again. */
+    A conflict is shown calmly, and the work can be done again. `said` is what `note` shall say then. */
 let turn = Promise.resolve();
 const act = (work, said = "") => (turn = turn.then(() => doNow(work, said)));
 const doNow = async (work, said) => {
@@ -104,7 +120,7 @@ const doNow = async (work, said) => {
   }
   part("conflict").hidden = true;
   await showDone();
-  if (said) note(said);
+  if (said) note(...[said].flat());
   return true;
 };
 const guarded = (version) => ({ headers: { "If-Match": `"${version}"` } });
@@ -189,13 +205,23 @@ const attach = (to = "") => to
     async () => { await call(`${here}attach/`, { to }); return showDone; })
   : numberForm(`Attach #${id} to another ticket`, "The ticket that is worked on for both", "attach", "to", "Attach", showDone);
 const work = {
-  "assign-me": () => patch(() => ({ assignee: desk.me }), "It is yours."),
+  "assign-me": () => {
+    const before = region("facts").querySelector("[name=assignee]").defaultValue;
+    if (before === desk.me) return note("It is yours already.");
+    return patch(() => ({ assignee: desk.me }), ["It is yours.", { label: "Undo", act: () => patch(() => ({ assignee: before || null })) }]);
+  },
   confirm: () => act(() => call(`review/${id}/`, { accept: true, version: versions.get("head") }), "Confirmed."),
   detach: () => act(() => call(`${here}detach/`, {})),
   edit, route, merge: () => merge(), attach: () => attach(), help: () => part("help").showModal(), palette: () => openPalette(),
 };
 
 document.addEventListener("click", (event) => {
+  const older = event.target.closest("[data-older]");
+  if (older && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    showOlder(older);
+    return;
+  }
   const button = event.target.closest("button");
   if (!button) return;
   const { do: name, move: status, untag, removeFile } = button.dataset;
@@ -212,9 +238,9 @@ const changed = async (input) => {
   else if (shownNow) shownNow.value = shownNow.defaultValue;
 };
 const addTag = (input) => {
-  const tag = input.value.trim();
+  const added = tagsOf(input.value);
   input.value = "";
-  if (tag && !tags().includes(tag)) patch(() => ({ tags: [...tags(), tag] }));
+  if (added.some((tag) => !tags().includes(tag))) patch(() => ({ tags: [...new Set([...tags(), ...added])] }));
 };
 page.addEventListener("change", ({ target }) => { if (target.dataset.field && target.dataset.field !== "tag") changed(target); });
 page.addEventListener("keydown", (event) => {

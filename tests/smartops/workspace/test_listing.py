@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from smartops.workspace import filters
 from tests.conftest import NOON
 from tests.factories import make_ticket, make_user
 from tests.statements import statements_of
@@ -92,6 +94,18 @@ def test_a_value_of_a_filter_is_added_by_its_link_and_taken_away_by_it(ana: Clie
     assert by_value["open"].address == "?status=on_hold"
     assert by_value["resolved"].address == "?status=open,on_hold,resolved"
     assert by_value["1"].address == "?status=open,on_hold&priority=1"
+
+
+def test_of_tags_the_case_counts_and_commas_are_kept(ana: Client) -> None:
+    make_ticket(tags=["a, b", "VPN"])
+    query = "?tag=%22a,%20b%22,VPN"
+
+    page = ana.get(f"/tickets/{query}").context
+    [facet] = [facet for facet in page["facets"] if facet.name == "tag"]
+
+    assert len(page["page"].rows) == 1
+    assert [value.address for value in facet.values] == ["?tag=VPN", "?tag=%22a,+b%22"]
+    assert filters.toggled(QueryDict("tag=VPN"), "tag", "vpn").address == "?tag=VPN,vpn"
 
 
 def test_the_last_filter_taken_away_leaves_all_tickets(ana: Client) -> None:

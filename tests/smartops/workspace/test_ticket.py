@@ -1,5 +1,6 @@
 """`/tickets/{id}/` as the server paints it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from tests.conftest import NOON
 from tests.factories import make_ticket, make_user
 from tests.sla.policies import publish_policy
 from tickets.lifecycle import Status
-from tickets.models import Department, Ticket
+from tickets.models import Comment, Department, Ticket, TicketEvent
 from tickets.services import attach_tickets, comment_on, merge_tickets, move_tickets
+from triage.models import TriageDecision
 
 pytestmark = pytest.mark.django_db
 
@@ -155,6 +157,81 @@ def test_every_kind_of_event_has_its_verb() -> None:
     from tickets.models import EventKind
 
     assert set(_VERBS) == set(EventKind)
+
+
+def comment(ticket: Ticket, count: int) -> list[int]:
+    made = Comment.objects.bulk_create(
+        Comment(ticket=ticket, body=f"No {n}", author="ana", created_at=NOON) for n in range(count)
+    )
+    return [one.pk for one in made]
+
+
+def test_the_newest_comments_are_shown_and_older_ones_when_they_are_asked_for(
+    ana: Client, vpn: Ticket
+) -> None:
+    pks = comment(vpn, 120)
+
+    def shown(query: str) -> tuple[list[int], str]:
+        page = ana.get(f"/tickets/{vpn.pk}/{query}").context
+        return [one["comment"].pk for one in page["comments"]], page["older_comments"]
+
+    newest, older = shown("")
+    assert (newest, older) == (pks[70:], f"?comments_from={pks[20]}")
+    more, older = shown(older)
+    assert (more, older) == (pks[20:], f"?comments_from={pks[0]}")
+    assert shown(older) == (pks, "")
+    assert shown("?comments_from=x")[0] == pks[70:]
+
+
+def test_as_many_comments_as_are_shown_at_first_leave_nothing_to_ask_for(
+    ana: Client, vpn: Ticket
+) -> None:
+    comment(vpn, 50)
+
+    assert open_page(ana, vpn).context["older_comments"] == ""
+
+
+def test_who_asks_for_older_events_keeps_the_older_comments(ana: Client, vpn: Ticket) -> None:
+    pks = comment(vpn, 60)
+    TicketEvent.objects.bulk_create(
+        TicketEvent(ticket=vpn, kind="updated", actor="ana", at=NOON) for _ in range(60)
+    )
+
+    page = ana.get(f"/tickets/{vpn.pk}/?comments_from={pks[5]}").context
+
+    assert len(page["events"]) == 50
+    assert page["older_events"].startswith(f"?comments_from={pks[5]}&events_from=")
+
+
+def test_every_decision_is_told_the_newest_first(ana: Client, vpn: Ticket) -> None:
+    first = TriageDecision.objects.get(ticket=vpn)
+    values = {f.attname: getattr(first, f.attname) for f in first._meta.concrete_fields}
+    later = TriageDecision.objects.create(
+        **{**values, "id": None, "refined": True, "category": "hardware"}
+    )
+
+    page = open_page(ana, vpn)
+
+    assert page.context["decision"] == later
+    assert [one["decision"] for one in page.context["earlier"]] == [first]
+    assert "Earlier decisions" in page.content.decode()
+
+
+def test_what_changed_is_asked_for_without_what_did_not(ana: Client, vpn: Ticket) -> None:
+    whole = open_page(ana, vpn).content.decode()
+
+    parts = ana.get(f"/tickets/{vpn.pk}/?parts=").content.decode()
+
+    for name in re.findall('data-region="([a-z]+)"', whole):
+        assert f'data-region="{name}"' in parts, name
+    for other in ("<nav", "json_script", "<datalist", "application/json", "<script"):
+        assert other not in parts
+
+
+def test_people_are_named_once_in_a_page(ana: Client, vpn: Ticket) -> None:
+    make_user("zoe", "Agent")
+
+    assert open_page(ana, vpn).content.decode().count("zoe") == 1
 
 
 def test_the_script_knows_no_more_people_than_the_reader_may_assign(vpn: Ticket) -> None:

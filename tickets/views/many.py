@@ -12,12 +12,7 @@ from rest_framework.response import Response
 
 from tickets import facets, presence, services
 from tickets.models import EventKind, Ticket
-from tickets.services.bulk import Done, Outcomes
-from tickets.services.changing import TicketMerged
-from tickets.services.idempotency import Answer
-from tickets.services.recording import TicketGone
-from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
-from tickets.workspace import (
+from tickets.serializers.many import (
     MOST_LOOKED_AT,
     BulkResultSerializer,
     BulkSerializer,
@@ -27,6 +22,11 @@ from tickets.workspace import (
     PresentSerializer,
     ticket_ids,
 )
+from tickets.services.bulk import Done, Outcomes
+from tickets.services.changing import TicketMerged
+from tickets.services.idempotency import Answer
+from tickets.services.recording import TicketGone
+from tickets.views.repeating import IDEMPOTENCY_KEY, done_once
 from workers.errors import PermanentError
 
 

@@ -1,4 +1,4 @@
-"""What the API shows, and the small requests. Intake of tickets is checked by `tickets.intake`."""
+"""Tickets with what belongs to them, and the small requests about them."""
 
 from typing import Any, Final
 
