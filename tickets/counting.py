@@ -18,12 +18,12 @@ _TAGS: Final = -1
 
 
 class Line(NamedTuple):
-    """So many tickets hold `value` in the column `name`; `missed` is what their annotation of this name says."""
+    """So many `tickets` hold `value` in the column `name`; `missed` is what their annotation of this name says."""
 
     name: str
     value: str
     missed: int
-    count: int
+    tickets: int
 
 
 def count_newest(

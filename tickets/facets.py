@@ -144,7 +144,7 @@ class _Counts:
             if lines is None:
                 self.late.append(without)
             else:
-                found = sum(line.count for line in lines if line.name == ALL)
+                found = sum(line.tickets for line in lines if line.name == ALL)
                 self._take(without, lines, {0}, exact=found < self.most)
 
     def _parts(self, without: str) -> list[Any]:

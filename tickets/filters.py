@@ -185,9 +185,9 @@ class TicketFilter(django_filters.FilterSet):
     ) -> QuerySet[Ticket]:
         return queryset.in_sla_states(value, timezone.now()) if value else queryset  # type: ignore[attr-defined]
 
-    def by_tag(self, queryset: QuerySet[Ticket], name: str, tags: list[str]) -> QuerySet[Ticket]:
+    def by_tag(self, queryset: QuerySet[Ticket], name: str, value: list[str]) -> QuerySet[Ticket]:
         # The second condition says what the index's own does: PostgreSQL does not see that it follows.
-        return queryset.filter(tags__contains=tags).exclude(tags=[]) if tags else queryset
+        return queryset.filter(tags__contains=value).exclude(tags=[]) if value else queryset
 
 
 def people_named(names: Collection[str]) -> list[int]:

@@ -17,11 +17,11 @@ from smartops.workspace import filters
 from smartops.workspace.markup import row_html
 from smartops.workspace.rows import Page, choose, page_of, page_size, read_page, rows_of
 from tickets.lifecycle import Status
+from tickets.many import ticket_ids
 from tickets.models import Priority, SavedView, Ticket
 from tickets.models.view import SHARE
 from tickets.naming import join_names, split_names
-from tickets.serializers.many import ticket_ids
-from tickets.serializers.views import address_of
+from tickets.saved import address_of
 
 #: Rows that one page shows at most, with those that came meanwhile.
 _MOST: Final = 300

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from django.http import HttpRequest, QueryDict
 
 from smartops.workspace.history import Line, lines
+from tickets.many import ticket_ids
 from tickets.models import Attachment, Comment, Ticket, TicketEvent
-from tickets.serializers.many import ticket_ids
 from triage.models import TriageDecision
 from triage.reading import explained
 
@@ -36,9 +36,9 @@ def newest(query: QueryDict, name: str, rows: Any) -> Shown:
     before = list(rows.filter(pk__lt=found[-1].pk).values_list("pk", flat=True)[:step])
     if not before:
         return Shown(found, "")
-    kept = {other: query[other] for n in STEPS if (other := f"{n}_from") in query}
     address = QueryDict(mutable=True)
-    address.update({**kept, f"{name}_from": str(before[-1])})
+    address.update({k: str(v) for k, v in query.items() if k.removesuffix("_from") in STEPS})
+    address[f"{name}_from"] = str(before[-1])
     return Shown(found, f"?{address.urlencode()}")
 
 

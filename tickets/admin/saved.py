@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from tickets import services
 from tickets.models import SavedView
 from tickets.models.view import MANAGE, SHARE
-from tickets.serializers.views import address_of, check_rank, checked_ordering, checked_query
+from tickets.saved import address_of, check_rank, checked_ordering, checked_query
 from tickets.services.saving import TooManyViews, check_room
 
 

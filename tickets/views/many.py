@@ -11,8 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tickets import facets, presence, services
-from tickets.models import EventKind, Ticket
-from tickets.serializers.many import (
+from tickets.many import (
     MOST_LOOKED_AT,
     BulkResultSerializer,
     BulkSerializer,
@@ -22,6 +21,7 @@ from tickets.serializers.many import (
     PresentSerializer,
     ticket_ids,
 )
+from tickets.models import EventKind, Ticket
 from tickets.services.bulk import Done, Outcomes
 from tickets.services.changing import TicketMerged
 from tickets.services.idempotency import Answer

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from tickets import services
 from tickets.models import SavedView
 from tickets.models.view import SHARE
-from tickets.serializers.views import SavedViewSerializer
+from tickets.saved import SavedViewSerializer
 
 
 class SavedViewViewSet(

@@ -10,7 +10,7 @@ from tickets.facets import NAMES
 from tickets.intake import TAGS_MAX
 from tickets.priority import parse_priority
 from tickets.schema import WORD, ItemErrorSerializer
-from tickets.serializers.tickets import StatusField
+from tickets.serializers import StatusField
 
 MOST_AT_ONCE: Final = 500
 MOST_LOOKED_AT: Final = 200

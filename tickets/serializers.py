@@ -1,4 +1,4 @@
-"""Tickets with what belongs to them, and the small requests about them."""
+"""What the API shows, and the small requests. Intake of tickets is checked by `tickets.intake`."""
 
 from typing import Any, Final
 
