@@ -100,6 +100,7 @@ class Crew:
             "DJANGO_SETTINGS_MODULE": "smartops.settings",
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": scratch.database_url,
+            "DATABASE_REPLICA_URL": "",  # it follows the desk's own database
             "REDIS_URL": scratch.redis_url,
             "REDIS_PREFIX": scratch.prefix,
             clock.VARIABLE: str(folder / "clock"),

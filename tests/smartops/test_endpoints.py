@@ -1,7 +1,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from smartops.endpoints import database, sentinels
+from smartops.endpoints import database, replica, sentinels
 
 
 def test_an_address_says_everything_that_the_driver_needs() -> None:
@@ -54,3 +54,13 @@ def test_sentinels_are_read_from_one_address() -> None:
 def test_an_address_of_sentinels_that_says_too_little_is_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="must be sentinel://:password@one"):
         sentinels(url)
+
+
+def test_a_replica_is_not_waited_for_long_and_its_mistakes_have_its_name() -> None:
+    found = replica("postgresql://u:p@standby/desk?sslmode=require", pooler=False)
+
+    assert found["HOST"] == "standby"
+    assert found["OPTIONS"]["connect_timeout"] == 2
+    assert found["OPTIONS"]["sslmode"] == "require"
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URL says host"):
+        replica("postgresql://u:p@standby/desk?host=x", pooler=False)

@@ -40,3 +40,14 @@ def test_a_worker_that_ends_breaks_the_day_off(crew: Crew) -> None:
     with pytest.raises(Failed, match="Worker core ended"):
         crew.run("player", FOR_EVER)
     crew.stop()
+
+
+def test_the_desks_replica_is_not_the_game_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_REPLICA_URL", "postgresql://the-desks-own/desk")
+    scratch = Scratch("x_gameday_1", "postgresql://nowhere", "redis://nowhere")
+
+    crew = Crew(scratch, tmp_path, lambda text: None, threading.Event())
+
+    assert crew.environment["DATABASE_REPLICA_URL"] == ""
