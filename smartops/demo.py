@@ -148,36 +148,34 @@ def _arrival(chance: random.Random, now: datetime) -> datetime:
 def _one_hour(
     items: list[TicketIn], truth: dict[str, str], chance: random.Random, now: datetime
 ) -> None:
-    opened = [
-        outcome.ticket for outcome in open_tickets(items=items, actor="demo", now=_latest(items))
-    ]
-    ids = [ticket.pk for ticket in opened if ticket]
-    at = _latest(items)
+    came = max(item.opened_at for item in items if item.opened_at)
+    known = came + TRIAGED_WITHIN
+    outcomes = open_tickets(items=items, actor="demo", now=came)
+    ids = [outcome.ticket.pk for outcome in outcomes if outcome.ticket]
     jobs = TriageJob.objects.filter(ticket__in=ids)
-    run_jobs(ids=list(jobs.values_list("pk", flat=True)), now=at + TRIAGED_WITHIN)
-    jobs.update(created_at=at, finished_at=at + TRIAGED_WITHIN)  # these two are the database's
+    run_jobs(ids=list(jobs.values_list("pk", flat=True)), now=known)
+    jobs.update(created_at=came, finished_at=known)  # these two are the database's
     for ticket in Ticket.objects.filter(pk__in=ids).order_by("pk"):
-        at = ticket.opened_at + timedelta(minutes=chance.uniform(2, 90))
-        if at < now and chance.random() < 0.9:
+        ready = known
+        at = known + timedelta(minutes=chance.uniform(2, 30))
+        waits = ticket.triage_status == TriageStatus.NEEDS_REVIEW
+        if waits and at < now and chance.random() < 0.9:
             _review(ticket, truth[ticket.external_id or ""], chance.choice(AGENTS), at)
-        _work_on(Ticket.objects.get(pk=ticket.pk), chance, now)
-
-
-def _latest(items: list[TicketIn]) -> datetime:
-    return max(item.opened_at for item in items if item.opened_at)
+            ticket.refresh_from_db()
+            ready = at
+        _work_on(ticket, ready, chance, now)
 
 
 def _review(ticket: Ticket, category: str, agent: str, at: datetime) -> None:
     """Say what it is about, where triage was unsure."""
-    if ticket.triage_status == TriageStatus.NEEDS_REVIEW:
-        right = ticket.category is not None and ticket.category.slug == category
-        values = {} if right else {"category": category}
-        review_tickets(ids=[ticket.pk], values=values, by=agent, now=at)
+    right = ticket.category is not None and ticket.category.slug == category
+    values = {} if right else {"category": category}
+    review_tickets(ids=[ticket.pk], values=values, by=agent, now=at)
 
 
-def _work_on(ticket: Ticket, chance: random.Random, now: datetime) -> None:
+def _work_on(ticket: Ticket, ready: datetime, chance: random.Random, now: datetime) -> None:
     agent = chance.choice(AGENTS)
-    for visit in _plan(ticket, chance):
+    for visit in _plan(ticket, ready, chance):
         if visit.at >= now:
             return
         if visit.step == "comment":
@@ -208,17 +206,16 @@ def _work_on(ticket: Ticket, chance: random.Random, now: datetime) -> None:
             )
 
 
-def _plan(ticket: Ticket, chance: random.Random) -> list[Visit]:
-    """What will happen to a ticket: the more urgent, the sooner."""
+def _plan(ticket: Ticket, ready: datetime, chance: random.Random) -> list[Visit]:
+    """What will happen to a ticket that is ready for work then: the more urgent, the sooner."""
     pace = {1: 0.5, 2: 2.0, 3: 8.0, 4: 20.0}[ticket.priority or 3]  # hours until somebody starts
-    at = ticket.opened_at + timedelta(hours=chance.expovariate(1 / pace) + 0.05)
+    at = ready + timedelta(hours=chance.expovariate(1 / pace) + 0.05)
     plan = []
     if chance.random() < 0.04:
         plan.append(Visit(at, "reroute", "Not ours, please have a look."))
     plan.append(Visit(at, "in_progress"))
-    plan.append(
-        Visit(at + timedelta(minutes=chance.randrange(1, 25)), "comment", chance.choice(REPLIES))
-    )
+    at += timedelta(minutes=chance.randrange(1, 25))
+    plan.append(Visit(at, "comment", chance.choice(REPLIES)))
     if chance.random() < 0.25:
         at += timedelta(hours=chance.uniform(0.5, pace * 2))
         plan.append(Visit(at, "note", chance.choice(NOTES)))

@@ -56,12 +56,9 @@ TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600
 TRAINING_LEASE_SECONDS = env.int("TRAINING_LEASE_SECONDS", 60, validate=positive(3600))
 SLA_CHECK_SECONDS = env.int("SLA_CHECK_SECONDS", 15, validate=positive(600))
 SLA_LEASE_SECONDS = env.int("SLA_LEASE_SECONDS", 15, validate=positive(600))  # for a frozen checker
-SLA_HEARTBEAT_URL = env.str(
-    "SLA_HEARTBEAT_URL", ""
-)  # asked every two minutes while no deadline is missed
-NUDGE_SECONDS = env.int(
-    "NUDGE_SECONDS", 30, validate=positive(600)
-)  # before a message counts as lost
+# Asked every two minutes while no deadline is missed.
+SLA_HEARTBEAT_URL = env.str("SLA_HEARTBEAT_URL", "")
+NUDGE_SECONDS = env.int("NUDGE_SECONDS", 30, validate=positive(600))  # then a message is lost
 # Calendars and policies that a repository keeps; read again when it changes.
 SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
@@ -114,9 +111,8 @@ LLM = llm_endpoint()  # None: no model is asked
 LLM_ASK = env.str("LLM_ASK", "unsure", validate=validate.OneOf(["unsure", "always", "never"]))
 LLM_MASK = env.bool("LLM_MASK", True)  # personal data and secrets stay here
 LLM_CONCURRENCY = env.int("LLM_CONCURRENCY", 2, validate=positive(64))  # calls at once, everywhere
-LLM_TOKENS_PER_MINUTE = env.int(
-    "LLM_TOKENS_PER_MINUTE", 0, validate=validate.Range(min=0)
-)  # 0: no limit
+# 0: no limit.
+LLM_TOKENS_PER_MINUTE = env.int("LLM_TOKENS_PER_MINUTE", 0, validate=validate.Range(min=0))
 LLM_PRICE_IN = env.float("LLM_PRICE_IN", 0.0, validate=validate.Range(min=0))  # US dollars for a
 LLM_PRICE_OUT = env.float("LLM_PRICE_OUT", 0.0, validate=validate.Range(min=0))  # million tokens
 LLM_SWEEP_SECONDS = env.int("LLM_SWEEP_SECONDS", 15, validate=positive(600))

@@ -51,6 +51,8 @@ class Stack:
             os.environ, DJANGO_SETTINGS_MODULE="smartops.settings", PYTHONUNBUFFERED="1"
         )
         self.environment["VAR_DIR"] = str(var)
+        # Whoever starts everything on a machine of their own as root needs not be told so by each worker.
+        self.environment.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with super")
         if not options.no_demo:
             self.environment.setdefault("SMARTOPS_DEMO", "1")
         self.stopping = threading.Event()

@@ -26,6 +26,7 @@ def test_it_comes_up_triages_and_leaves_nothing_behind_and_keeps_its_data(stack:
     token = stack.run("demo_token").stdout.strip()
     assert token
     assert token in said
+    assert "Warning" not in said
     assert f"http://127.0.0.1:{stack.port}/admin/" in said
 
     running = list(pids_of(stack.var).values())

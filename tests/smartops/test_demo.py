@@ -12,13 +12,14 @@ from tickets.models import TicketEvent
 from triage.models import TriageDecision, TriageJob
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_demo_ticket_tells_one_story_in_order(monkeypatch: Any) -> None:
-    monkeypatch.setattr(demo, "TICKETS", 40)
-    now = timezone.now()
+@pytest.mark.django_db
+@pytest.mark.parametrize("hour", [3, 11, 20])
+def test_a_demo_ticket_tells_one_story_in_order(hour: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(demo, "TICKETS", 60)
+    now = timezone.now().replace(hour=hour) - timedelta(days=1)
     demo.people(password="demo-password-1")
 
-    assert demo.tickets(now=now) == 40
+    assert demo.tickets(now=now) == 60
     for ticket in {event.ticket_id for event in TicketEvent.objects.all()}:
         times = [e.at for e in TicketEvent.objects.filter(ticket=ticket).order_by("pk")]
         assert times == sorted(times)
