@@ -22,6 +22,10 @@ PATHS = {
     "search with filters": ("/api/v1/tickets/?q=printer+offline&status=open", 150),
     "one ticket": ("/api/v1/tickets/500/", 50),
     "counts beside the filters": ("/api/v1/tickets/facets/?status=open,in_progress,on_hold", 150),
+    "counts beside a list by deadline": (
+        "/api/v1/tickets/facets/?status=open,in_progress&ordering=due_at&sla_state=warning,breached",
+        150,
+    ),
     "counts beside three filters": (
         "/api/v1/tickets/facets/?priority=1&department=Finance&status=open",
         150,

@@ -1,4 +1,7 @@
-"""The list's filters. A value that names nothing is an error, never an empty or an unfiltered list."""
+"""The list's filters. A value that names nothing is an error, never an unfiltered list.
+
+Only login names may be nobody's, for people leave: such a one has no tickets.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any

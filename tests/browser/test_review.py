@@ -154,6 +154,21 @@ def test_one_moves_between_tickets_and_reads_why(open_queue: Page) -> None:
     assert not Correction.objects.exists()
 
 
+def test_single_keys_can_be_switched_off(open_queue: Page) -> None:
+    page = open_queue
+    expect(title(page)).to_have_text("VPN down for the whole office")
+    page.keyboard.press("?")
+    page.get_by_label("Single keys work").uncheck()
+    page.keyboard.press("Escape")
+
+    for key in ("j", "?", "1"):
+        page.keyboard.press(key)
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(title(page)).to_have_text("VPN down for the whole office")
+    assert not Correction.objects.exists()
+
+
 @pytest.fixture
 def forgiving(browser: Any) -> Iterator[Page]:
     """A page whose console may show that a request was refused."""

@@ -2,7 +2,8 @@
 
 const TYPED = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 const OFF = "letters-off";
-const isOff = () => { try { return localStorage.getItem(OFF) !== null; } catch { return false; } };
+/** Whether this browser's reader switched single keys off. */
+export const isOff = () => { try { return localStorage.getItem(OFF) !== null; } catch { return false; } };
 const show = () => {
   document.documentElement.dataset.letters = isOff() ? "off" : "on";
   for (const box of document.querySelectorAll("[data-part=letters]")) box.checked = !isOff();

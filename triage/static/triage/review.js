@@ -1,6 +1,7 @@
 // The review page. A decision shows the next ticket at once; if the server refuses it, the ticket comes after the one
 // that is being read, with what was chosen: nobody shall decide about another ticket than they see.
 import { call, h, moment, percent, retime } from "../desk/desk.js";
+import { isOff } from "../workspace/keys.js";
 
 const page = document.getElementById("review");
 const lists = JSON.parse(document.getElementById("review-lists").textContent);
@@ -350,6 +351,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
   if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+  if (event.key.length === 1 && isOff()) return;
   if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
   const category = /^[1-9]$/.test(event.key) && current() && choices(current())[Number(event.key) - 1];
   const work = category ? () => decide({ category }) : KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
