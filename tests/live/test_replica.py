@@ -61,6 +61,12 @@ class Standby:
         with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as link:
             return link.execute(query).fetchall()
 
+    def pause(self, desk: Desk) -> None:
+        """It gets what is new and shows nothing of it."""
+        self.sql("SELECT pg_wal_replay_pause()")
+        state = "SELECT pg_get_wal_replay_pause_state()"
+        desk.wait_for(lambda: self.sql(state) == [("paused",)], 30, "the pause")
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
@@ -110,7 +116,7 @@ def test_figures_come_from_the_standby_with_its_age_and_from_the_primary_without
     desk.wait_for(lambda: total(desk) == 1, 40, "the first ticket's figures")
     desk.wait_for(lambda: desk.get("/health")[1]["findings"] == [], 30, "a sound desk")
 
-    standby.sql("SELECT pg_wal_replay_pause()")
+    standby.pause(desk)
     before = desk.get("/api/v1/analytics/summary/")[1]
     ids = desk.open(20)
     desk.wait_until_triaged()
@@ -142,7 +148,7 @@ def test_figures_come_from_the_standby_with_its_age_and_from_the_primary_without
 
 def test_a_standby_that_is_far_behind_is_not_asked(desk: Desk, standby: Standby) -> None:
     desk.wait_for(lambda: total(desk) == 1, 40, "the first ticket's figures")
-    standby.sql("SELECT pg_wal_replay_pause()")
+    standby.pause(desk)
     desk.sql("INSERT INTO workers_heartbeat VALUES ('a test', now() + interval '5 minutes')")
     desk.open(20)
 
