@@ -20,6 +20,9 @@ def measure(desk: Desk) -> list[Result]:
         var = Path(folder)
         var.chmod(0o755)
         stack = Up(var)
+        stack.environment["PYTHONPATH"] = _without(
+            var / "hidden", "rich", "requests", "pygments", "greenlet"
+        )
         first = _start_and_stop(stack)
         started = time.monotonic()
         process, _ = stack.start()
@@ -34,6 +37,14 @@ def measure(desk: Desk) -> list[Result]:
         Result("whole stack, started again", again, "s", UP_SECONDS, at_most=True),
         Result("whole stack, idle", held, "MB", PROPORTIONAL_MB, at_most=True),
     ]
+
+
+def _without(folder: Path, *packages: str) -> str:
+    """A path on which these cannot be imported. The tests brought them: users' processes have none to load."""
+    folder.mkdir()
+    for name in packages:
+        (folder / f"{name}.py").write_text(f"raise ImportError({name!r})\n")
+    return str(folder)
 
 
 def _start_and_stop(stack: Up) -> float:

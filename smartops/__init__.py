@@ -5,7 +5,3 @@ import sys
 # Where OpenTelemetry is installed, the client of Redis loads its part for metrics: 3 MB in each process, for
 # nobody. `smartops.tracing` takes it back.
 sys.modules.setdefault("opentelemetry.sdk", None)  # type: ignore[arg-type]
-
-from smartops.celery import app as celery_app
-
-__all__ = ["celery_app"]

@@ -21,7 +21,7 @@ from triage.services.reviewing import review_tickets
 
 SEED: Final = 20
 DAYS: Final = 14
-TICKETS: Final = 420
+TICKETS: Final = 360
 SOURCE: Final = "demo"
 TRIAGED_WITHIN: Final = timedelta(seconds=1)
 

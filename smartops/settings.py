@@ -5,6 +5,7 @@ from typing import Any
 
 from environs import validate
 
+import smartops.celery  # noqa: F401  # before anything that sends, counts or declares tasks
 from smartops.endpoints import database, replica, sentinels
 from smartops.env import (
     BASE_DIR,
@@ -56,8 +57,7 @@ TRIAGE_SWEEP_SECONDS = env.int("TRIAGE_SWEEP_SECONDS", 15, validate=positive(600
 TRAINING_LEASE_SECONDS = env.int("TRAINING_LEASE_SECONDS", 60, validate=positive(3600))
 SLA_CHECK_SECONDS = env.int("SLA_CHECK_SECONDS", 15, validate=positive(600))
 SLA_LEASE_SECONDS = env.int("SLA_LEASE_SECONDS", 15, validate=positive(600))  # for a frozen checker
-# Asked every two minutes while no deadline is missed.
-SLA_HEARTBEAT_URL = env.str("SLA_HEARTBEAT_URL", "")
+SLA_HEARTBEAT_URL = env.str("SLA_HEARTBEAT_URL", "")  # asked while no deadline is missed
 NUDGE_SECONDS = env.int("NUDGE_SECONDS", 30, validate=positive(600))  # then a message is lost
 # Calendars and policies that a repository keeps; read again when it changes.
 SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))

@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from smartops import embedded
+from smartops import embedded, env  # noqa: F401  # `env`: what `.env` says is meant, too
 from smartops.parts import (
     BASE,
     PYTHON,

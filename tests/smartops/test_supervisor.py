@@ -2,12 +2,14 @@
 
 import argparse
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smartops import supervisor
+from smartops.parts import BASE
 from smartops.supervisor import Refused, Stack
 
 
@@ -62,3 +64,11 @@ def test_links_lead_to_where_a_browser_finds_it(tmp_path: Path, bind: str, addre
     stack = Stack(argparse.Namespace(no_demo=False, bind=bind, port=5555), tmp_path)
 
     assert stack.address == stack._at(5555) == address
+
+
+def test_the_supervisor_reads_the_environments_file_and_loads_no_workers() -> None:
+    shown = "'smartops.env' in sys.modules, 'celery' in sys.modules"
+    code = f"import sys, smartops.supervisor; print({shown})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=BASE, capture_output=True, text=True)
+
+    assert done.stdout.split() == ["(True,", "False)"], done.stderr
