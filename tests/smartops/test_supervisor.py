@@ -71,4 +71,4 @@ def test_the_supervisor_reads_the_environments_file_and_loads_no_workers() -> No
     code = f"import sys, smartops.supervisor; print({shown})"
     done = subprocess.run([sys.executable, "-c", code], cwd=BASE, capture_output=True, text=True)
 
-    assert done.stdout.split() == ["(True,", "False)"], done.stderr
+    assert done.stdout.split() == ["True", "False"], done.stderr
