@@ -23,7 +23,7 @@ def test_a_worker_host_cut_off_from_rabbitmq_loses_and_repeats_nothing_and_comes
         cut = time.monotonic()
         assert site.unfinished() > 0
         ids += site.open_everywhere(2, 20)
-        site.wait_until_triaged(60)
+        site.wait_until_triaged(BACK_SECONDS)
         print(f"the other host had triaged everything {time.monotonic() - cut:.1f} s after the cut")
         site.wait_until_all_is_done(ids)
         time.sleep(max(0.0, cut + OUTAGE_SECONDS - time.monotonic()))

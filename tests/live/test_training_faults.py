@@ -22,7 +22,7 @@ def start_reports(desk: Desk) -> subprocess.Popen[bytes]:
     )
 
 
-def begin_training(desk: Desk, times: int = 150) -> None:
+def begin_training(desk: Desk, *, times: int) -> None:
     made = desk.run_python(LABELLED.replace("150", str(times)))
     assert made.returncode == 0, made.stderr
     desk.wait_for(
@@ -63,7 +63,7 @@ def test_a_worker_killed_while_it_trains_leaves_one_model_and_a_run_that_is_done
         desk.start_beat()
         desk.start_worker()
         trainer = start_reports(desk)
-        begin_training(desk)
+        begin_training(desk, times=600)
 
         desk.kill_tree(trainer)
         assert desk.sql("SELECT state::text FROM triage_trainingrun") == [("running",)]

@@ -152,5 +152,5 @@ def test_a_task_that_is_killed_at_its_time_limit_is_lost_once_and_done_afterward
     desk.wait_until_triaged()
     desk.assert_each_has_exactly_one_result(ids)
     assert told(desk, port)[lost] == 1
-    assert children(worker) != before
+    desk.wait_for(lambda: children(worker) != before, 15, "another process in its place")
     assert worker.poll() is None
