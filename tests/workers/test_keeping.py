@@ -100,7 +100,7 @@ def test_processes_that_were_forked_before_hear_of_it() -> None:
         os.write(told, b".")
         end = time.monotonic() + 10
         while not stopping.stopping_for() and time.monotonic() < end:
-            time.sleep(0.01)
+            time.sleep(0.01)  # memory tells nobody that it has changed
         os._exit(0 if stopping.stopping_for() else 1)
     os.read(ready, 1)
     try:
