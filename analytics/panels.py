@@ -77,8 +77,8 @@ def count_open(user: Any, now: datetime) -> OpenTickets:
         "review": Q(triage_status=TriageStatus.NEEDS_REVIEW),
         "untriaged": Q(triage_status__in=_UNTRIAGED),
     }
-    counts = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
-    rows: Any = _live(user).values("department", "priority").annotate(all=Count("pk"), **counts)
+    counts = {name: Count("status", filter=condition) for name, condition in conditions.items()}
+    rows: Any = _live(user).values("department", "priority").annotate(all=Count("*"), **counts)
     found = OpenTickets()
     for row in rows:
         found.total += row["all"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import (
     AddField,
@@ -48,3 +49,12 @@ def test_old_processes_can_insert_rows_that_have_new_columns() -> None:
         if field.null or field.many_to_many or field.db_default is not NOT_PROVIDED:
             continue
         assert key in BEFORE, f"{key}: {operation.describe()} needs null=True or db_default"
+
+
+def test_an_index_that_is_built_beside_the_work_can_be_begun_anew() -> None:
+    before: Operation | None = None
+    for key, operation in operations():
+        if isinstance(operation, AddIndexConcurrently):
+            drop = f"DROP INDEX CONCURRENTLY IF EXISTS {operation.index.name}"
+            assert getattr(before, "sql", "") == drop, f"{key}: {drop} comes first"
+        before = operation

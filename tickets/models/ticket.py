@@ -242,6 +242,15 @@ class Ticket(LightlyRead):
                 condition=Q(triage_status=TriageStatus.NEEDS_REVIEW)
                 & Q(status__in=[Status.OPEN, Status.IN_PROGRESS, Status.ON_HOLD]),
             ),
+            models.Index(  # all that the dashboard counts of them, so that it reads no ticket
+                fields=["department", "priority"],
+                include=[
+                    *("status", "triage_status", "assignee", "opened_at"),
+                    *("due_at", "warn_at", "sla_breached"),
+                ],
+                name="tickets_ticket_live",
+                condition=Q(status__in=LIVE),
+            ),
             models.Index(
                 fields=["due_at", "id", "warn_at"],
                 name="tickets_ticket_due",
