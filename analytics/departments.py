@@ -3,14 +3,11 @@
 from typing import Any
 
 from analytics.freshness import one_view
-from analytics.models import Dimension
 from analytics.performance import performance
 from analytics.periods import Period
-from analytics.rates import percent
 from analytics.scopes import Scope
 from analytics.standing import standings
 from analytics.summaries import Named
-from tickets.lifecycle import Status
 
 _SHOWN = ("by_status", "by_priority", "by_classification")
 
@@ -20,15 +17,10 @@ def department_figures(name: str, scope: Scope, period: Period) -> dict[str, Any
     with one_view():
         found, worked = standings(scope), performance(scope, period)
     shown = Named(scope).show(found, "tickets")
-    solved = sum(
-        found.by[Dimension.STATUS][status].tickets for status in (Status.RESOLVED, Status.CLOSED)
-    )
     return {
         "department": name,
-        "total_tickets": found.total.tickets,
+        **found.overview(),
         "open_tickets": found.total.live,
-        "resolved_tickets": solved,
-        "resolution_rate": percent(solved, found.total.tickets),
         "average_confidence": found.total.average_confidence,
         **{shown_by: shown[shown_by] for shown_by in _SHOWN},
         **{part: worked[part] for part in ("period", "current", "previous")},

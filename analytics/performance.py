@@ -11,10 +11,12 @@ from analytics.freshness import freshness, one_view
 from analytics.periods import Period
 from analytics.rates import rates
 from analytics.scopes import By, Scope, names_of
+from analytics.standing import standings
 
 
 def performance(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]:
-    """The figures of `period` and of the one before; with `by`, also of each department, group, agent or priority.
+    """What there is, and the figures of `period` and of the one before; with `by`, also of each department, group,
+    agent or priority.
 
     Times are seconds, rates percent.
 
@@ -22,18 +24,15 @@ def performance(scope: Scope, period: Period, by: By | None = None) -> dict[str,
     """
     spans = (period.now, period.before)
     with one_view():
-        counts = counts_in(scope, spans)
+        standing, counts = standings(scope), counts_in(scope, spans)
         check_sorted(sum(max(found["created"], found["resolved"]) for found in counts))
         times = times_in(scope, spans, by)
         parts = _parts(scope, counts_by(scope, spans, by), times, by) if by else None
         fresh = freshness()
     now, before = (_figures(*pair) for pair in zip(counts, times.total, strict=True))
     return {
-        # What other systems' clients look for.
-        "total_tickets": counts[0]["created"],
-        "resolved_tickets": counts[0]["created_resolved"],
-        "resolution_rate": now["resolution_rate"],
-        "average_categorization_confidence": now["average_confidence"],
+        **standing.overview(),
+        "average_categorization_confidence": standing.total.average_confidence,
         "period": show_period(period),
         "current": now,
         "previous": before,

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from analytics.counters import DIMENSIONS
 from analytics.models import CountScope, Dimension, TicketCount, TicketFact
+from analytics.rates import percent
 from analytics.scopes import By, Scope
+from tickets.lifecycle import Status
 from workers.replica import reader
 
 _DIMENSION_OF: Final = {
@@ -53,6 +55,16 @@ class Standings:
     by: defaultdict[Dimension, defaultdict[str, Standing]] = field(
         default_factory=lambda: defaultdict(_standings)
     )
+
+    def overview(self) -> dict[str, Any]:
+        """How many there are, how many of them are resolved or closed, and that share in percent."""
+        statuses = self.by[Dimension.STATUS]
+        solved = statuses[Status.RESOLVED].tickets + statuses[Status.CLOSED].tickets
+        return {
+            "total_tickets": self.total.tickets,
+            "resolved_tickets": solved,
+            "resolution_rate": percent(solved, self.total.tickets),
+        }
 
     def of(self, by: By) -> dict[int, Standing]:
         found = self.departments if by is By.DEPARTMENT else self.by[_DIMENSION_OF[by]]

@@ -18,7 +18,7 @@ _FLOWS: Final = ("created", "resolved", "cancelled", "reopened", "breached")
 
 
 def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]:
-    """Each day of `period`, and its sums beside those of the period before; with `by`, also the days of each part.
+    """Each day of `period`, and its sums beside those of the period before; with `by`, the same of each part.
 
     The backlog is what had not ended when the day did.
 
@@ -30,7 +30,7 @@ def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]
     with one_view():
         *counts, after, before = counts_in(scope, spans)
         standing = standings(scope)
-        parts = counts_by(scope, spans[:-1], by) if by else {}
+        parts = counts_by(scope, spans, by) if by else {}
         fresh = freshness()
     dates = [day for day, _ in days]
     daily = _daily(dates, counts, standing.total.live - net(after))
@@ -45,7 +45,7 @@ def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]
         live = {key: found.live for key, found in standing.of(by).items()}
         result["by"] = by.value
         result["breakdown"] = [
-            {"name": name, "daily": _part(dates, parts.get(key), live.get(key, 0), len(spans) - 1)}
+            {"name": name, **_part(dates, parts.get(key), live.get(key, 0))}
             for key, name in names.items()
             if key in parts or live.get(key)
         ]
@@ -57,11 +57,12 @@ def _after(period: Period) -> Span:
     return Span(period.now.end, _NEVER)
 
 
-def _part(
-    dates: Sequence[date], counts: Sequence[Counts] | None, live: int, number: int
-) -> list[dict[str, Any]]:
-    *daily, after = counts or [NOTHING] * number
-    return _daily(dates, daily, live - net(after))
+def _part(dates: Sequence[date], found: Sequence[Counts] | None, live: int) -> dict[str, Any]:
+    *counts, after, before = found or [NOTHING] * (len(dates) + 2)
+    return {
+        "daily": _daily(dates, counts, live - net(after)),
+        "totals": _totals(counts, before),
+    }
 
 
 def _daily(dates: Sequence[date], counts: Sequence[Counts], backlog: int) -> list[dict[str, Any]]:

@@ -153,9 +153,9 @@ class FiguresPartSerializer(serializers.Serializer[Any]):
 
 
 class PerformanceSerializer(FreshSerializer):
-    total_tickets = serializers.IntegerField(help_text="Opened in the period")
+    total_tickets = serializers.IntegerField(help_text="All there are, whatever the period")
     resolved_tickets = serializers.IntegerField(help_text="Those of them that are resolved now")
-    resolution_rate = _Rate(allow_null=True, help_text="Percent")
+    resolution_rate = _Rate(allow_null=True, help_text="Their share in percent")
     average_categorization_confidence = _Rate(allow_null=True, help_text="Percent")
     period = PeriodSerializer()
     current = FiguresSerializer()
@@ -182,6 +182,7 @@ class DaySerializer(serializers.Serializer[Any]):
 class TrendPartSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     daily = DaySerializer(many=True)
+    totals = FlowsSerializer()
 
 
 class TrendsSerializer(FreshSerializer):

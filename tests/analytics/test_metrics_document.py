@@ -24,9 +24,25 @@ from triage.services import measure_drift
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 QUERIES = dict(re.findall(r"^### `(.+?)`\n.+?^```sql\n(.+?)^```", PAGE.read_text(), re.M | re.S))
 #: Of what there is now; the others are of a period.
-STANDING = {"total_tickets", "open_tickets", "by_status", "backlog"}
+STANDING = {"total_tickets", "open_tickets", "resolved_tickets", "by_status", "backlog"}
+#: Of the dashboards: named as the answers name them.
+BOARDS = {
+    *("open_by_priority", "recent_tickets_24h", "department_distribution", "not_routed"),
+    *("department_percentages", "average_confidence_by_department", "created_by_department"),
+    "overall_average_confidence",
+}
+#: Said in the sentence of what they are made of, or repeat.
+EXPLAINED = {
+    *("corrected", "agreed", "by_priority", "by_tier", "by_department", "by_group", "by_agent"),
+    *("by_category", "by_classification", "total_routings", "average_categorization_confidence"),
+}
+#: No figures: what was asked for, how old the answer is, and what holds figures that are looked at one by one.
+FRAME = {
+    *("period", "as_of", "age_seconds", "days", "department", "current", "previous"),
+    *("open", "flows", "daily", "daily_ticket_creation", "totals"),
+}
 METRICS = ("first_response", "next_update", "resolution")
-NAMES = sorted(QUERIES.keys() - STANDING - {"sla.metric.attainment"}) + [
+NAMES = sorted(QUERIES.keys() - STANDING - BOARDS - {"sla.metric.attainment"}) + [
     f"sla.{metric}.attainment" for metric in METRICS
 ]
 
@@ -79,10 +95,17 @@ def desk(request: pytest.FixtureRequest) -> Iterator[APIClient]:
 
 def test_the_document_defines_what_the_api_shows(api: APIClient) -> None:
     services.refresh_figures()
-    current = api.get("/api/v1/analytics/performance/").data["current"]
-    known = {name.split(".")[0] for name in QUERIES}
+    addresses = (
+        *("analytics/summary", "analytics/performance", "analytics/trends", "analytics/tickets"),
+        *("analytics/department/Finance", "dashboard/summary", "dashboard/routing"),
+    )
+    answers = [api.get(f"/api/v1/{address}/").data for address in addresses]
+    [_, performance, trends, *_] = answers
+    answers += [performance["current"], *trends["daily"][:1], trends["totals"]]
+    known = {name.split(".")[0] for name in QUERIES} | EXPLAINED | FRAME | {"date"}
 
-    assert {*current} - known == {"corrected", "agreed"}  # what override_rate is made of
+    assert {name for answer in answers for name in answer} - known == set()
+    assert all(f"`{name}`" in PAGE.read_text() for name in EXPLAINED)
     assert len(QUERIES) == PAGE.read_text().count("```sql")
 
 
@@ -182,6 +205,10 @@ def test_the_parts_of_a_day_make_up_the_day(desk: APIClient) -> None:
             parts = [part["daily"][number] for part in data["breakdown"]]
             for name in ("created", "resolved", "cancelled", "reopened", "breached", "backlog"):
                 assert sum(part[name] for part in parts) == day[name], (by, day, name)
+        for name, total in data["totals"].items():
+            parts = [part["totals"][name] for part in data["breakdown"]]
+            for value in ("value", "previous"):
+                assert sum(part[value] for part in parts) == total[value], (by, name)
 
 
 def test_what_there_is_is_what_the_queries_say(desk: APIClient) -> None:
@@ -191,11 +218,40 @@ def test_what_there_is_is_what_the_queries_say(desk: APIClient) -> None:
 
     assert data["total_tickets"] == ask("total_tickets")[0][0] == Ticket.objects.count()
     assert data["open_tickets"] == ask("open_tickets")[0][0]
+    assert data["average_confidence"] is not None
     assert same(data["average_confidence"], ask("average_confidence")[0][0])
+    head = desk.get("/api/v1/analytics/performance/?days=1").data
+    assert head["total_tickets"] == data["total_tickets"]
+    assert head["resolved_tickets"] == ask("resolved_tickets")[0][0] > 0
+    assert same(head["resolution_rate"], 100 * head["resolved_tickets"] / head["total_tickets"])
+    assert head["average_categorization_confidence"] == data["average_confidence"]
     assert {k: v for k, v in data["by_status"].items() if v} == dict(ask("by_status"))
     assert group["total_tickets"] == ask("total_tickets", f"t.group_id = {network.pk}")[0][0]
     slugs = Ticket.objects.values_list("category__slug", flat=True)
     assert data["by_classification"] == {slug or "none": [*slugs].count(slug) for slug in {*slugs}}
+
+
+def test_the_dashboards_are_what_the_queries_say(desk: APIClient) -> None:
+    board = desk.get("/api/v1/dashboard/summary/").data
+    routing = desk.get("/api/v1/dashboard/routing/").data
+    period, now = routing["period"], datetime.now(UTC)
+
+    open_ones = {name: n for name, n in board["open_by_priority"].items() if n}
+    assert open_ones == dict(ask("open_by_priority"))
+    assert board["recent_tickets_24h"] == ask("recent_tickets_24h", until=now)[0][0]
+    assert routing["department_distribution"] == dict(ask("department_distribution"))
+    assert routing["total_routings"] == sum(routing["department_distribution"].values()) > 0
+    assert routing["not_routed"] == ask("not_routed")[0][0]
+    sure = "overall_average_confidence"
+    assert same(routing[sure], ask(sure)[0][0])
+    for name in ("department_percentages", "average_confidence_by_department"):
+        said = dict(ask(name))
+        assert routing[name].keys() == said.keys()
+        assert all(same(value, said[key]) for key, value in routing[name].items())
+    for part, span in (("value", period), ("previous", period["previous"])):
+        found = ask("created_by_department", **{"from": span["from"], "until": span["to"]})
+        shown = {name: one[part] for name, one in routing["created_by_department"].items()}
+        assert {name: n for name, n in shown.items() if n and name != "none"} == dict(found)
 
 
 def test_overrides_agree_with_the_pages_on_drift(desk: APIClient) -> None:
