@@ -32,8 +32,8 @@ def check_read(happened: int) -> None:
     """:raises TooMuch: so many things are not looked at one by one."""
     if happened > MOST_READ:
         raise TooMuch(
-            "A group's or an agent's tickets are not counted by priority: what happened would be looked at one by"
-            f" one, {happened:,} things on the whole desk, and at most {MOST_READ:,} are."
+            "A group's or an agent's tickets are not counted by priority: what happened on the whole desk would be"
+            f" looked at one by one, and at most {MOST_READ:,} things are."
         )
 
 

@@ -25,11 +25,12 @@ def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]
     :raises TooMuch: so many days of so many parts are not told in one answer.
     """
     days, names = days_of(period), names_of(by, scope) if by else {}
-    check_parts(len(names), len(days))
     spans = [*(span for _, span in days), _after(period), period.before]
     with one_view():
         *counts, after, before = counts_in(scope, spans)
         standing = standings(scope)
+        there = standing.of(by) if by else {}
+        check_parts(len(names.keys() & there.keys()), len(days))
         parts = counts_by(scope, spans, by) if by else {}
         fresh = freshness()
     dates = [day for day, _ in days]
@@ -42,7 +43,7 @@ def trends(scope: Scope, period: Period, by: By | None = None) -> dict[str, Any]
         "totals": _totals(counts, before),
     }
     if by:
-        live = {key: found.live for key, found in standing.of(by).items()}
+        live = {key: found.live for key, found in there.items()}
         result["by"] = by.value
         result["breakdown"] = [
             {"name": name, **_part(dates, parts.get(key), live.get(key, 0))}

@@ -13,6 +13,7 @@ UNUSED: Final = {
 
 for name, value in UNUSED.items():
     os.environ.setdefault(name, value)
+os.environ["LLM_PROVIDER"] = "none"  # whose key it has not
 
 app = Celery("smartops", fixups=[])
 app.config_from_object("django.conf:settings", namespace="CELERY")

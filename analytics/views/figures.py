@@ -92,6 +92,8 @@ class OpenedView(FiguresView):
             )
         now = timezone.now()
         asked = asked_in(request, now)
+        if PERIODS[period] is not None:  # as of now, which a replica does not know
+            return Response(opened(asked.scope, period, now))
         return Response(read(lambda: opened(asked.scope, period, now)))
 
 

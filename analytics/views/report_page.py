@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from analytics import report as reading
+from analytics.bounds import TooMuch
 from analytics.performance import performance
 from analytics.scopes import By
 from analytics.serializers.asking import asked_of
@@ -30,16 +31,17 @@ def report_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("tickets.view_ticket"):
         raise PermissionDenied
     given, now, problem = _given(request), timezone.now(), ""
-    for instead in ({}, {"days": "1"}, None):
+    for attempt in range(3):
         try:
             asked = asked_of(request.user, given, now)
             found = read(partial(performance, asked.scope, asked.period, asked.by))
             break
         except (ValidationError, UnknownNames) as error:
-            problem = problem or " ".join(_said(error))
-            if instead is None:
+            if attempt == 2:
                 raise
-            given = {"by": By.DEPARTMENT.value, **instead}
+            problem = problem or " ".join(_said(error))
+            less = isinstance(error, TooMuch)
+            given = {**given, "days": "1"} if less else {"by": By.DEPARTMENT.value}
     chosen = {"opened_after": asked.period.now.start.isoformat(timespec="seconds")}
     if given.get("department"):
         chosen["department"] = join_names([given["department"]])

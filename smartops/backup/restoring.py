@@ -41,7 +41,7 @@ def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Ma
     also if it holds tickets or people. `connected`: also while others are connected, such as a pooler.
 
     :raises Refused: with the reason and what to do.
-    :raises Unfinished: it is restored, and what was there before could not be removed.
+    :raises Unfinished: it is restored, and what was there before could not be removed, or not in time.
     """
     manifest = read_manifest(path)
     _check_code(manifest)
@@ -63,7 +63,7 @@ def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Ma
         with connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA {ASIDE} CASCADE")
             cursor.execute("ANALYZE")
-    except (DatabaseError, InterfaceError) as problem:
+    except BaseException as problem:  # Ctrl-C, too: there is no way back any more
         raise Unfinished(
             f"The backup is restored. What was there before could not be removed ({in_a_line(problem)}): run DROP "
             f"SCHEMA IF EXISTS {ASIDE} CASCADE, then ANALYZE, then `manage.py migrate`."

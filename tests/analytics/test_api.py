@@ -1,5 +1,6 @@
 """The figures' API: what older systems' clients find in it, who sees what, and what is refused."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -248,7 +249,7 @@ def test_a_wrong_wish_is_told_with_its_field(api: APIClient, query: str, field: 
         ("analytics/department/Finance/", "MOST_SORTED", 0),
         ("analytics/summary/?by=priority&group=Network", "MOST_READ", 3),
         ("analytics/trends/?by=priority&agent=ana", "MOST_READ", 3),
-        ("analytics/trends/?by=agent&days=731", "MOST_DAYS_OF_PARTS", 730),
+        ("analytics/trends/?by=department&days=731", "MOST_DAYS_OF_PARTS", 3 * 731 - 1),
     ],
 )
 def test_what_would_take_too_long_is_refused_with_what_would_do(
@@ -267,6 +268,30 @@ def test_what_would_take_too_long_is_refused_with_what_would_do(
 
     assert (answer.status_code, [*answer.data["errors"]]) == (400, ["days"])
     assert "fewer days" in answer.data["errors"]["days"][0]
+
+
+def test_people_without_tickets_make_no_list_too_long(
+    api: APIClient, desk: list[Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        make_user(f"idle{number}", "Agent")
+    make_ticket(at=desk[0].opened_at, assignee="idle0")
+    services.refresh_figures()
+    monkeypatch.setattr(bounds, "MOST_DAYS_OF_PARTS", 30)
+
+    [part] = get(api, "analytics/trends/?by=agent&days=30")["breakdown"]
+
+    assert part["name"] == "idle0"
+
+
+def test_a_refusal_says_nothing_of_what_one_may_not_see(
+    api: APIClient, desk: list[Ticket], hidden_hr: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_READ", 0)
+
+    said = api.get(f"{API}analytics/summary/?by=priority&group=Network").json()["errors"]["days"][0]
+
+    assert re.findall(r"\d+", said) == ["0"]
 
 
 def test_an_unknown_period_is_told_the_right_ones(api: APIClient) -> None:

@@ -143,13 +143,15 @@ def test_medians_of_too_many_tickets_are_refused_and_fewer_shown(
 ) -> None:
     now = timezone.now()
     for days in (0, 3, 3):
-        make_ticket(at=now - timedelta(days=days))
+        make_ticket(at=now - timedelta(days=days), department="Finance")
     refresh_figures()
     monkeypatch.setattr(bounds, "MOST_SORTED", 2)
     client = Client()
     client.force_login(agent)
 
-    page = client.get("/report/?days=90")
+    page = client.get("/report/?days=90&department=Finance&by=priority")
 
     assert "medians of 3 tickets" in page.context["problem"]
     assert page.context["period"]["days"] == 1
+    assert page.context["chosen"]["department"] == "Finance"
+    assert page.context["chosen"]["by"] == "priority"

@@ -144,7 +144,7 @@ def test_the_task_monitor_starts_without_the_desks_secrets() -> None:
         [sys.executable, "-c", code],
         cwd=BASE,
         env={"PATH": os.environ["PATH"], "REDIS_URL": "redis://there:6379/0", "SMARTOPS_DEMO": "0"}
-        | {"DJANGO_SETTINGS_MODULE": "smartops.settings"},
+        | {"DJANGO_SETTINGS_MODULE": "smartops.settings", "LLM_PROVIDER": "anthropic"},
         capture_output=True,
         text=True,
     )

@@ -243,6 +243,23 @@ def test_a_restore_that_is_stopped_leaves_everything_as_it_was(
     assert desk.sql(ASIDE) == []
 
 
+def test_a_restore_that_is_stopped_when_nothing_leads_back_says_that_it_is_done(
+    desk: Desk, held: tuple[Path, dict[str, tuple[int, str]]]
+) -> None:
+    path, _ = held
+    dropping = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DROP SCHEMA%' AND wait_event_type = 'Lock'"
+    with in_the_middle(desk, path) as process, psycopg.connect(desk.postgres.url) as holder:
+        holder.execute("SELECT 1 FROM before_restore.tickets_ticket")
+        process.send_signal(signal.SIGCONT)
+        desk.wait_for(lambda: bool(desk.sql(dropping)), 60, "the removal of what was there before")
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "The backup is restored." in said
+    assert "Nothing was changed" not in said
+
+
 def test_a_restore_that_is_killed_is_named_and_put_back_by_the_next(
     desk: Desk, held: tuple[Path, dict[str, tuple[int, str]]], tmp_path: Path
 ) -> None:

@@ -32,7 +32,9 @@ def test_a_demo_ticket_tells_one_story_in_order(hour: int, monkeypatch: Any) -> 
 @pytest.mark.django_db
 def test_the_demos_people_get_the_password_again_when_it_changed() -> None:
     demo.people(password="demo-password-1")
-    User.objects.get(username="ana").set_password("changed by ana")
+    ana = User.objects.get(username="ana")
+    ana.set_password("changed by ana")
+    ana.save()
     demo.people(password="demo-password-2")
 
     assert all(user.check_password("demo-password-2") for user in User.objects.all())
