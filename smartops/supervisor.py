@@ -73,10 +73,9 @@ class Stack:
         try:
             self._check_ports()
             announced = self._start_servers()
-            self._prepare()
-            self._start_parts()
+            login = self._bring_up()
             if self._wait_until_ready():
-                self._welcome()
+                self._welcome(login)
             while not self.stopping.wait(0.5):
                 self._mend()
         finally:
@@ -124,10 +123,16 @@ class Stack:
             self.var, {name: self.environment[name] for name in shared if name in self.environment}
         )
 
-    def _prepare(self) -> None:
+    def _bring_up(self) -> dict[str, str]:
+        """Start all parts, and make the demo's data meanwhile. Returns its login and token, {} without a demo."""
         self._manage("migrate", "--verbosity=0")
+        *others, beat = self._parts()
+        self._start(*others)
+        login: dict[str, str] = {}
         if self.environment.get("SMARTOPS_DEMO") == "1":
-            self._manage("demo_data")
+            login = json.loads(self._manage("demo_data", "--login"))
+        self._start(beat)  # it sends workers to whatever is late: no half-made demo must be there
+        return login
 
     def _manage(self, *arguments: str) -> str:
         """Run one command of manage.py to its end. It is not interrupted by the terminal's Ctrl-C."""
@@ -154,23 +159,29 @@ class Stack:
             process.terminate()
         raise Refused("Stopped before everything was up.")
 
-    def _start_parts(self) -> None:
+    def _parts(self) -> list[Part]:
+        """Everything that runs beside the servers, beat last."""
         bind = self.options.bind
         commands = {"web": web_command(bind=bind, port=self.options.port)}
         for name in WORKERS:
             if name == "llm" and self.environment.get("LLM_PROVIDER", "none") == "none":
                 continue  # a tenth of the stack's memory, to wait for nothing
             commands[name] = worker_command(name)
-        commands["beat"] = beat_command()
         commands["flower"] = flower_command(bind=bind, port=self.options.flower_port)
+        commands["beat"] = beat_command()
         self.environment["FLOWER_BASIC_AUTH"] = (
             f"admin:{embedded.kept_secret(self.var / 'demo_password')}"
         )
         self.environment.setdefault("FLOWER_URL", f"{self._at(self.options.flower_port)}/")
         targets = Targets(self.var)
         targets.announce({"web": self.options.port, "flower": self.options.flower_port})
-        for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False):
-            part = Part(name, command, colour, targets.environment_of(name))
+        return [
+            Part(name, command, colour, targets.environment_of(name))
+            for (name, command), colour in zip(commands.items(), cycle(COLOURS), strict=False)
+        ]
+
+    def _start(self, *parts: Part) -> None:
+        for part in parts:
             part.start(self.environment, self.say)
             self.parts.append(part)
 
@@ -226,7 +237,7 @@ class Stack:
         )
         return f"http://{host}:{port}"
 
-    def _welcome(self) -> None:
+    def _welcome(self, login: dict[str, str]) -> None:
         lines = [
             "SmartOps is up.",
             f"  Desk      {self.address}/admin/",
@@ -234,11 +245,10 @@ class Stack:
             f"  Health    {self.address}/health",
             f"  Flower    {self._at(self.options.flower_port)}/",
         ]
-        if self.environment.get("SMARTOPS_DEMO") == "1":
-            demo = json.loads(self._manage("demo_token", "--json"))
+        if login:
             lines += [
-                f"  Login     {demo['username']}  password  {demo['password']}   (Flower too)",
-                f"  Token     {demo['token']}",
+                f"  Login     {login['username']}  password  {login['password']}   (Flower too)",
+                f"  Token     {login['token']}",
             ]
         lines.append("  Ctrl-C stops everything.")
         print("\n" + "\n".join(lines) + "\n", flush=True)

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 import structlog
@@ -40,6 +42,17 @@ PUBLISHED = Counter("smartops_messages_published_total", "Messages handed to the
 DROPPED = Counter(
     "smartops_messages_dropped_total", "Messages not sent, left to the sweep", ["task"]
 )
+_silent: Final = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Send nothing meanwhile: the caller does all the work that it makes."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def enqueue(task_name: str, ids: Iterable[int]) -> None:
@@ -48,14 +61,14 @@ def enqueue(task_name: str, ids: Iterable[int]) -> None:
     Never raises and never blocks on the broker. The task must have a sweep.
     """
     wanted, request_id = list(ids), current_request_ids()
-    if wanted:
+    if wanted and not _silent.get():
         transaction.on_commit(lambda: _publisher().put(task_name, wanted, request_id))
 
 
 def enqueue_each(task_name: str, ids: Iterable[int]) -> None:
     """Like `enqueue`, with a message for each id: for rows that may harm their neighbours."""
     wanted, request_id = list(ids), current_request_ids()
-    if wanted:
+    if wanted and not _silent.get():
         transaction.on_commit(lambda: _publisher().put(task_name, wanted, request_id, alone=True))
 
 

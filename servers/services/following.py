@@ -58,5 +58,7 @@ def _end(tickets: Collection[int], at: datetime) -> None:
 def _held(incidents: IncidentQuerySet) -> IncidentQuerySet:
     """These incidents, locked in the order of their ids, so that two callers never wait for each other."""
     ids = list(incidents.values_list("pk", flat=True))
+    if not ids:
+        return Incident.objects.none()
     Incident.objects.lock(ids)
     return Incident.objects.filter(pk__in=ids)

@@ -30,6 +30,20 @@ def test_a_demo_ticket_tells_one_story_in_order(hour: int, monkeypatch: Any) -> 
 
 
 @pytest.mark.django_db
+def test_the_demos_past_is_nothing_for_workers_to_do(
+    monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(demo, "TICKETS", 20)
+    demo.people(password="demo-password-1")
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        demo.tickets(now=timezone.now())
+
+    assert not [call for call in callbacks if call.__module__ == "workers.dispatch"]
+    assert not TriageJob.objects.exclude(state="done").exists()
+
+
+@pytest.mark.django_db
 def test_the_demos_people_get_the_password_again_when_it_changed() -> None:
     demo.people(password="demo-password-1")
     ana = User.objects.get(username="ana")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smartops import supervisor
-from smartops.parts import BASE
+from smartops.parts import BASE, Part
 from smartops.supervisor import Refused, Stack
 
 
@@ -49,6 +49,26 @@ def test_who_stops_it_does_not_wait_for_a_command(stack: Stack) -> None:
 
     with pytest.raises(Refused, match="Stopped before everything was up"):
         stack._manage("help")
+
+
+def test_beat_sends_nobody_to_look_at_a_demo_that_is_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = argparse.Namespace(no_demo=False, bind="127.0.0.1", port=1, flower_port=2)
+    stack = Stack(options, tmp_path)
+    (tmp_path / "run").mkdir()
+    happened: list[str] = []
+
+    def manage(command: str, *_: str) -> str:
+        happened.append(command)
+        return "{}"
+
+    monkeypatch.setattr(stack, "_manage", manage)
+    monkeypatch.setattr(Part, "start", lambda part, *_: happened.append(part.name))
+    stack._bring_up()
+
+    assert happened[:2] == ["migrate", "web"]
+    assert happened[-2:] == ["demo_data", "beat"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,17 @@ def test_nothing_is_sent_for_a_transaction_that_was_rolled_back(sent: Sent) -> N
     assert sent[0]["request_ids"] == "r1"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_does_the_work_that_he_makes_sends_nothing(sent: Sent) -> None:
+    with dispatch.silence():
+        dispatch.enqueue("a.task", [1])
+        dispatch.enqueue_each("a.task", [2])
+    dispatch.enqueue("a.task", [3])
+
+    assert dispatch.flush()
+    assert [message["ids"] for message in sent] == [[3]]
+
+
 def test_what_no_broker_takes_is_not_gathered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     sending, held, sends = threading.Event(), threading.Event(), list[int]()
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
@@ -13,6 +14,11 @@ from workers.context import request_id
 
 class Command(BaseCommand):
     help = "Create the demo's people, tickets and servers, once. Only with SMARTOPS_DEMO=1."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--login", action="store_true", help="Print what demo_token --json does"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -25,5 +31,9 @@ class Command(BaseCommand):
             demo.people(password=embedded.kept_secret(settings.VAR_DIR / "demo_password"))
             made = demo.tickets(now=timezone.now())
             servers = demo_fleet.servers(now=timezone.now())
-        there = "The demo data is there."
-        self.stdout.write(f"{made} tickets, {servers} servers made." if made or servers else there)
+        if options["login"]:
+            call_command("demo_token", "--json", stdout=self.stdout)
+        elif made or servers:
+            self.stdout.write(f"{made} tickets, {servers} servers made.")
+        else:
+            self.stdout.write("The demo data is there.")
