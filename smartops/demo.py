@@ -67,6 +67,10 @@ SOLUTIONS: Final = (
 )
 
 
+#: Which tickets are closed when, many at once.
+Closings = dict[datetime, list[int]]
+
+
 @dataclass(frozen=True)
 class Visit:
     """Something that an agent does to a ticket at some time."""
@@ -128,9 +132,12 @@ def tickets(*, now: datetime) -> int:
         arrivals[at.replace(minute=0, second=0, microsecond=0)].append(
             TicketIn.model_validate(filled, context={"now": now})
         )
+    closings: Closings = defaultdict(list)
     with silence():  # no worker may triage today what came last week
         for hour in sorted(arrivals):
-            _one_hour(arrivals[hour], truth, chance, now)
+            _one_hour(arrivals[hour], truth, closings, chance, now)
+        for evening in sorted(closings):
+            move_tickets(ids=closings[evening], status=Status.CLOSED, actor="admin", now=evening)
     measure_drift(days=[(now - timedelta(days=n)).date() for n in range(DAYS + 1)], now=now)
     return TICKETS
 
@@ -148,7 +155,11 @@ def _arrival(chance: random.Random, now: datetime) -> datetime:
 
 
 def _one_hour(
-    items: list[TicketIn], truth: dict[str, str], chance: random.Random, now: datetime
+    items: list[TicketIn],
+    truth: dict[str, str],
+    closings: Closings,
+    chance: random.Random,
+    now: datetime,
 ) -> None:
     came = max(item.opened_at for item in items if item.opened_at)
     known = came + TRIAGED_WITHIN
@@ -165,7 +176,7 @@ def _one_hour(
             _review(ticket, truth[ticket.external_id or ""], chance.choice(AGENTS), at)
             ticket.refresh_from_db()
             ready = at
-        _work_on(ticket, ready, chance, now)
+        _work_on(ticket, ready, closings, chance, now)
 
 
 def _review(ticket: Ticket, category: str, agent: str, at: datetime) -> None:
@@ -175,12 +186,16 @@ def _review(ticket: Ticket, category: str, agent: str, at: datetime) -> None:
     review_tickets(ids=[ticket.pk], values=values, by=agent, now=at)
 
 
-def _work_on(ticket: Ticket, ready: datetime, chance: random.Random, now: datetime) -> None:
+def _work_on(
+    ticket: Ticket, ready: datetime, closings: Closings, chance: random.Random, now: datetime
+) -> None:
     agent = chance.choice(AGENTS)
     for visit in _plan(ticket, ready, chance):
         if visit.at >= now:
             return
-        if visit.step == "comment":
+        if visit.step == "closed":
+            closings[visit.at].append(ticket.pk)
+        elif visit.step == "comment":
             comment_on(ticket=ticket, body=visit.text, public=True, actor=agent, now=visit.at)
         elif visit.step == "note":
             comment_on(ticket=ticket, body=visit.text, public=False, actor=agent, now=visit.at)
@@ -236,4 +251,5 @@ def _plan(ticket: Ticket, ready: datetime, chance: random.Random) -> list[Visit]
             Visit(at + timedelta(hours=3), "in_progress"),
         ]
         return [*plan, Visit(at + timedelta(hours=9), "resolved")]
-    return [*plan, Visit(at + timedelta(days=chance.uniform(1, 4)), "closed")]
+    evening = (at + timedelta(days=chance.uniform(1, 4))).replace(hour=18, minute=0)
+    return [*plan, Visit(evening.replace(second=0, microsecond=0), "closed")]
