@@ -1,4 +1,4 @@
-"""The read replica, where there is one: figures, panels and files may be read from it, and nothing else is.
+"""The read replica, where there is one: figures, panels, reports and files may be read from it, nothing else is.
 
 A replica that cannot be asked, or that is far behind, is left alone: the primary answers, and `/health` says so.
 """
@@ -21,6 +21,10 @@ LOOK_EVERY: Final = 10.0  # seconds
 _LATEST: Final = "SELECT extract(epoch FROM max(beat_at))::float8 FROM workers_heartbeat"
 _reading: ContextVar[bool] = ContextVar("reading from the replica", default=False)
 T = TypeVar("T")
+
+
+class Behind(Exception):
+    """What is asked for is not there yet: the replica may only not have got it."""
 
 
 class Router:
@@ -70,7 +74,8 @@ def reader() -> Any:
 
 
 def read(ask: Callable[[], T]) -> T:
-    """Call `ask`, whose questions go to the replica; if there is none or it fails, again, and to the primary.
+    """Call `ask`, whose questions go to the replica; if there is none, it fails or is `Behind`, again, and to the
+    primary.
 
     `ask` only reads. What people may see is looked up before. In a transaction the primary is asked, which knows
     what that wrote.
@@ -80,6 +85,8 @@ def read(ask: Callable[[], T]) -> T:
     token = _reading.set(True)
     try:
         return ask()
+    except Behind:
+        log.info("read replica has not got it yet")
     except (DatabaseError, InterfaceError) as problem:
         log.warning("read replica failed", error=type(problem).__name__)
         WATCH.avoid()

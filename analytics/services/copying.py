@@ -87,7 +87,12 @@ def _blocks(
 @contextmanager
 def _copied(statement: str, given: Sequence[Any]) -> Iterator[Any]:
     """The running COPY. Whoever leaves it early ends the query."""
-    with quick_cursor(reader()) as cursor, cursor.copy(statement, given or None) as copy:
+    link = reader()
+    with (
+        quick_cursor(link) as cursor,
+        link.wrap_database_errors,  # while rows come, too
+        cursor.copy(statement, given or None) as copy,
+    ):
         yield copy
 
 

@@ -1,6 +1,7 @@
 """Background exports: asked for by a row, made by a worker of queue `reports`, kept for some days.
 
     claim (lease) ─► COPY to a file on this machine ─► T: its pieces, and the export is done, if it is still ours
+                     (from the replica, if it knows of the export)
 
 A worker that dies leaves a row whose lease runs out and no piece: the next one begins again. One that is being
 stopped gives the export back.
@@ -8,6 +9,7 @@ stopped gives the export back.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -35,6 +37,7 @@ from workers.dispatch import CHUNK, enqueue_each
 from workers.errors import PermanentError
 from workers.leases import ACTIVE, Claim, State
 from workers.names import TaskName
+from workers.replica import Behind, read
 
 log = structlog.get_logger("analytics.export")
 
@@ -126,8 +129,8 @@ def _run(pk: int) -> int:
         ):
             hidden = _write(export, output, progress)
             return _finish(export, held, output, progress, hidden)
-    except Stopped:
-        log.info("export was cancelled, given back or taken over", export=pk)
+    except (Stopped, Behind):
+        log.info("export was cancelled, removed, given back or taken over", export=pk)
     except SoftTimeLimitExceeded:
         _fail(export, held, PermanentError("It took too long: choose fewer tickets or columns."))
     except Exception as error:  # whatever tickets do to a file: its row says it
@@ -142,9 +145,21 @@ def _write(export: Export, output: Output, progress: Progress) -> list[int]:
         raise PermanentError(f"{owner.get_username()} may no longer see tickets.")
     hidden = hidden_department_ids(owner)
     tickets = choose(export.filters, Ticket.objects.visible_to(owner))
+    read(partial(_copy, export, tickets, output, progress))
+    return hidden
+
+
+def _copy(export: Export, tickets: Any, output: Output, progress: Progress) -> None:
+    """Write the file from its beginning, with all that there was when it was asked for.
+
+    :raises Behind: the export is not there, so what was written before it may not be there either.
+    """
+    if not Export.objects.filter(pk=export.pk).exists():
+        raise Behind
+    output.seek(0)
+    output.truncate()
     progress.total = tickets.count()
     write_file(export, tickets, choose_columns(export.columns), output, progress.tell)
-    return hidden
 
 
 def may_export(owner: Any) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -16,6 +17,7 @@ from analytics.scopes import Scope
 from analytics.services.copying import csv_blocks
 from analytics.services.reporting import Figures, Part, figures
 from tickets.models import Ticket
+from workers.replica import read
 
 #: A mail with more is refused by many servers.
 MOST_FILE_BYTES: Final = 10 * 1024 * 1024
@@ -50,11 +52,15 @@ class Letters:
         return self._last[1]
 
     def _write(self, scope: Scope) -> Letter:
-        before = self.period.before()
-        found = figures(scope, self.period, before)
-        department = self.schedule.department
+        before, zone = self.period.before(), ZoneInfo(self.period.time_zone)
         attached = self.with_files and self.schedule.attach_tickets
-        files, missing = self._files(scope) if attached else ((), "")
+        found, (files, missing) = read(
+            lambda: (
+                figures(scope, self.period, before),
+                self._files(scope) if attached else ((), ""),
+            )
+        )
+        department = self.schedule.department
         name = " ".join(self.schedule.name.split())  # a header is one line
         subject = f"{name}: {self.period.in_words()}"
         context = {
@@ -63,6 +69,7 @@ class Letters:
             "hidden": bool(scope.hidden) and department is None,
             "time_zone": self.period.time_zone,
             "before": before.in_words(),
+            "as_of": f"{found.as_of.astimezone(zone):%-d %B %Y, %H:%M}",
             "lines": lines(found),
             "parts": [
                 ("Priority", parts(found.by_priority)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from analytics.durations import Times, times_in
@@ -13,9 +13,10 @@ from analytics.rates import attainment
 from analytics.rhythms import Days
 from analytics.scopes import By, Scope, names_of
 from analytics.standing import Standing, Standings, standings
+from workers.replica import Behind
 
 
-class NotCounted(Exception):
+class NotCounted(Behind):
     """What happened in the period is not counted yet. The tick that counts does so within seconds."""
 
 
@@ -42,6 +43,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
+    as_of: datetime  # all that was committed before is counted
     now: Measures
     before: Measures
     backlog: int  # what is open now
@@ -63,7 +65,7 @@ def figures(scope: Scope, days: Days, before: Days) -> Figures:
         there = standings(scope)
         parts = [_parts(scope, spans, by, there) for by in (By.PRIORITY, By.DEPARTMENT)]
     now, then = (_measures(*pair) for pair in zip(counts, times, strict=True))
-    return Figures(now, then, there.total.live, *parts)
+    return Figures(as_of, now, then, there.total.live, *parts)
 
 
 def _measures(counts: Counts, times: Mapping[str, Times]) -> Measures:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.live.desk import DIRECT, Desk
+from tests.live.test_training_faults import start_reports
 from tests.live.up import free_port
 
 AWAY = "The read replica does not answer: figures are read from the primary."
@@ -104,6 +105,12 @@ def lines(desk: Desk) -> int:
         return int(answer.read().count(b"\n")) - 1
 
 
+def ask_for_export(desk: Desk) -> int:
+    status, export = desk.post("/api/v1/reports/export/", {"format": "csv", "columns": ["id"]})
+    assert status == 202, export
+    return int(export["id"])
+
+
 def doctor(desk: Desk) -> str:
     """What it says of the replica."""
     code = "from smartops.doctor.database import read_replica\nfor one in read_replica(): print(one.says)"
@@ -144,6 +151,24 @@ def test_figures_come_from_the_standby_with_its_age_and_from_the_primary_without
     standby.start(desk)
     desk.wait_for(lambda: desk.get("/health")[1]["findings"] == [], 30, "a sound desk")
     assert "Figures are read from a replica" in doctor(desk)
+
+
+def test_an_export_is_read_from_the_standby_if_that_has_all_there_was_when_it_was_asked_for(
+    desk: Desk, standby: Standby
+) -> None:
+    first = ask_for_export(desk)
+    there = f"SELECT count(*) FROM analytics_export WHERE id = {first}"
+    desk.wait_for(lambda: standby.sql(there) == [(1,)], 30, "the export on the standby")
+    standby.pause(desk)
+    desk.open(20)
+    second = ask_for_export(desk)
+
+    start_reports(desk)
+
+    done = "SELECT id, rows FROM analytics_export WHERE state = 'done' ORDER BY id"
+    desk.wait_for(lambda: len(desk.sql(done)) == 2, 50, "the files")
+    assert desk.sql(done) == [(first, 1), (second, 21)]
+    standby.sql("SELECT pg_wal_replay_resume()")
 
 
 def test_a_standby_that_is_far_behind_is_not_asked(desk: Desk, standby: Standby) -> None:
