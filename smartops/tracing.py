@@ -18,7 +18,7 @@ from celery.signals import (
 )
 
 from workers.context import accept_request_id
-from workers.tracing import FIRST, VARIABLE, first_span_of, id_within, quiet, trace_id_of
+from workers.tracing import FIRST, VARIABLE, first_span_of, id_from, quiet, trace_id_of
 
 if sys.modules.get("opentelemetry.sdk", sys) is None:
     del sys.modules["opentelemetry.sdk"]
@@ -34,7 +34,6 @@ try:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 except ImportError as error:
     sys.exit(f'{VARIABLE} needs more packages ({error.name}): pip install "smartops[tracing]".')
 
@@ -82,14 +81,10 @@ def of_requests(wsgi: Wsgi) -> Wsgi:
             with quiet():
                 return wsgi(environ, start)
         traceparent = environ.pop("HTTP_TRACEPARENT", "")
-        above = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
-        caller = trace.get_current_span(above).get_span_context()
         given = environ.get("HTTP_X_REQUEST_ID")
-        if not given and caller.is_valid:
-            given = id_within(caller.trace_id, caller.span_id, sampled=caller.trace_flags.sampled)
-            environ["HTTP_TRACEPARENT"] = (
-                traceparent  # Django's span becomes a child of the caller's
-            )
+        if not given and (given := id_from(traceparent)):
+            # Django's span becomes a child of the caller's.
+            environ["HTTP_TRACEPARENT"] = traceparent
         request_id = environ["HTTP_X_REQUEST_ID"] = accept_request_id(given)
         FIRST.set((trace_id_of(request_id), first_span_of(request_id)))
         return wsgi(environ, start)

@@ -18,7 +18,7 @@ from typing import Any, Final
 VARIABLE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ON: Final = bool(os.environ.get(VARIABLE))
 #: A trace's id; of a caller's trace also its span and whether it is sampled, as `traceparent` has them.
-_TRACE_ID: Final = re.compile(r"((?!0{32})[0-9a-f]{32})(?:-[0-9a-f]{16}-(0[01]))?")
+_TRACE_ID: Final = re.compile(r"((?!0{32})[0-9a-f]{32})(?:-([0-9a-f]{16})-(0[01]))?")
 _NOTHING: Final = nullcontext()
 #: (trace id, span id) of the next span of this request: those that follow from its id.
 FIRST: Final[ContextVar[tuple[int, int] | None]] = ContextVar("first", default=None)
@@ -41,10 +41,25 @@ def id_within(trace_id: int, span_id: int, *, sampled: bool) -> str:
     return f"{trace_id:032x}-{span_id:016x}-{sampled:02d}"
 
 
+def id_from(traceparent: str) -> str:
+    """The same, from the header; "" if that tells of no trace, or nothing is traced here."""
+    if not ON or not traceparent:
+        return ""
+    from opentelemetry import context, trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    given = {"traceparent": traceparent}
+    above = TraceContextTextMapPropagator().extract(given, context.Context())
+    found = trace.get_current_span(above).get_span_context()
+    if not found.is_valid:
+        return ""
+    return id_within(found.trace_id, found.span_id, sampled=found.trace_flags.sampled)
+
+
 def sampled_by_caller(request_id: str) -> bool | None:
     """What the caller in whose trace the request is said of sampling. None: it is in no caller's trace."""
     found = _TRACE_ID.fullmatch(request_id)
-    return found[2] == "01" if found and found[2] else None
+    return found[3] == "01" if found and found[3] else None
 
 
 def current_trace() -> str:
@@ -117,11 +132,11 @@ def headers() -> dict[str, str]:
 
 @contextmanager
 def _begin(request_id: str, name: str, attributes: dict[str, Any]) -> Iterator[None]:
-    from opentelemetry import context, trace
+    from opentelemetry import trace
 
     FIRST.set((trace_id_of(request_id), first_span_of(request_id)))
     with trace.get_tracer("smartops").start_as_current_span(
-        name, context=context.Context(), kind=trace.SpanKind.SERVER, attributes=attributes
+        name, context=_callers(request_id), kind=trace.SpanKind.SERVER, attributes=attributes
     ):
         yield
 
@@ -158,8 +173,18 @@ def _outgoing(host: str, method: str) -> Iterator[None]:
         yield
 
 
+def _callers(request_id: str) -> Any:
+    """That of the caller's span, if the request was made within one."""
+    from opentelemetry import context
+
+    found = _TRACE_ID.fullmatch(request_id)
+    if not found or not found[2]:
+        return context.Context()
+    return _within(int(found[1], 16), int(found[2], 16), sampled=found[3] == "01")
+
+
 def _context(request_id: str) -> Any:
-    """As if the request's own span had told us of itself, with what the sampler said of its trace."""
+    """That of the request's own span, with what the sampler said of its trace."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -169,9 +194,16 @@ def _context(request_id: str) -> Any:
     if said is None and isinstance(provider, TracerProvider):
         sampler = getattr(provider.sampler, "_root", provider.sampler)
         sampled = sampler.should_sample(None, number, "").decision.is_sampled()
+    return _within(number, first_span_of(request_id), sampled=sampled)
+
+
+def _within(trace_id: int, span_id: int, *, sampled: bool) -> Any:
+    """As if a span of another process had told us of itself."""
+    from opentelemetry import trace
+
     flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
-    first = trace.SpanContext(number, first_span_of(request_id), is_remote=True, trace_flags=flags)
-    return trace.set_span_in_context(trace.NonRecordingSpan(first))
+    span = trace.SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(span))
 
 
 def _links() -> list[Any]:

@@ -83,7 +83,8 @@ class Intake:
         headers = {
             name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]
         }
-        request_id = accept_request_id(headers.get("x-request-id"))
+        given = headers.get("x-request-id") or tracing.id_from(headers.get("traceparent", ""))
+        request_id = accept_request_id(given)
         extra: dict[str, str] = {"x-request-id": request_id}
         product = "unknown"
         with tracing.begin(request_id, f"{scope['method']} intake"):  # the address may hold the key

@@ -1,6 +1,7 @@
 """Traces as a collector gets them: one from the request to the message, whoever works and whatever is lost."""
 
 import gzip
+import json
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tests.sla.receivers import receiver
 
 _INTEGRATION = """
 from servers.services.integrations import create_integration
-print(create_integration(values={"name": "traced", "source": "generic"})[1])
+print(create_integration(values={{"name": {!r}, "source": "generic"}})[1])
 """
 
 
@@ -210,7 +211,7 @@ def test_alerts_that_come_in_and_ticks_of_beat_have_spans_above_all_that_follow_
     desk.start_web()
     desk.start_beat()
     desk.start_worker()
-    key = desk.run_python(_INTEGRATION).stdout.strip()
+    key = desk.run_python(_INTEGRATION.format("traced")).stdout.strip()
 
     def names_in(trace: str) -> set[str]:
         return {span.name for span in collector.of(trace)}
@@ -251,6 +252,43 @@ def test_alerts_that_come_in_and_ticks_of_beat_have_spans_above_all_that_follow_
     assert orphans == set()
     alone = {s.name for s in collector.spans if s.service == "smartops-web" and not s.parent}
     assert not alone & {"SELECT", "INSERT", "UPDATE", "SUBSCRIBE"}, "what is polled is no trace"
+
+
+def test_an_alert_that_was_posted_within_a_callers_trace_is_in_it_up_to_the_message(
+    traced: tuple[Desk, Collector],
+) -> None:
+    desk, collector = traced
+    theirs, above = "ab" * 16, "cd" * 8
+    triaged = {"triage", "run/triage.run_jobs"}
+    with receiver() as there:
+        make_callback(desk, there.url)
+        desk.start_web()
+        desk.start_worker()
+        start_io(desk)
+        key = desk.run_python(_INTEGRATION.format("within")).stdout.strip()
+        call = urllib.request.Request(
+            f"http://127.0.0.1:{desk.port}/api/v1/intake/{key}/generic/",
+            json.dumps({"summary": "Disk full", "key": "d1"}).encode(),
+            {"traceparent": f"00-{theirs}-{above}-01", "Content-Type": "application/json"},
+        )
+        with DIRECT.open(call, timeout=20) as answer:
+            assert answer.headers["X-Request-ID"] == f"{theirs}-{above}-01"
+        desk.wait_for(lambda: len(there.requests) == 2, 30, "both messages")
+        heard = {trace_of(request.headers) for request in there.requests}
+        desk.wait_for(
+            lambda: (
+                sum(span.name == "deliver webhook" for span in collector.of(theirs)) == 2
+                and bool(triaged & {span.name for span in collector.of(theirs)})
+            ),
+            20,
+            "the spans",
+        )
+
+    assert heard == {theirs}
+    [request] = [span for span in collector.of(theirs) if span.name == "POST intake"]
+    assert request.parent == above
+    delivered = [span for span in collector.of(theirs) if span.name == "deliver webhook"]
+    assert {span.parent for span in delivered} == {request.id}
 
 
 def test_without_a_collector_nothing_of_it_is_loaded(desk: Desk) -> None:
