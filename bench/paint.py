@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.results import Result
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.chromium import ARGUMENTS, CHROMIUM
 from tests.live.desk import Desk
 
 ROUNDS = 15

@@ -57,6 +57,11 @@ def schedule_for(by: User, *people: User, **values: Any) -> ReportSchedule:
     return made
 
 
+def plan_for(by: User, *people: User, **values: Any) -> None:
+    schedule_for(by, *people, **values)
+    scheduling.plan_reports(now=MONDAY)
+
+
 def send_all(now: datetime = MONDAY) -> int:
     """Do what workers would do: count, then send everything that waits."""
     refresh_figures(seconds=None)
@@ -125,8 +130,7 @@ def test_figures_keep_to_a_department_and_hide_what_is_hidden() -> None:
 
 
 def test_a_report_waits_until_its_period_is_counted(root: User) -> None:
-    schedule_for(root, person("ana"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"))
     [delivery] = ReportDelivery.objects.all()
     RollupState.objects.update(as_of=None)
 
@@ -173,8 +177,7 @@ def test_nothing_is_due_before_its_time_or_before_the_schedule_was_made(root: Us
 
 
 def test_what_piled_up_collapses_to_the_newest(root: User) -> None:
-    schedule_for(root, person("ana"), frequency="day")
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"), frequency="day")
 
     scheduling.plan_reports(now=MONDAY + timedelta(days=5))
     send_all(MONDAY + timedelta(days=5))
@@ -307,8 +310,7 @@ def behave(monkeypatch: pytest.MonkeyPatch, **errors: Exception) -> None:
 def test_a_mail_server_that_is_away_is_asked_again_and_nobody_gets_it_twice(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule_for(root, person("ana"), person("bob"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"), person("bob"))
     behave(monkeypatch, bob=smtplib.SMTPServerDisconnected())
 
     assert send_all() == 1
@@ -330,8 +332,7 @@ def test_a_mail_server_that_is_away_is_asked_again_and_nobody_gets_it_twice(
 def test_an_address_that_is_refused_for_ever_holds_nobody_up(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule_for(root, person("ana"), person("bob"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"), person("bob"))
     behave(monkeypatch, ana=smtplib.SMTPRecipientsRefused({"ana@example.com": (550, b"no")}))
 
     send_all()
@@ -345,8 +346,7 @@ def test_an_address_that_is_refused_for_ever_holds_nobody_up(
 def test_one_full_mailbox_holds_nobody_up_and_is_asked_again(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule_for(root, person("ana"), person("bob"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"), person("bob"))
     behave(monkeypatch, ana=smtplib.SMTPRecipientsRefused({"ana@example.com": (452, b"full")}))
 
     assert send_all() == 1
@@ -361,8 +361,7 @@ def test_one_full_mailbox_holds_nobody_up_and_is_asked_again(
 def test_who_is_refused_for_ever_is_not_asked_again_until_a_person_says_so(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule_for(root, person("ana"), person("bob"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"), person("bob"))
     refused = smtplib.SMTPRecipientsRefused({"ana@example.com": (550, b"no")})
     behave(monkeypatch, ana=refused, bob=OSError("no route"))
     assert send_all() == 0
@@ -380,8 +379,7 @@ def test_who_is_refused_for_ever_is_not_asked_again_until_a_person_says_so(
 def test_an_address_that_is_none_holds_nobody_up(root: User) -> None:
     ana, bob = person("ana"), person("bob")
     User.objects.filter(pk=ana.pk).update(email="a\n@example.com")
-    schedule_for(root, ana, bob, name="Two\nlines")
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, ana, bob, name="Two\nlines")
 
     assert send_all() == 1
     assert mail.outbox[0].subject.startswith("[SmartOps] Two lines: ")
@@ -400,8 +398,7 @@ def test_a_report_that_is_lost_while_it_is_put_off_stops_no_other(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("One", "Two"):
-        schedule_for(root, person(name), name=name)
-    scheduling.plan_reports(now=MONDAY)
+        plan_for(root, person(name), name=name)
     refresh_figures(seconds=None)
     first, second = ReportDelivery.objects.order_by("pk").values_list("pk", flat=True)
     write = letters.Letters.for_eyes
@@ -453,8 +450,7 @@ def test_the_admins_filter_names_no_schedule_of_a_hidden_department(
 
 
 def test_after_a_day_it_is_given_up(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule_for(root, person("ana"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"))
     behave(monkeypatch, ana=OSError("no route"))
 
     send_all(datetime.now(UTC) + timedelta(hours=25))
@@ -468,8 +464,7 @@ def test_after_a_day_it_is_given_up(root: User, monkeypatch: pytest.MonkeyPatch)
 def test_what_a_person_has_tried_again_has_a_day_again(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule_for(root, person("ana"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"))
     behave(monkeypatch, ana=OSError("no route"))
     send_all(datetime.now(UTC) + timedelta(hours=25))
     delivery = ReportDelivery.objects.get()
@@ -506,8 +501,7 @@ def test_one_report_is_sent_at_a_time_and_none_is_forgotten(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):
-        schedule_for(root, root, name=f"Week {number}")
-    scheduling.plan_reports(now=MONDAY)
+        plan_for(root, root, name=f"Week {number}")
     refresh_figures(seconds=None)
     ids = list(ReportDelivery.objects.values_list("pk", flat=True))
     write, at_work, most = letters.Letters.for_eyes, threading.Semaphore(1), [0]
@@ -534,8 +528,7 @@ def test_one_mail_after_the_other_is_written_for_who_see_the_same(
     Department.objects.filter(pk=hr.pk).update(restricted=True)
     people = [person(name) for name in ("ana", "bob", "cid", "dan")]
     hr.members.add(people[0], people[2])
-    schedule_for(root, *people)
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, *people)
     written: list[Scope] = []
     write = letters.Letters._write
     monkeypatch.setattr(
@@ -550,8 +543,7 @@ def test_the_same_mail_to_the_same_person_has_the_same_id(
     root: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker may die between the mail server's yes and the note of it."""
-    schedule_for(root, person("ana"))
-    scheduling.plan_reports(now=MONDAY)
+    plan_for(root, person("ana"))
     send_all()
     ReportDelivery.objects.update(state="pending", finished_at=None, sent_to=[])
     send_all()

@@ -10,13 +10,8 @@ import pytest
 from django.core.signals import request_finished, request_started
 from playwright.sync_api import Page, sync_playwright
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
+from tests.browser.chromium import ARGUMENTS, CHROMIUM
+from tests.browser.desks import ana, bob, desk, enter, vera  # noqa: F401  fixtures
 
 # Playwright runs an event loop in this thread; Django would otherwise refuse to talk to the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -1,16 +1,23 @@
 """Agents at their pages: signed in without typing, several of them at once."""
 
+import importlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.apps import apps as registry
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import Page, expect
 
 from tests.browser.reading import WATCH_SHIFTS
-from tests.factories import make_user
+from tests.factories import make_ticket, make_user
+from tickets.services.access import sync_roles
+from triage.models import RoutingRule, TriageJob
+from triage.services import run_jobs
 
 #: Opens a page as a person: enter(user, path, **context).
 Enter = Callable[..., Page]
@@ -21,6 +28,22 @@ def ready(page: Page, title: str = "") -> None:
     if title:
         expect(page.get_by_role("heading", level=1)).to_contain_text(title)
     expect(page.locator("html[data-ready]")).to_have_count(1)
+
+
+@pytest.fixture
+def desk(transactional_db: Any, live_server: Any) -> str:
+    """A desk with three triaged tickets and an agent. Returns its address."""
+    if not RoutingRule.objects.exists():
+        importlib.import_module("triage.migrations.0003_defaults").install(
+            registry, connections["default"]
+        )
+    sync_roles()
+    make_user("ana", "Agent")
+    make_ticket(title="VPN down for the whole office")
+    make_ticket(title="Printer jammed", description="paper jam in tray 2")
+    make_ticket(title="<b>Bold</b> invoice question")
+    run_jobs(ids=list(TriageJob.objects.values_list("pk", flat=True)), now=datetime.now(UTC))
+    return str(live_server.url)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Final
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.chromium import ARGUMENTS, CHROMIUM
 
 BASE: Final = Path(__file__).resolve().parent.parent.parent
 IMAGES: Final = BASE / "docs" / "images"

@@ -2,40 +2,12 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import pytest
-from django.db import connections
 from playwright.sync_api import Page, expect
 
-from tests.factories import make_ticket, make_user
+from tests.factories import make_ticket
 from tests.sla.policies import publish_policy
 from tickets.models import Ticket
-from triage.models import TriageJob
-from triage.services import run_jobs
-
-
-@pytest.fixture
-def desk(transactional_db: Any, live_server: Any) -> str:
-    """A desk with three triaged tickets and an agent. Returns its address."""
-    from django.apps import apps as registry
-
-    from tickets.services.access import sync_roles
-    from triage.models import RoutingRule
-
-    if not RoutingRule.objects.exists():
-        import importlib
-
-        importlib.import_module("triage.migrations.0003_defaults").install(
-            registry, connections["default"]
-        )
-    sync_roles()
-    make_user("ana", "Agent")
-    make_ticket(title="VPN down for the whole office")
-    make_ticket(title="Printer jammed", description="paper jam in tray 2")
-    make_ticket(title="<b>Bold</b> invoice question")
-    run_jobs(ids=list(TriageJob.objects.values_list("pk", flat=True)), now=datetime.now(UTC))
-    return str(live_server.url)
 
 
 def sign_in(page: Page, desk: str) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.reading import WATCH_SHIFTS, blemishes, too_wide
-from tests.browser.test_agent import desk, sign_in  # noqa: F811, F401  a fixture
+from tests.browser.test_agent import sign_in
 from tests.factories import make_escalation, make_ticket
 from tests.servers.fleet import make_server
 from tests.sla.policies import publish_policy
@@ -29,7 +29,7 @@ def sockets(page: Page) -> list[WebSocketRoute]:
 
 
 @pytest.fixture
-def opened(page: Page, desk: str, sockets: list[WebSocketRoute]) -> Page:  # noqa: F811
+def opened(page: Page, desk: str, sockets: list[WebSocketRoute]) -> Page:
     publish_policy()
     now = timezone.now()
     for n in range(6):
@@ -133,7 +133,7 @@ def test_on_a_phone_nothing_is_cut_off(opened: Page) -> None:
     expect(opened.get_by_role("heading", name="Next deadlines")).to_be_visible()
 
 
-def test_the_wall_shows_everything_on_one_screen(opened: Page, desk: str) -> None:  # noqa: F811
+def test_the_wall_shows_everything_on_one_screen(opened: Page, desk: str) -> None:
     opened.set_viewport_size({"width": 1920, "height": 1080})
     opened.goto(f"{desk}/?wall=1")
 

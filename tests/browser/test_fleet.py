@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from servers.lifecycle import Action, State
 from servers.models import Server
 from servers.services.fleet import act_on, create_servers
-from tests.browser.test_agent import desk, sign_in  # noqa: F401  a fixture
+from tests.browser.test_agent import sign_in
 
 
 def make_fleet(size: int, racks: int) -> None:
@@ -34,7 +34,7 @@ def act(name: str, action: Action) -> None:
 
 
 @pytest.fixture
-def opened(page: Page, desk: str) -> Page:  # noqa: F811
+def opened(page: Page, desk: str) -> Page:
     """The page of a fleet of forty servers, signed in."""
     make_fleet(40, 4)
     sign_in(page, desk)
@@ -87,7 +87,7 @@ def test_of_two_servers_the_one_chosen_last_is_shown_and_kept_up_to_date(opened:
     expect(detail.get_by_role("heading")).to_have_text("s0003")
 
 
-def test_a_large_fleet_is_shown_by_host_group(page: Page, desk: str) -> None:  # noqa: F811
+def test_a_large_fleet_is_shown_by_host_group(page: Page, desk: str) -> None:
     make_fleet(1200, 30)
     act("s0007", Action.FAIL)
     sign_in(page, desk)
@@ -109,7 +109,7 @@ def test_on_a_phone_nothing_is_cut_off(opened: Page) -> None:
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_counts_are_there_before_the_first_answer(page: Page, desk: str) -> None:  # noqa: F811
+def test_counts_are_there_before_the_first_answer(page: Page, desk: str) -> None:
     make_fleet(3, 1)
     sign_in(page, desk)
     page.route("**/api/v1/servers/**", lambda route: None)  # never answered

@@ -10,9 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from analytics.services import refresh_figures
-from tests.browser.desks import Enter, ana, enter, vera  # noqa: F401  fixtures
+from tests.browser.desks import Enter
 from tests.browser.reading import blemishes
-from tests.browser.test_agent import desk  # noqa: F401  a fixture
 from tests.factories import make_ticket, make_user
 from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
@@ -20,7 +19,7 @@ from tickets.services import move_tickets
 
 
 @pytest.fixture
-def mia(desk: str) -> User:  # noqa: F811
+def mia(desk: str) -> User:
     """A manager who may edit schedules, at a desk where two of four doors of this week were mended."""
     now = timezone.now()
     for n in range(4):
@@ -43,8 +42,7 @@ def figure(page: Page, name: str) -> Any:
 
 
 def test_a_manager_reads_the_report_of_a_department_and_takes_its_tickets_along(
-    enter: Enter,  # noqa: F811
-    mia: User,
+    enter: Enter, mia: User
 ) -> None:
     page = enter(mia, "/")
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Report").click()
@@ -66,7 +64,7 @@ def test_a_manager_reads_the_report_of_a_department_and_takes_its_tickets_along(
     expect(page.get_by_role("row").filter(has_text="Door")).to_have_count(4)
 
 
-def test_a_manager_has_the_report_sent_every_monday(enter: Enter, mia: User) -> None:  # noqa: F811
+def test_a_manager_has_the_report_sent_every_monday(enter: Enter, mia: User) -> None:
     for restricted in Department.objects.filter(restricted=True):
         restricted.members.add(mia)  # only who may see everything sends it to an address
     page = enter(mia, "/report/")
@@ -79,9 +77,7 @@ def test_a_manager_has_the_report_sent_every_monday(enter: Enter, mia: User) -> 
 
 
 def test_a_viewer_looks_at_everything_and_is_offered_nothing_that_she_may_not_do(
-    enter: Enter,  # noqa: F811
-    mia: User,
-    vera: User,  # noqa: F811
+    enter: Enter, mia: User, vera: User
 ) -> None:
     page = enter(vera, "/")
     page.get_by_role("link", name="Facilities").first.click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from analytics.services import refresh_figures
 from tests.browser.reading import blemishes, too_wide
-from tests.browser.test_agent import desk, sign_in  # noqa: F401  a fixture
+from tests.browser.test_agent import sign_in
 from tests.factories import make_ticket
 from tests.sla.policies import publish_policy
 from tickets.lifecycle import Status
@@ -19,7 +19,7 @@ BERLIN = "tz=Europe/Berlin"
 
 
 @pytest.fixture
-def opened(page: Page, desk: str) -> Page:  # noqa: F811
+def opened(page: Page, desk: str) -> Page:
     """The report of 45 days of Berlin with eight tickets of Facilities, three of them resolved."""
     publish_policy()
     now = timezone.now()
@@ -79,7 +79,7 @@ def test_its_links_lead_to_its_tickets(opened: Page) -> None:
     expect(opened.get_by_text("does not close")).to_have_count(8)
 
 
-def test_a_refused_wish_is_told_and_something_is_shown(opened: Page, desk: str) -> None:  # noqa: F811
+def test_a_refused_wish_is_told_and_something_is_shown(opened: Page, desk: str) -> None:
     opened.goto(f"{desk}/report/?days=900")
 
     expect(opened.get_by_role("alert")).to_contain_text("days")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.test_agent import desk, sign_in  # noqa: F401  a fixture
+from tests.browser.test_agent import sign_in
 from tests.factories import make_ticket
 from tickets.models import Ticket, TriageStatus
 from tickets.services import change_tickets
@@ -31,7 +31,7 @@ SIMILAR = {
 
 
 @pytest.fixture
-def queue(desk: str) -> str:  # noqa: F811
+def queue(desk: str) -> str:
     """Three tickets wait: VPN (overdue), printer, invoice, in this order."""
     now = datetime.now(UTC)
     for ticket, confidence, hours in zip(

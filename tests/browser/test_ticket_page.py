@@ -9,9 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.browser.desks import Enter, ana, bob, enter, later, ready, vera  # noqa: F401  fixtures
+from tests.browser.desks import Enter, later, ready
 from tests.browser.reading import blemishes, too_wide
-from tests.browser.test_agent import desk  # noqa: F401  a fixture
 from tests.factories import make_ticket
 from tests.sla.policies import publish_policy
 from tickets.models import Attachment, Comment, Ticket, TicketEvent
@@ -23,7 +22,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def vpn(desk: str) -> Ticket:  # noqa: F811
+def vpn(desk: str) -> Ticket:
     return Ticket.objects.get(title__startswith="VPN")
 
 
@@ -35,20 +34,20 @@ def writing(page: Page) -> Any:
     return page.get_by_role("textbox", name="Comment")
 
 
+def assignee(page: Page) -> Any:
+    return page.get_by_label("Assignee")
+
+
 def at(ticket: Ticket) -> str:
     return f"/tickets/{ticket.pk}/"
 
 
-def test_a_ticket_is_taken_answered_and_resolved(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-) -> None:
+def test_a_ticket_is_taken_answered_and_resolved(enter: Enter, ana: User, vpn: Ticket) -> None:
     page = enter(ana, at(vpn))
     expect(page.get_by_role("region", name="Why it is here")).to_contain_text("“vpn”")
 
     page.keyboard.press("a")
-    expect(page.get_by_label("Assignee")).to_have_value("ana")
+    expect(assignee(page)).to_have_value("ana")
     page.get_by_role("button", name="Start work").click()
     expect(meta(page)).to_contain_text("In Progress")
     page.keyboard.press("i")
@@ -71,17 +70,14 @@ def test_a_ticket_is_taken_answered_and_resolved(
 
 
 def test_facts_are_changed_where_they_stand(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    bob: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, bob: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn))
     with page.expect_response(f"**/api/v1/tickets/{vpn.pk}/"):
         page.get_by_label("Priority").select_option("1")
     expect(meta(page)).to_contain_text("P1 critical")
-    page.get_by_label("Assignee").fill("bob")
-    page.get_by_label("Assignee").press("Enter")
+    assignee(page).fill("bob")
+    assignee(page).press("Enter")
     expect(page.get_by_role("region", name="History")).to_contain_text("assignee bob")
     for tag in ("office", "cable"):
         page.get_by_label("Add a tag").fill(tag)
@@ -106,9 +102,7 @@ def test_facts_are_changed_where_they_stand(
 
 
 def test_a_change_by_somebody_else_is_shown_calmly_and_ones_own_can_be_made_again(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn), ticking=False)
     change_tickets(ids=[vpn.pk], values={"priority": 3}, actor="bob", now=now())
@@ -125,25 +119,20 @@ def test_a_change_by_somebody_else_is_shown_calmly_and_ones_own_can_be_made_agai
 
 
 def test_a_field_shows_what_holds_when_its_change_was_not_made(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    bob: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, bob: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn), ticking=False)
     change_tickets(ids=[vpn.pk], values={"assignee": "bob"}, actor="bob", now=now())
 
-    page.get_by_label("Assignee").fill("ana")
-    page.get_by_label("Assignee").press("Enter")
+    assignee(page).fill("ana")
+    assignee(page).press("Enter")
     page.get_by_role("button", name="Leave it").click()
 
-    expect(page.get_by_label("Assignee")).to_have_value("bob")
+    expect(assignee(page)).to_have_value("bob")
 
 
 def test_what_others_do_appears_and_what_one_types_stays(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn), ticking=False)
     writing(page).fill("Half a sen")
@@ -156,9 +145,7 @@ def test_what_others_do_appears_and_what_one_types_stays(
 
 
 def test_what_a_colleague_changed_behind_an_open_dialog_is_kept(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn), ticking=False)
     page.keyboard.press("e")
@@ -179,9 +166,7 @@ def test_what_a_colleague_changed_behind_an_open_dialog_is_kept(
 
 
 def test_a_tag_that_a_colleague_set_while_one_types_another_is_kept(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn), ticking=False)
     page.get_by_label("Add a tag").fill("office")
@@ -199,9 +184,7 @@ def test_a_tag_that_a_colleague_set_while_one_types_another_is_kept(
 
 
 def test_several_tags_are_added_at_once_and_one_in_quotes_may_hold_a_comma(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn))
     page.get_by_label("Add a tag").fill('office, "slow, at noon",office')
@@ -213,25 +196,20 @@ def test_several_tags_are_added_at_once_and_one_in_quotes_may_hold_a_comma(
 
 
 def test_who_took_a_ticket_by_one_key_gives_it_back_by_one_click(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    bob: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, bob: User, vpn: Ticket
 ) -> None:
     change_tickets(ids=[vpn.pk], values={"assignee": "bob"}, actor="bob", now=now())
     page = enter(ana, at(vpn))
 
     page.keyboard.press("a")
-    expect(page.get_by_label("Assignee")).to_have_value("ana")
+    expect(assignee(page)).to_have_value("ana")
     page.get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_label("Assignee")).to_have_value("bob")
+    expect(assignee(page)).to_have_value("bob")
 
 
 def test_older_comments_come_when_they_are_asked_for_and_nothing_jumps(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     Comment.objects.bulk_create(
         Comment(ticket=vpn, body=f"Comment {n}.", author="bob", created_at=now()) for n in range(60)
@@ -254,10 +232,7 @@ def test_older_comments_come_when_they_are_asked_for_and_nothing_jumps(
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_line_of_the_history_says_when_on_one_line(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-    width: int,
+    enter: Enter, ana: User, vpn: Ticket, width: int
 ) -> None:
     Ticket.objects.filter(pk=vpn.pk).update(opened_at=now() - timedelta(days=500))
     TicketEvent.objects.create(
@@ -273,11 +248,7 @@ def test_every_line_of_the_history_says_when_on_one_line(
     assert max(widths) <= 0
 
 
-def test_single_keys_are_switched_off_in_this_browser(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-) -> None:
+def test_single_keys_are_switched_off_in_this_browser(enter: Enter, ana: User, vpn: Ticket) -> None:
     page = enter(ana, at(vpn))
     page.keyboard.press("?")
     page.get_by_label(re.compile("^Single keys work")).uncheck()
@@ -303,12 +274,7 @@ def test_single_keys_are_switched_off_in_this_browser(
 
 
 @pytest.mark.parametrize("where", ["desk", "admin"])
-def test_who_signs_out_leaves_no_draft(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-    where: str,
-) -> None:
+def test_who_signs_out_leaves_no_draft(enter: Enter, ana: User, vpn: Ticket, where: str) -> None:
     page = enter(ana, at(vpn))
     writing(page).fill("Between us")
     expect(page.get_by_text("Draft kept")).to_be_visible()
@@ -323,9 +289,7 @@ def test_who_signs_out_leaves_no_draft(
 
 
 def test_a_ticket_that_left_ones_sight_leads_back_to_the_list(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn))
     page.get_by_role("button", name="Send…").click()
@@ -341,9 +305,7 @@ def test_a_ticket_that_left_ones_sight_leads_back_to_the_list(
 
 
 def test_a_comment_whose_answer_got_lost_is_added_once_and_what_is_typed_meanwhile_stays(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
+    enter: Enter, ana: User, vpn: Ticket
 ) -> None:
     page = enter(ana, at(vpn))
     lost: list[str] = []
@@ -369,10 +331,7 @@ def test_a_comment_whose_answer_got_lost_is_added_once_and_what_is_typed_meanwhi
 
 @pytest.mark.parametrize("where", ["ticket", "list"])
 def test_a_page_that_is_not_brought_up_to_date_says_so(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-    where: str,
+    enter: Enter, ana: User, vpn: Ticket, where: str
 ) -> None:
     page = enter(ana, at(vpn) if where == "ticket" else "/tickets/?status=open", ticking=False)
     page.wait_for_load_state("networkidle")
@@ -390,7 +349,7 @@ def test_a_page_that_is_not_brought_up_to_date_says_so(
     expect(stale).to_be_hidden()
 
 
-def test_a_draft_outlives_the_page(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
+def test_a_draft_outlives_the_page(enter: Enter, ana: User, vpn: Ticket) -> None:
     page = enter(ana, at(vpn))
     page.keyboard.press("i")
     page.keyboard.type("Not ready yet")
@@ -407,7 +366,7 @@ def test_a_draft_outlives_the_page(enter: Enter, ana: User, vpn: Ticket) -> None
     expect(writing(page)).to_have_value("")
 
 
-def test_files_come_with_a_comment_or_alone(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
+def test_files_come_with_a_comment_or_alone(enter: Enter, ana: User, vpn: Ticket) -> None:
     page = enter(ana, at(vpn))
     file = {"name": "cable <b>.txt", "mimeType": "text/plain", "buffer": b"broken"}
     page.set_input_files("input[type=file]", file)
@@ -424,10 +383,7 @@ def test_files_come_with_a_comment_or_alone(enter: Enter, ana: User, vpn: Ticket
     assert Attachment.objects.filter(comment=None).count() == 1
 
 
-def test_deadlines_count_down_say_why_and_are_acknowledged(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-) -> None:
+def test_deadlines_count_down_say_why_and_are_acknowledged(enter: Enter, ana: User) -> None:
     publish_policy(tiers={"standard": {p: {"resolution": "2h"} for p in ("P1", "P2", "P3", "P4")}})
     late = make_ticket(
         title="Lift is stuck", priority=2, at=now(), opened_at=now() - timedelta(hours=1)
@@ -444,11 +400,7 @@ def test_deadlines_count_down_say_why_and_are_acknowledged(
     expect(page.get_by_role("region", name="Deadlines")).to_contain_text("acknowledged until")
 
 
-def test_resolving_a_parent_asks_about_its_children(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-) -> None:
+def test_resolving_a_parent_asks_about_its_children(enter: Enter, ana: User, vpn: Ticket) -> None:
     child = Ticket.objects.get(title="Printer jammed")
     attach_tickets(ids=[child.pk], to=vpn.pk, actor="bob", now=now())
     page = enter(ana, at(vpn))
@@ -464,11 +416,7 @@ def test_resolving_a_parent_asks_about_its_children(
     assert child.status == "resolved"
 
 
-def test_a_ticket_is_merged_into_a_similar_one(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-) -> None:
+def test_a_ticket_is_merged_into_a_similar_one(enter: Enter, ana: User, vpn: Ticket) -> None:
     printer = Ticket.objects.get(title="Printer jammed")
     alike = {
         "id": printer.pk,
@@ -500,11 +448,7 @@ def test_a_ticket_is_merged_into_a_similar_one(
     expect(page.get_by_role("button", name="Reopen")).to_have_count(0)
 
 
-def test_what_triage_decided_is_confirmed(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-) -> None:
+def test_what_triage_decided_is_confirmed(enter: Enter, ana: User, vpn: Ticket) -> None:
     Ticket.objects.filter(pk=vpn.pk).update(triage_status="needs_review")
     page = enter(ana, at(vpn))
     expect(meta(page)).to_contain_text("needs review")
@@ -516,22 +460,17 @@ def test_what_triage_decided_is_confirmed(
     assert Ticket.objects.get(pk=vpn.pk).triage_status == "completed"
 
 
-def test_a_refusal_is_told(enter: Enter, ana: User, vpn: Ticket) -> None:  # noqa: F811
+def test_a_refusal_is_told(enter: Enter, ana: User, vpn: Ticket) -> None:
     page = enter(ana, at(vpn))
-    page.get_by_label("Assignee").fill("nobody-here")
-    page.get_by_label("Assignee").press("Enter")
+    assignee(page).fill("nobody-here")
+    assignee(page).press("Enter")
 
     expect(page.get_by_role("alert").filter(has_text="nobody-here")).to_be_visible()
-    expect(page.get_by_label("Assignee")).to_have_value("")
+    expect(assignee(page)).to_have_value("")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_a_ticket(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    vpn: Ticket,
-    scheme: str,
-) -> None:
+def test_everybody_can_read_a_ticket(enter: Enter, ana: User, vpn: Ticket, scheme: str) -> None:
     publish_policy()
     late = make_ticket(title="Lift is stuck", description="Help! https://example.com/", at=now())
     change_tickets(ids=[late.pk], values={"tags": ["vip"], "priority": 1}, actor="x", now=now())
@@ -550,7 +489,7 @@ def test_everybody_can_read_a_ticket(
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_ticket_fits_a_phone(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_a_ticket_fits_a_phone(enter: Enter, ana: User) -> None:
     long = make_ticket(title="Wort" * 50, description="x" * 500, tags=["y" * 50], at=now())
     page = enter(ana, at(long), viewport={"width": 390, "height": 844}, has_touch=True)
 

@@ -8,9 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.browser.desks import Enter, ana, bob, enter, later, ready, until, vera  # noqa: F401  fixtures
+from tests.browser.desks import Enter, later, ready, until
 from tests.browser.reading import blemishes, too_wide
-from tests.browser.test_agent import desk  # noqa: F401  a fixture
 from tests.factories import make_ticket
 from tickets import presence
 from tickets.lifecycle import Status
@@ -40,7 +39,7 @@ def ticket(title: str) -> Ticket:
     return Ticket.objects.get(title__startswith=title)
 
 
-def test_a_list_is_triaged_with_the_keyboard_alone(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_a_list_is_triaged_with_the_keyboard_alone(enter: Enter, ana: User) -> None:
     page = enter(ana, LIST)
     expect(rows(page)).to_have_count(3)
     first, second, third = titles(page)
@@ -71,10 +70,7 @@ def test_a_list_is_triaged_with_the_keyboard_alone(enter: Enter, ana: User) -> N
     expect(page).to_have_url(re.compile(r"status=open,in_progress,on_hold"))
 
 
-def test_what_could_not_be_changed_is_told_with_its_reason(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-) -> None:
+def test_what_could_not_be_changed_is_told_with_its_reason(enter: Enter, ana: User) -> None:
     page = enter(ana, "/tickets/?ordering=-opened_at", ticking=False)
     printer = ticket("Printer")
     move_tickets(ids=[printer.pk], status=Status.CANCELLED, actor="bob", now=now())
@@ -92,10 +88,7 @@ def test_what_could_not_be_changed_is_told_with_its_reason(
     assert Ticket.objects.filter(status="on_hold").count() == 2
 
 
-def test_tickets_are_sent_assigned_tagged_and_commented_together(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-) -> None:
+def test_tickets_are_sent_assigned_tagged_and_commented_together(enter: Enter, ana: User) -> None:
     page = enter(ana, LIST)
     dialog = page.get_by_role("dialog")
 
@@ -128,8 +121,7 @@ def test_tickets_are_sent_assigned_tagged_and_commented_together(
 
 
 def test_what_others_change_shows_and_nothing_moves_under_the_cursor(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
+    enter: Enter, ana: User
 ) -> None:
     page = enter(ana, LIST, ticking=False)
     page.keyboard.press("j")
@@ -151,7 +143,7 @@ def test_what_others_change_shows_and_nothing_moves_under_the_cursor(
     expect(row(page, "Printer jammed")).to_have_count(0)
 
 
-def test_a_tickets_age_goes_on_while_the_list_is_open(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_a_tickets_age_goes_on_while_the_list_is_open(enter: Enter, ana: User) -> None:
     page = enter(ana, LIST, ticking=False)
     age = row(page, "VPN").locator(".ws-age")
     Ticket.objects.update(opened_at=now() - timedelta(minutes=30))
@@ -163,7 +155,7 @@ def test_a_tickets_age_goes_on_while_the_list_is_open(enter: Enter, ana: User) -
     expect(age).to_have_text("1 h")
 
 
-def test_a_tag_with_a_comma_is_counted_and_chosen_as_one(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_a_tag_with_a_comma_is_counted_and_chosen_as_one(enter: Enter, ana: User) -> None:
     change_tickets(
         ids=[ticket("VPN").pk], values={"tags": ["slow, at noon", "VPN"]}, actor="x", now=now()
     )
@@ -184,11 +176,7 @@ def test_a_tag_with_a_comma_is_counted_and_chosen_as_one(enter: Enter, ana: User
     expect(page.locator(".ws-chip").last).to_contain_text("slow, at noon, VPN")
 
 
-def test_two_agents_see_each_other(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    bob: User,  # noqa: F811
-) -> None:
+def test_two_agents_see_each_other(enter: Enter, ana: User, bob: User) -> None:
     vpn = ticket("VPN")
     of_bob = enter(bob, f"/tickets/{vpn.pk}/")
     of_ana = enter(ana, f"/tickets/{vpn.pk}/", ticking=False)
@@ -211,7 +199,7 @@ def test_two_agents_see_each_other(
     expect(of_ana.locator("[data-part=others]")).to_be_empty()
 
 
-def test_the_palette_finds_tickets_views_and_pages(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_the_palette_finds_tickets_views_and_pages(enter: Enter, ana: User) -> None:
     create_view(owner=None, values={"name": "Printers", "query": {"q": "printer"}, "shared": True})
     page, printer = enter(ana, LIST), ticket("Printer")
 
@@ -242,11 +230,7 @@ def test_the_palette_finds_tickets_views_and_pages(enter: Enter, ana: User) -> N
     expect(page.locator(".wt-meta")).to_contain_text("Resolved")
 
 
-def test_a_view_is_saved_shared_and_replaced(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-    bob: User,  # noqa: F811
-) -> None:
+def test_a_view_is_saved_shared_and_replaced(enter: Enter, ana: User, bob: User) -> None:
     page = enter(ana, f"{LIST}&priority=1&ordering=due_at")
     page.keyboard.press("s")
     dialog = page.get_by_role("dialog")
@@ -269,10 +253,7 @@ def test_a_view_is_saved_shared_and_replaced(
     assert SavedView.objects.get(name="Urgent").query["priority"] == "1,2"
 
 
-def test_filters_are_chosen_counted_searched_and_taken_away(
-    enter: Enter,  # noqa: F811
-    ana: User,  # noqa: F811
-) -> None:
+def test_filters_are_chosen_counted_searched_and_taken_away(enter: Enter, ana: User) -> None:
     page = enter(ana, LIST)
     expect(page.get_by_text("3 tickets", exact=True)).to_be_visible()
     value = page.locator("[data-facet=priority] [data-value='1']")
@@ -294,7 +275,7 @@ def test_filters_are_chosen_counted_searched_and_taken_away(
     expect(rows(page)).to_have_count(3)
 
 
-def test_pages_go_older_and_newer_and_can_be_shared(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_pages_go_older_and_newer_and_can_be_shared(enter: Enter, ana: User) -> None:
     for number in range(60):
         make_ticket(title=f"Ticket number {number}", at=now() - timedelta(minutes=number))
     page = enter(ana, LIST)
@@ -308,14 +289,14 @@ def test_pages_go_older_and_newer_and_can_be_shared(enter: Enter, ana: User) -> 
     expect(rows(page)).to_have_count(50)
 
 
-def test_a_wrong_address_says_what_is_wrong(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_a_wrong_address_says_what_is_wrong(enter: Enter, ana: User) -> None:
     page = enter(ana, "/tickets/?status=sleeping")
 
     expect(page.get_by_role("alert")).to_contain_text("'sleeping' is not a status")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_the_list(enter: Enter, ana: User, scheme: str) -> None:  # noqa: F811
+def test_everybody_can_read_the_list(enter: Enter, ana: User, scheme: str) -> None:
     change_tickets(ids=[ticket("VPN").pk], values={"tags": ["vip"]}, actor="x", now=now())
     Ticket.objects.filter(pk=ticket("Printer").pk).update(
         due_at=now() + timedelta(hours=2), warn_at=now(), escalation_level=1
@@ -336,7 +317,7 @@ def test_everybody_can_read_the_list(enter: Enter, ana: User, scheme: str) -> No
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_list_fits_a_phone(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_the_list_fits_a_phone(enter: Enter, ana: User) -> None:
     make_ticket(title="Wort" * 40, tags=["a-long-tag-that-nobody-wants-to-read"] * 2, at=now())
     page = enter(ana, LIST, viewport={"width": 390, "height": 844}, has_touch=True)
 
@@ -351,10 +332,7 @@ def test_the_list_fits_a_phone(enter: Enter, ana: User) -> None:  # noqa: F811
     assert blemishes(page) == []
 
 
-def test_a_viewer_sees_no_controls_that_are_not_hers(
-    enter: Enter,  # noqa: F811
-    vera: User,  # noqa: F811
-) -> None:
+def test_a_viewer_sees_no_controls_that_are_not_hers(enter: Enter, vera: User) -> None:
     page = enter(vera, LIST)
     expect(rows(page)).to_have_count(3)
     expect(page.get_by_role("checkbox")).to_have_count(0)
@@ -370,7 +348,7 @@ def test_a_viewer_sees_no_controls_that_are_not_hers(
     expect(page.locator("main :is(input, select, textarea):not(dialog *)")).to_have_count(0)
 
 
-def test_what_people_write_is_text_and_nothing_else(enter: Enter, ana: User) -> None:  # noqa: F811
+def test_what_people_write_is_text_and_nothing_else(enter: Enter, ana: User) -> None:
     evil = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
     make_ticket(
         title=evil, description=evil, tags=["<b>tag</b>"], requester_name=evil[:100], at=now()

@@ -14,22 +14,12 @@ from django.utils import timezone
 from smartops.workspace import filters
 from tests.conftest import NOON
 from tests.factories import make_ticket, make_user
+from tests.smartops.workspace.conftest import as_person
 from tests.statements import statements_of
 from tickets.models import Department, SavedView, Ticket
 from tickets.services import change_tickets, create_view
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ana(agent: User) -> Client:
-    return as_person(agent)
-
-
-def as_person(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def html(client: Client, address: str) -> str:

@@ -12,23 +12,13 @@ from django.test import Client
 from tests.conftest import NOON
 from tests.factories import make_ticket, make_user
 from tests.sla.policies import publish_policy
+from tests.smartops.workspace.conftest import as_person
 from tickets.lifecycle import Status
 from tickets.models import Comment, Department, Ticket, TicketEvent
 from tickets.services import attach_tickets, comment_on, merge_tickets, move_tickets
 from triage.models import TriageDecision
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ana(agent: User) -> Client:
-    return as_person(agent)
-
-
-def as_person(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def open_page(client: Client, ticket: Ticket) -> Any:
