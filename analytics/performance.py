@@ -29,7 +29,7 @@ def performance(scope: Scope, period: Period, by: By | None = None) -> dict[str,
         times = times_in(scope, spans, by)
         parts = _parts(scope, counts_by(scope, spans, by), times, by) if by else None
         fresh = freshness()
-    now, before = (_figures(*pair) for pair in zip(counts, times.total, strict=True))
+    now, before = (measured(*pair) for pair in zip(counts, times.total, strict=True))
     return {
         **standing.overview(),
         "average_categorization_confidence": standing.total.average_confidence,
@@ -52,12 +52,13 @@ def _parts(
                 times.parts.get(key, [NO_MEASURES] * 2),
                 strict=True,
             )
-            now, before = (_figures(*pair) for pair in pairs)
+            now, before = (measured(*pair) for pair in pairs)
             parts.append({"name": name, "current": now, "previous": before})
     return parts
 
 
-def _figures(counts: Counts, times: Mapping[str, Times]) -> dict[str, Any]:
+def measured(counts: Counts, times: Mapping[str, Times]) -> dict[str, Any]:
+    """The figures of one span."""
     return {
         **rates(counts),
         "triage_latency": times["triage_seconds"],

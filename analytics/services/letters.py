@@ -1,8 +1,7 @@
 """A report as a mail: figures in words, tables, the tickets as a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -111,16 +110,14 @@ class Letters:
 def lines(found: Figures) -> list[tuple[str, str, str, str]]:
     """Name, value, the value of the period before, how it changed."""
     now, before = found.now, found.before
+    met, met_before = (one["sla"]["total"]["attainment"] for one in (now, before))
     return [
-        _counted("Created", now.created, before.created),
-        _counted("Resolved", now.resolved, before.resolved),
+        _counted("Created", now["created"], before["created"]),
+        _counted("Resolved", now["resolved"], before["resolved"]),
         ("Open now", count(found.backlog), "", ""),
-        (
-            *("SLA met", percent(now.sla_met), percent(before.sla_met)),
-            points_change(now.sla_met, before.sla_met),
-        ),
-        _lasting("First response, median", now.first_response, before.first_response),
-        _lasting("Resolution, median", now.resolution, before.resolution),
+        ("SLA met", percent(met), percent(met_before), points_change(met, met_before)),
+        _lasting("First response, median", now["first_response"], before["first_response"]),
+        _lasting("Resolution, median", now["resolution"], before["resolution"]),
     ]
 
 
@@ -143,7 +140,6 @@ def _counted(name: str, now: int, before: int) -> tuple[str, str, str, str]:
 
 
 def _lasting(
-    name: str, now: timedelta | None, before: timedelta | None
+    name: str, now: Mapping[str, Any], before: Mapping[str, Any]
 ) -> tuple[str, str, str, str]:
-    said = [lasting(None if one is None else one.total_seconds()) for one in (now, before)]
-    return name, said[0], said[1], ""
+    return name, lasting(now["wall"]["median"]), lasting(before["wall"]["median"]), ""

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from analytics.durations import Times, times_in
-from analytics.flows import NOTHING, Counts, counts_by, counts_in
+from analytics.durations import times_in
+from analytics.flows import NOTHING, counts_by, counts_in
 from analytics.freshness import freshness, one_view
+from analytics.performance import measured
 from analytics.periods import Span
-from analytics.rates import attainment
 from analytics.rhythms import Days
 from analytics.scopes import By, Scope, names_of
 from analytics.standing import Standing, Standings, standings
@@ -18,16 +18,6 @@ from workers.replica import Behind
 
 class NotCounted(Behind):
     """What happened in the period is not counted yet. The tick that counts does so within seconds."""
-
-
-class Measures(NamedTuple):
-    """Of one period. Times are wall time; None: there was nothing to measure."""
-
-    created: int
-    resolved: int
-    sla_met: float | None  # percent of the promises that were kept or missed
-    first_response: timedelta | None  # median
-    resolution: timedelta | None  # median
 
 
 class Part(NamedTuple):
@@ -44,8 +34,8 @@ class Part(NamedTuple):
 @dataclass(frozen=True)
 class Figures:
     as_of: datetime  # all that was committed before is counted
-    now: Measures
-    before: Measures
+    now: Mapping[str, Any]  # as `performance` tells them
+    before: Mapping[str, Any]
     backlog: int  # what is open now
     by_priority: list[Part]
     by_department: list[Part]
@@ -64,22 +54,8 @@ def figures(scope: Scope, days: Days, before: Days) -> Figures:
         counts, times = counts_in(scope, spans), times_in(scope, spans).total
         there = standings(scope)
         parts = [_parts(scope, spans, by, there) for by in (By.PRIORITY, By.DEPARTMENT)]
-    now, then = (_measures(*pair) for pair in zip(counts, times, strict=True))
+    now, then = (measured(*pair) for pair in zip(counts, times, strict=True))
     return Figures(as_of, now, then, there.total.live, *parts)
-
-
-def _measures(counts: Counts, times: Mapping[str, Times]) -> Measures:
-    return Measures(
-        created=counts["created"],
-        resolved=counts["resolved"],
-        sla_met=attainment(counts)["total"]["attainment"],
-        first_response=_median(times["response_seconds"]),
-        resolution=_median(times["resolution_seconds"]),
-    )
-
-
-def _median(times: Times) -> timedelta | None:
-    return None if times["median"] is None else timedelta(seconds=times["median"])
 
 
 def _parts(scope: Scope, spans: Sequence[Span], by: By, there: Standings) -> list[Part]:
