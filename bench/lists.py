@@ -86,7 +86,7 @@ def measure(desk: Desk, count: int) -> list[Result]:
     print(f"{count:,} tickets made in {time.monotonic() - started:.0f} s", flush=True)
     desk.start_web()
     [(first,)] = desk.sql("SELECT min(id) FROM tickets_ticket")
-    session, results = _session(desk), []
+    session, results = session_of(desk), []
     pages = {name: path.replace("/500/", f"/{first}/") for name, path in PAGES.items()}
     for name, path in pages.items():
         took = times(desk, path, {"Cookie": session})
@@ -108,7 +108,7 @@ def measure(desk: Desk, count: int) -> list[Result]:
     return results
 
 
-def _session(desk: Desk) -> str:
+def session_of(desk: Desk) -> str:
     """The cookie of an agent who is signed in."""
     done = desk.run_python(
         """
