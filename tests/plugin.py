@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,9 @@ ROOT.chmod(0o755)
 
 os.environ["VAR_DIR"] = str(ROOT / "var")
 os.environ["SMARTOPS_DEMO"] = "1"
+# Hundreds of processes load the same code; each would compile it anew where this is set, as in containers.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 START = {
     "DATABASE_URL": lambda: embedded.start_postgres(ROOT / "postgres", durable=False),
     "REDIS_URL": lambda: embedded.start_valkey(ROOT / "valkey"),
