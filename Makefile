@@ -15,7 +15,7 @@ ifdef ARGS
 	$(VENV) -m pytest $(ARGS)
 else
 	$(VENV) -m pytest -n auto --maxprocesses 4 --ignore tests/live
-	$(VENV) -m pytest -n 2 tests/live
+	$(VENV) -m pytest -n 2 --dist loadgroup tests/live
 endif
 
 check: .venv/dev ## Lint, types, layers, migrations, OpenAPI; changes nothing

@@ -178,6 +178,7 @@ def calm(servers: Desk) -> Iterator[Sender]:
     servers.stop_processes()
 
 
+@pytest.mark.xdist_group("calm")
 def test_alerts_out_of_order_and_twice_change_nothing_that_is_not_so(calm: Sender) -> None:
     def at(minute: int) -> str:
         return f"2026-03-03T12:{minute:02}:00Z"
@@ -194,6 +195,7 @@ def test_alerts_out_of_order_and_twice_change_nothing_that_is_not_so(calm: Sende
     assert calm.result("a", at=at(30)) == ("reopened", ticket)
 
 
+@pytest.mark.xdist_group("calm")
 def test_alerts_of_one_problem_at_the_same_instant_on_many_processes_are_one_ticket(
     calm: Sender,
 ) -> None:
@@ -212,6 +214,7 @@ def test_alerts_of_one_problem_at_the_same_instant_on_many_processes_are_one_tic
     ]
 
 
+@pytest.mark.xdist_group("calm")
 def test_the_same_alert_ten_thousand_times_is_one_ticket_with_a_counter(
     calm: Sender,
 ) -> None:
