@@ -1,5 +1,6 @@
 """What most tests need: people in each role, clients that speak for them, and the moment that is now."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from sla import promises
+from tests import databases
 from tests.factories import make_ticket, make_user
 from tickets.models import Ticket
 from triage.models import TriageJob
@@ -24,6 +26,10 @@ django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHash
 
 # Each client of a test would look for all static files anew (25 ms); real web processes serve them in tests/live.
 django_settings.WHITENOISE_USE_FINDERS = False
+
+# What the plugin started has all tables in a template: migrating a copy of it is done at once.
+if "DATABASE_URL" in os.environ["TESTS_START"]:
+    django_settings.DATABASES["default"]["TEST"]["TEMPLATE"] = databases.TEMPLATE
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 

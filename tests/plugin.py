@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smartops import embedded
+from tests import databases
 
 SERVERS: list[embedded.Server] = []
 ROOT = Path(tempfile.mkdtemp(prefix="smartops-test-"))
@@ -20,7 +21,7 @@ os.environ["SMARTOPS_DEMO"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 START = {
-    "DATABASE_URL": lambda: embedded.start_postgres(ROOT / "postgres", durable=False),
+    "DATABASE_URL": lambda: databases.start_with_template(ROOT / "postgres", durable=False),
     "REDIS_URL": lambda: embedded.start_valkey(ROOT / "valkey"),
 }
 # What was not given is started. pytest-xdist's processes inherit the addresses of the first one's servers, so they

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -15,17 +16,25 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psycopg
 
 from smartops import embedded
+from tests import databases
 
 BASE = Path(__file__).resolve().parent.parent.parent
 LEASE_SECONDS = 3
 DIRECT = build_opener(ProxyHandler({}))  # whatever proxy this machine has
+_MIGRATE = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("create_token", "live", create="Agent", days=None)
+"""
 
 
 class Desk:
+    _link: psycopg.Connection | None = None
+
     def __init__(self, root: Path) -> None:
         self.root = root
         root.chmod(0o755)
-        self.postgres = embedded.start_postgres(root / "postgres")
+        self.postgres = databases.start_migrated(root / "postgres")
         self.valkey = embedded.start_valkey(root / "valkey")
         self.environment = {
             **os.environ,
@@ -48,9 +57,14 @@ class Desk:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
         self.host, self.port = "127.0.0.1", embedded.kept_port(root / "web-port")
-        self.manage("migrate", "--verbosity=0")
+        self.token = self.migrate()
         [(self.default_policy,)] = self.sql("SELECT id FROM sla_slapolicy WHERE enabled")
-        self.token = self.manage("create_token", "live", "--create", "Agent").strip()
+
+    def migrate(self) -> str:
+        """Returns the token of an agent."""
+        done = self.run_python(_MIGRATE)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
@@ -101,10 +115,14 @@ class Desk:
 
     def start_web(self) -> subprocess.Popen[bytes]:
         """A test that does not harm it leaves it to the next one."""
+        web = self._web()
+        self.wait_for(lambda: self.get("/health/ready")[0] == 200, 20, "web")
+        return web
+
+    def _web(self) -> subprocess.Popen[bytes]:
         if self.web is None or self.web.poll() is not None:
             self.web = self._spawn_web()
             self.processes.remove(self.web)
-        self.wait_for(lambda: self.get("/health/ready")[0] == 200, 20, "web")
         return self.web
 
     def _spawn_web(self) -> subprocess.Popen[bytes]:
@@ -125,9 +143,10 @@ class Desk:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Everything, at work: a first ticket has been triaged. Returns the worker."""
-        self.start_web()
+        self._web()
         self.start_beat()
         worker = self.start_worker()
+        self.start_web()
         self.open(1, "First")
         self.wait_until_triaged()
         return worker
@@ -167,9 +186,11 @@ class Desk:
         return [line["ticket_id"] for line in answer["results"]]
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        if self._link is not None:
+            with suppress(psycopg.OperationalError):  # the database has restarted since
+                return _rows(self._link, query, parameters)
         with psycopg.connect(self.postgres.url, autocommit=True) as link:
-            cursor = link.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else []
+            return _rows(link, query, parameters)
 
     def count(self, query: str, *parameters: Any) -> int:
         return int(self.sql(query, *parameters)[0][0])
@@ -186,11 +207,22 @@ class Desk:
         self, true: Callable[[], bool], seconds: float, what: str, step: float = 0.1
     ) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if true():
-                return
-            time.sleep(step)
+        with self._connected():
+            while time.monotonic() < end:
+                if true():
+                    return
+                time.sleep(step)
         raise AssertionError(f"{what} did not come within {seconds} s\n{self.said()[-3000:]}")
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """One connection for what is asked again and again: opening one costs more than the answer."""
+        with ExitStack() as stack:
+            with suppress(psycopg.OperationalError):  # it is away
+                link = psycopg.connect(self.postgres.url, autocommit=True)
+                stack.callback(setattr, self, "_link", self._link)
+                self._link = stack.enter_context(closing(link))
+            yield
 
     def said(self) -> str:
         """What the processes have written so far."""
@@ -257,3 +289,8 @@ class Desk:
 
         with redis.from_url(self.valkey.url) as client:
             return client.execute_command(*command)
+
+
+def _rows(link: psycopg.Connection, query: str, given: Sequence[Any]) -> list[tuple[Any, ...]]:
+    cursor = link.execute(query, given)
+    return cursor.fetchall() if cursor.description else []

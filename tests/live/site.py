@@ -14,6 +14,7 @@ import redis
 
 from smartops import embedded
 from smartops.parts import CELERY, worker_command
+from tests import databases
 from tests.live.desk import BASE, LEASE_SECONDS, Desk
 from tests.live.hosts import Network
 from tests.live.rabbit import Rabbit
@@ -58,7 +59,7 @@ class Site(Desk):
             network.join(host)
         self.address = network.addresses["data"]
         with network.at("data"), ExitStack() as on_failure:
-            self.postgres = embedded.start_postgres(root / "postgres", durable=False)
+            self.postgres = databases.start_migrated(root / "postgres", durable=False)
             on_failure.callback(self.postgres.stop)
             self._let_others_in()
             self.valkey = embedded.start_valkey(root / "valkey")
@@ -116,7 +117,7 @@ class Site(Desk):
                 time.sleep(0.1)
 
     def open_for_business(self) -> None:
-        self.manage("migrate", "--verbosity=0")
+        self.token = self.migrate()
         for host in WEB:
             self.run(
                 host,
@@ -128,7 +129,6 @@ class Site(Desk):
             for name in ("core", "io"):
                 self.parts[host, name] = self.run(host, *_watched(worker_command(name)))
             self.parts[host, "beat"] = self.run(host, *_BEAT)
-        self.token = self.manage("create_token", "live", "--create", "Agent").strip()
         for host in WEB:
             self.talk_to(host)
             self.wait_for(lambda: self.get("/health/ready")[0] == 200, 60, f"{host}'s web")
