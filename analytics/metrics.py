@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from analytics.freshness import freshness
+from analytics.freshness import freshness, oldest_note_age
 from workers import metrics
 
 
 def age() -> Iterator[Metric]:
-    """Nothing until they were counted for the first time."""
+    """No age until they were counted for the first time; what waits for that has one."""
     seconds = freshness()["age_seconds"]
     if seconds is not None:
         yield GaugeMetricFamily(
@@ -18,6 +18,11 @@ def age() -> Iterator[Metric]:
             "How old the figures of the analytics are: everything before that is counted",
             value=seconds,
         )
+    yield GaugeMetricFamily(
+        "smartops_analytics_oldest_change_age_seconds",
+        "For how long the oldest change of a ticket has waited to be counted; 0: none waits",
+        value=oldest_note_age(),
+    )
 
 
 def register() -> None:
