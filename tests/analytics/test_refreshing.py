@@ -291,7 +291,9 @@ def test_what_waits_for_the_first_count_has_an_age() -> None:
     assert oldest_note_age() == 0
     make_ticket()
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE analytics_changedticket SET noted_at = now() - interval '10 minutes'")
+        cursor.execute(
+            "UPDATE analytics_changedticket SET noted_at = now() - interval '10 minutes'"
+        )
 
     assert {family.name: family.samples[0].value > 590 for family in metrics.age()} == {
         "smartops_analytics_oldest_change_age_seconds": True
