@@ -1,11 +1,15 @@
-"""What `/metrics` tells of the figures: how old they are."""
+"""What `/metrics` tells of the figures: how old they are, and how many tickets there are in which status."""
 
 from collections.abc import Iterator
 
+from django.db.models import Sum
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from analytics.freshness import freshness, oldest_note_age
+from analytics.models import CountScope, Dimension, TicketCount
+from tickets.lifecycle import Status
+from tickets.metrics import live
 from workers import metrics
 
 
@@ -25,6 +29,22 @@ def age() -> Iterator[Metric]:
     )
 
 
+def tickets() -> Iterator[Metric]:
+    """Those that live are counted now, those that have ended were counted for the figures: they are too many."""
+    counts = live()
+    if freshness()["as_of"] is not None:
+        ended = TicketCount.objects.filter(
+            scope=CountScope.DEPARTMENT, scope_id=0, dimension=Dimension.STATUS, live=False
+        )
+        found = ended.values_list("key").annotate(count=Sum("tickets")).order_by("key")
+        counts |= dict.fromkeys(set(Status.values) - set(counts), 0) | dict(found)
+    by_status = GaugeMetricFamily("smartops_tickets", "Tickets by status", labels=["status"])
+    for status, count in counts.items():
+        by_status.add_metric([status], count)
+    yield by_status
+
+
 def register() -> None:
     """Once in a web process."""
+    metrics.register("tickets", tickets)
     metrics.register("analytics", age)

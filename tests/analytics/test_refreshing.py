@@ -22,7 +22,7 @@ from analytics.services import counting, refreshing
 from tests.analytics.histories import History
 from tests.factories import NOON, make_ticket, make_user
 from tests.racing import at_once
-from tickets.lifecycle import Status
+from tickets.lifecycle import LIVE, Status
 from tickets.models import Ticket
 from tickets.services import delete_tickets, move_tickets
 from triage.models import Correction, TriageJob
@@ -300,6 +300,24 @@ def test_what_waits_for_the_first_count_has_an_age() -> None:
     }
     services.refresh_figures()
     assert oldest_note_age() == 0
+
+
+@pytest.mark.django_db
+def test_metrics_tell_tickets_in_every_status() -> None:
+    RollupState.objects.all().delete()
+    open_one, ended = make_ticket(), make_ticket()
+    assert set(tickets_by_status()) == {*LIVE}  # nobody has counted the others yet
+    move_tickets(ids=[ended.pk], status=Status.CANCELLED, actor="ana", now=NOON)
+    services.refresh_figures()
+
+    told = tickets_by_status()
+
+    assert told == dict.fromkeys(Status.values, 0) | {open_one.status: 1, "cancelled": 1}
+
+
+def tickets_by_status() -> dict[str, float]:
+    [family] = metrics.tickets()
+    return {sample.labels["status"]: sample.value for sample in family.samples}
 
 
 def test_ticks_leave_hardly_a_pause_while_notes_are_left() -> None:
