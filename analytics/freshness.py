@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from analytics.models import RollupState
+from analytics.models import ChangedTicket, RollupState
 from workers.replica import reader
 
 
@@ -36,6 +36,17 @@ def freshness() -> dict[str, Any]:
         )
         as_of, age = cursor.fetchone() or (None, None)
     return {"as_of": as_of, "age_seconds": None if age is None else round(max(age, 0.0), 1)}
+
+
+def oldest_note_age() -> float:
+    """For how many seconds the oldest change has waited to be counted, also while nothing has an age yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT extract(epoch FROM clock_timestamp() - noted_at)::float8
+                  FROM {ChangedTicket._meta.db_table} ORDER BY id LIMIT 1"""
+        )
+        [age] = cursor.fetchone() or (0.0,)
+    return max(age, 0.0)
 
 
 def fresh_at(now: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`make secrets`: write what docker-compose.yml needs and nobody should have to think of into .env.
 
-Only what is missing is added: a secret that is there stays, since data may be encrypted with it. Python's own
-library is enough.
+Only what is missing is added: a secret that is there stays, since data may be encrypted with it. Prometheus reads
+its token from a file, which is written anew from .env each time. Python's own library is enough.
 """
 
 import re
@@ -45,9 +45,27 @@ def write(path: Path) -> list[str]:
     return added
 
 
+def write_token(path: Path) -> Path:
+    """Write the METRICS_TOKEN of `path` into the file beside it that Prometheus reads.
+
+    The container's user, who is nobody here, must be able to read the file; the folder keeps all others from it.
+    """
+    found = re.findall(r"^\s*(?:export\s+)?METRICS_TOKEN=(.*)$", path.read_text(), re.MULTILINE)
+    quoted = re.match(r"""\s*(["'])(.*?)\1""", found[-1])
+    value = quoted[2] if quoted else re.split(r"\s#", found[-1])[0].strip()
+    folder = path.parent / ".secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    file = folder / "metrics_token"
+    file.write_text(value)
+    file.chmod(0o644)
+    return file
+
+
 def main() -> None:
     path = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).resolve().parent.parent / ".env"
     added = write(path)
+    write_token(path)
     if added:
         print(f"{path}: added {', '.join(added)}. Next: docker compose up -d --wait")
     else:

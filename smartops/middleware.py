@@ -54,6 +54,7 @@ class RequestContextMiddleware:
                 method=request.method,
                 path=request.path,
                 status=response.status_code,
+                client=request.META.get("REMOTE_ADDR", ""),
                 user=getattr(request.user, "username", "") if hasattr(request, "user") else "",
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )

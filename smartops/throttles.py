@@ -28,7 +28,7 @@ class PerClientThrottle(SimpleRateThrottle):
         who = (
             request.user.pk
             if request.user and request.user.is_authenticated
-            else self.get_ident(request)
+            else request.META.get("REMOTE_ADDR", "")  # X-Forwarded-For may be anybody's invention
         )
         return f"{self.scope}:{who}"
 

@@ -23,16 +23,10 @@ MOVED: Final = Counted(
 _TRIAGE: Final = (TriageStatus.PENDING, TriageStatus.FAILED)
 
 
-def live() -> Iterator[Metric]:
+def live() -> dict[str, int]:
     """Of a million tickets nearly all have ended: only the others are counted, in their indexes."""
     counts = dict(_count(Ticket.objects.filter(status__in=LIVE), "status"))
-    by_status = GaugeMetricFamily(
-        "smartops_tickets", "Tickets that have not ended, by status", labels=["status"]
-    )
-    for status in Status.values:
-        if status in LIVE:
-            by_status.add_metric([status], counts.get(status, 0))
-    yield by_status
+    return {status: counts.get(status, 0) for status in Status.values if status in LIVE}
 
 
 def untriaged() -> Iterator[Metric]:
@@ -98,7 +92,6 @@ SOURCES: Final = [Source(TicketEvent, happened)]
 
 def register() -> None:
     """Once in a web process."""
-    metrics.register("tickets", live)
     metrics.register("untriaged", untriaged)
     metrics.register("review", review)
     metrics.tell(OPENED, MOVED)

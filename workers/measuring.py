@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from celery import current_app
+from django.conf import settings
+from django.contrib.postgres.aggregates import BoolOr
 from django.db import connection
 from django.db.models import Count
 from django_celery_beat.models import PeriodicTask
@@ -83,7 +85,19 @@ def signs_of_life() -> Iterator[Metric]:
         if entry.last_run_at is not None:
             last.add_metric([entry.task], entry.last_run_at.timestamp())
         every.add_metric([entry.task], entry.schedule.run_every.total_seconds())
-    yield from (beats, last, every)
+    off = GaugeMetricFamily(
+        "smartops_schedule_switched_off", "1: somebody has switched this task off", labels=["task"]
+    )
+    for task, is_off in switched_off().items():
+        off.add_metric([task], int(is_off))
+    yield from (beats, last, every, off)
+
+
+def switched_off() -> dict[str, bool]:
+    """Each task of the schedule that beat knows, and whether somebody has switched it off."""
+    ours = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    rows = PeriodicTask.objects.filter(task__in=ours).values_list("task")
+    return {task: not on for task, on in rows.annotate(on=BoolOr("enabled")).order_by("task")}
 
 
 def tallies_behind() -> Iterator[Metric]:

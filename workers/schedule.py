@@ -66,7 +66,7 @@ def schedule(
         "analytics: plan the reports that are due": every(
             export_sweep_seconds, TaskName.ANALYTICS_PLAN_REPORTS
         ),
-        "analytics: bring the figures up to date": every(10, TaskName.ANALYTICS_REFRESH),
+        "analytics: bring the figures up to date": every(5, TaskName.ANALYTICS_REFRESH),
         "workers: show that beat and a worker live": every(10, TaskName.WORKERS_BEAT_TICK),
         "workers: add up what metrics tell": every(10, TaskName.WORKERS_FOLD_TALLIES),
         "workers: remove what has expired": every(3600, TaskName.WORKERS_PURGE),

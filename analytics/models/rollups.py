@@ -6,12 +6,14 @@ Nothing here is truth: all of it can be made again from tickets, their history, 
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class ChangedTicket(models.Model):
     """A ticket whose figures must be looked at again. Written by triggers in the transaction of the change."""
 
     ticket_id = models.BigIntegerField()
+    noted_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return f"Change {self.pk} of ticket {self.ticket_id}"

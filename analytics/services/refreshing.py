@@ -25,8 +25,9 @@ from workers.sql import throw_out_when_frozen
 
 #: Notes that are taken at once; several may be of one ticket.
 CHUNK: Final = 5000
-#: A tick stops after so many seconds; the next one goes on. Imports must not keep the queue from other ticks.
-SECONDS: Final = 5.0
+#: A tick stops after so many seconds, and the next one, which comes soon after, goes on: what waits in the queue
+#: meanwhile has its turn in between.
+SECONDS: Final = 4.0
 #: Figures that are older are worth a look.
 OLD: Final = timedelta(minutes=1)
 _DERIVED: Final = (TicketFact, TicketFlow, FlowCount, TicketCount)

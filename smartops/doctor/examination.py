@@ -16,6 +16,7 @@ Check = Callable[[], Iterator[Finding]]
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("settings", settings.mode),
     ("settings", settings.names),
+    ("settings", settings.metrics_token),
     ("secrets", settings.secret_key),
     ("files", files.permissions),
     ("files", files.room),
@@ -34,6 +35,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("workers", broker.workers),
     ("mail", outside.mail_server),
     ("channels", outside.channels),
+    ("schedule", reported.schedule),
     ("health", reported.health),
 )
 #: What cannot be looked at while something else is away.
@@ -43,6 +45,7 @@ NEEDS: Final = {
     "readable secrets": {"database", "migrations"},
     "mail": {"database", "migrations"},
     "channels": {"database", "migrations"},
+    "schedule": {"database", "migrations"},
     "health": {"database", "migrations"},
     "workers": {"broker"},
 }

@@ -13,8 +13,9 @@ from django.conf import settings
 from smartops.doctor.finding import Finding, error, ok, warning
 from smartops.env import BASE_DIR
 
-LITTLE: Final = 1024  # MB
-TOO_LITTLE: Final = 100
+#: Both must be passed, so that a small volume is not too small for ever: MB, and the share that is free.
+LITTLE: Final = (1024, 0.2)
+TOO_LITTLE: Final = (100, 0.05)
 #: Variables that name a file with a secret.
 NAMING: Final = tuple(
     f"{name}_FILE" for name in ("SECRET_KEY", "EMAIL_HOST_PASSWORD", "LLM_API_KEY", "METRICS_TOKEN")
@@ -64,11 +65,16 @@ def temporary() -> Path:
 
 
 def _free(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free // 2**20
+    disk = shutil.disk_usage(folder)
+    free = disk.free // 2**20
     says = f"{free:,} MB are free in {folder}."
-    if free < TOO_LITTLE:
+
+    def below(megabytes: int, share: float) -> bool:
+        return free < megabytes and disk.free < share * disk.total
+
+    if below(*TOO_LITTLE):
         return error("files", says, "Make room there.")
-    return warning("files", says, "Make room there.") if free < LITTLE else ok("files", says)
+    return warning("files", says, "Make room there.") if below(*LITTLE) else ok("files", says)
 
 
 def sla_file() -> Iterator[Finding]:

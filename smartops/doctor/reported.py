@@ -1,4 +1,5 @@
-"""What `/health` tells, with what to do about it. The checks are those of `smartops.health`."""
+"""What `/health` tells, with what to do about it, and what is switched off. The checks are those of
+`smartops.health`."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,6 +7,7 @@ from typing import Final
 from sla import services as sla
 from smartops import health as page
 from smartops.doctor.finding import Finding, error, ok, warning
+from workers.measuring import switched_off
 
 LOOK: Final = "The admin shows it: mend its cause there, then retry."
 #: By the name of the check.
@@ -25,6 +27,19 @@ FIXES: Final = {
     "_mail": "Open Mailboxes in the admin: each says why.",
     "_checks": "Start a worker of class io, or raise WORKER_CONCURRENCY of it.",
 }
+
+
+def schedule() -> Iterator[Finding]:
+    """A task that somebody has switched off is not late, so nothing else tells of it."""
+    off = [task for task, is_off in switched_off().items() if is_off]
+    for task in off:
+        yield warning(
+            "schedule",
+            f"{task} is switched off: beat does not send it.",
+            "Switch it on in the admin (Periodic tasks).",
+        )
+    if not off:
+        yield ok("schedule", "No task of the schedule is switched off.")
 
 
 def health() -> Iterator[Finding]:

@@ -94,6 +94,16 @@ def names() -> Iterator[Finding]:
         yield ok("settings", f"HTTPS as {origin}.")
 
 
+def metrics_token() -> Iterator[Finding]:
+    if settings.METRICS_TOKEN or is_private():
+        return
+    yield warning(
+        "settings",
+        "Without METRICS_TOKEN Prometheus is not let in, workers tell nothing, and no alert can fire.",
+        "Set METRICS_TOKEN for web, workers and Prometheus; `make secrets` makes one.",
+    )
+
+
 def secret_key() -> Iterator[Finding]:
     key = settings.SECRET_KEY
     if len(set(key)) < FEW_KINDS:

@@ -5,10 +5,11 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
-from analytics import services
-from analytics.freshness import freshness
+from analytics import metrics, services
+from analytics.freshness import freshness, oldest_note_age
 from analytics.models import (
     ChangedTicket,
     FlowCount,
@@ -21,11 +22,12 @@ from analytics.services import counting, refreshing
 from tests.analytics.histories import History
 from tests.factories import NOON, make_ticket, make_user
 from tests.racing import at_once
-from tickets.lifecycle import Status
+from tickets.lifecycle import LIVE, Status
 from tickets.models import Ticket
 from tickets.services import delete_tickets, move_tickets
 from triage.models import Correction, TriageJob
 from workers.models import Heartbeat
+from workers.names import TaskName
 
 COUNTED = (TicketFact, TicketFlow, FlowCount, TicketCount)
 
@@ -280,3 +282,50 @@ def test_figures_that_are_old_are_a_finding() -> None:
         cursor.execute("UPDATE analytics_rollupstate SET as_of = as_of - interval '2 minutes'")
 
     assert "more than a minute ago" in services.figures_findings()[0]
+
+
+@pytest.mark.django_db
+def test_what_waits_for_the_first_count_has_an_age() -> None:
+    RollupState.objects.all().delete()
+    ChangedTicket.objects.all().delete()
+    assert oldest_note_age() == 0
+    make_ticket()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE analytics_changedticket SET noted_at = now() - interval '10 minutes'"
+        )
+
+    assert {family.name: family.samples[0].value > 590 for family in metrics.age()} == {
+        "smartops_analytics_oldest_change_age_seconds": True
+    }
+    services.refresh_figures()
+    assert oldest_note_age() == 0
+
+
+@pytest.mark.django_db
+def test_metrics_tell_tickets_in_every_status() -> None:
+    RollupState.objects.all().delete()
+    open_one, ended = make_ticket(), make_ticket()
+    assert set(tickets_by_status()) == {*LIVE}  # nobody has counted the others yet
+    move_tickets(ids=[ended.pk], status=Status.CANCELLED, actor="ana", now=NOON)
+    services.refresh_figures()
+
+    told = tickets_by_status()
+
+    assert told == dict.fromkeys(Status.values, 0) | {open_one.status: 1, "cancelled": 1}
+
+
+def tickets_by_status() -> dict[str, float]:
+    [family] = metrics.tickets()
+    return {sample.labels["status"]: sample.value for sample in family.samples}
+
+
+def test_ticks_leave_hardly_a_pause_while_notes_are_left() -> None:
+    [entry] = [
+        entry
+        for entry in settings.CELERY_BEAT_SCHEDULE.values()
+        if entry["task"] == TaskName.ANALYTICS_REFRESH
+    ]
+
+    # Below the interval, or the next tick would find this one at work and end at once.
+    assert 0.75 < refreshing.SECONDS / entry["schedule"] < 1

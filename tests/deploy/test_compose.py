@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.conf import settings
 
 from deploy import compose
 from deploy.layout import ELSEWHERE, OURS, image_environment, in_order, seconds
-from deploy.write_env import MADE
+from deploy.write_env import MADE, write, write_token
 from smartops import parts, run
 from smartops.celery import app
 from workers.keeping import PATIENCE
@@ -176,8 +177,7 @@ def test_a_service_is_confined(name: str) -> None:
     assert spec["init"] is True
     assert spec["logging"]["options"]["max-size"]
     assert set(spec["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
-    if name != "prometheus":  # says why
-        assert spec["read_only"] is True
+    assert spec["read_only"] is True
     for port in spec.get("ports", []):
         assert port.startswith("127.0.0.1:"), port
     for volume in spec.get("volumes", []):
@@ -285,4 +285,12 @@ def test_the_file_has_no_secret() -> None:
 
     for name in MADE:
         assert not re.search(rf"{name}:-", text), name
-    assert yaml.safe_load(text)["secrets"] == {"metrics_token": {"environment": "METRICS_TOKEN"}}
+    for secret in yaml.safe_load(text)["secrets"].values():
+        assert set(secret) == {"file"}
+
+
+def test_prometheus_reads_the_token_that_make_secrets_wrote(tmp_path: Path) -> None:
+    write(tmp_path / ".env")
+    file = write_token(tmp_path / ".env")
+
+    assert tmp_path / FILE["secrets"]["metrics_token"]["file"] == file

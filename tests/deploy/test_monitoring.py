@@ -39,6 +39,18 @@ def test_prometheus_can_read_its_configuration() -> None:
     promtool("check", "config", "--syntax-only", BASE / "prometheus/prometheus.yml")
 
 
+def test_prometheus_can_read_what_the_page_adds_to_it(tmp_path: Path) -> None:
+    page = (compose.BASE / "docs" / "operations.md").read_text()
+    blocks = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    [alerting] = [block for block in blocks if "alerting" in block]
+    [rules] = [block for block in blocks if "groups" in block]
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(CONFIG | alerting))
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules))
+
+    promtool("check", "config", "--syntax-only", tmp_path / "prometheus.yml")
+    promtool("check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yml")
+
+
 def test_prometheus_can_read_its_rules() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *RULES)
 
@@ -51,9 +63,9 @@ def test_the_rules_pass_their_tests(path: Path) -> None:
 def test_every_alert_says_how_grave_it_is_what_it_means_and_where_to_read_on() -> None:
     for rule in alerts():
         assert rule["labels"]["severity"] in ("critical", "warning", "info"), rule["alert"]
-        assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+        assert rule["annotations"].keys() == {"summary", "description", "runbook"}
         page = f"docs/operations.md#{rule['alert'].lower()}"
-        assert rule["annotations"]["runbook_url"] == page
+        assert rule["annotations"]["runbook"] == page
 
 
 def test_every_alert_has_a_section_and_every_section_its_alert() -> None:

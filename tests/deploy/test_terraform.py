@@ -1,7 +1,8 @@
 """The Terraform files fit together, start what Compose starts, and open no door by mistake.
 
-Terraform itself formats, and evaluates the parts, where it is installed; the providers, which would validate the
-resources, come from a registry that tests do not ask.
+A parser from PyPI reads the files everywhere. Terraform itself formats, and evaluates the parts, only where it is
+installed, also under CI: no package registry has it. The providers, which would validate the resources, come from
+a registry that tests do not ask.
 """
 
 import json
@@ -32,6 +33,14 @@ def parsed(kind: str) -> list[dict[str, Any]]:
 
 def bare(name: str) -> str:
     return name.strip('"')
+
+
+def commands() -> dict[str, list[str]]:
+    """What each part starts, as the files write it."""
+    own = re.findall(r"^ {6}(\w+) = {.*\n +command = (\[.*\])$", TEXTS["parts.tf"], re.MULTILINE)
+    variables = {bare(name): body for block in parsed("variable") for name, body in block.items()}
+    workers = variables["workers"]["default"]
+    return {name: json.loads(words) for name, words in own} | {name: [name] for name in workers}
 
 
 def terraform(*arguments: str, folder: Path) -> str:
@@ -121,12 +130,16 @@ def test_the_broker_forgets_nothing_and_everything_is_encrypted() -> None:
 
 
 @needs_terraform
-def test_the_parts_are_those_of_the_compose_file(evaluated: dict[str, Any]) -> None:
+def test_terraform_finds_the_parts_that_are_written(evaluated: dict[str, Any]) -> None:
+    assert {name: part["command"] for name, part in evaluated["parts"].items()} == commands()
+
+
+def test_the_parts_are_those_of_the_compose_file() -> None:
     ours = {name for name, spec in SERVICES.items() if spec["image"].startswith("smartops:")}
 
-    assert {*evaluated["parts"], "migrate"} == ours
-    for name, part in evaluated["parts"].items():
-        assert run.command(part["command"]) == run.command(SERVICES[name]["command"][3:])
+    assert {*commands(), "migrate"} == ours
+    for name, words in commands().items():
+        assert run.command(words) == run.command(SERVICES[name]["command"][3:])
     assert 'command      = ["python", "-m", "smartops.run", "migrate"]' in TEXTS["ecs.tf"]
 
 

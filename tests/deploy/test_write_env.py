@@ -2,9 +2,10 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
 from dotenv import dotenv_values
 
-from deploy.write_env import MADE, write
+from deploy.write_env import MADE, write, write_token
 from smartops.env import BASE_DIR
 
 
@@ -52,5 +53,32 @@ def test_nothing_in_them_must_be_quoted(tmp_path: Path) -> None:
         assert not set(value) & set("$#'\"\\ @/%")
 
 
+@pytest.mark.parametrize(
+    ("line", "token"),
+    [
+        ("METRICS_TOKEN=a#bc # mine", "a#bc"),
+        ('export METRICS_TOKEN="a b" # mine', "a b"),
+        ("METRICS_TOKEN=old\nMETRICS_TOKEN='new'", "new"),
+    ],
+)
+def test_prometheus_gets_the_token_that_stands_there(tmp_path: Path, line: str, token: str) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"SECRET_KEY=x\n{line}\nLLM_PROVIDER=none\n")
+
+    assert write_token(path).read_text() == token
+    assert write_token(path).read_text() == token
+
+
+def test_only_its_owner_and_the_container_come_to_the_token(tmp_path: Path) -> None:
+    write(tmp_path / ".env")
+
+    file = write_token(tmp_path / ".env")
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
 def test_they_stay_out_of_the_repository() -> None:
-    assert ".env" in (BASE_DIR / ".gitignore").read_text().splitlines()
+    ignored = (BASE_DIR / ".gitignore").read_text().splitlines()
+
+    assert {".env", ".secrets/"} <= set(ignored)

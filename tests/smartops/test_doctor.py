@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from celery import current_app
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from redis import Redis
 
 from analytics.models import ReportSchedule
@@ -25,6 +27,7 @@ from tests.live.up import free_port
 from tests.sla.alerts import make_channel
 from workers.encryption import decrypt, encrypt
 from workers.models import DeadLetter
+from workers.names import TaskName
 from workers.queues import TRIAGE, WORKERS
 from workers.services import beat
 
@@ -86,6 +89,17 @@ def test_a_setting_that_starts_and_is_wrong_is_found(
     assert any(one.level is level and says in one.says for one in found), found
 
 
+def test_a_desk_that_nobody_can_watch_is_found(public: Any) -> None:
+    public.METRICS_TOKEN = ""
+
+    [finding] = bad(looked_at.metrics_token())
+
+    assert finding.level is Level.WARNING
+    assert "make secrets" in finding.fix
+    public.ALLOWED_HOSTS = ["localhost"]
+    assert bad(looked_at.metrics_token()) == []
+
+
 @pytest.mark.parametrize(
     ("key", "level"),
     [("a" * 64, Level.ERROR), ("abcdefghijklmnopqrstuvwxyz0123456789", Level.WARNING)],
@@ -112,11 +126,24 @@ def test_a_secret_that_others_may_read_is_found(settings: Any, tmp_path: Path) -
     assert bad(files.permissions()) == []
 
 
-def test_too_little_room_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bad(files.room()) == []
-    monkeypatch.setattr(files, "TOO_LITTLE", 10**12)
+@pytest.mark.parametrize(
+    ("total", "free", "level"),
+    [
+        (500_000, 400_000, Level.OK),
+        (500_000, 900, Level.WARNING),
+        (500_000, 90, Level.ERROR),
+        (256, 250, Level.OK),  # the compose file's /tmp
+        (256, 40, Level.WARNING),
+        (256, 10, Level.ERROR),
+    ],
+)
+def test_too_little_room_is_found(
+    monkeypatch: pytest.MonkeyPatch, total: int, free: int, level: Level
+) -> None:
+    disk = SimpleNamespace(total=total * 2**20, free=free * 2**20)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda folder: disk)
 
-    assert bad(files.room())[0].level is Level.ERROR
+    assert {one.level for one in files.room()} == {level}
 
 
 def test_the_disk_of_temporary_files_is_looked_at_too(
@@ -279,6 +306,18 @@ def test_a_channel_that_may_not_be_called_is_found(settings: Any) -> None:
     channel.encrypted_address = encrypt("nonsense")
     channel.save(update_fields=["encrypted_address"])
     assert "must begin with https" in bad(outside.channels())[0].says
+
+
+@needs_rows
+def test_a_tick_that_is_switched_off_is_found() -> None:
+    every = IntervalSchedule.objects.create(every=15, period="seconds")
+    tick = PeriodicTask.objects.create(name="x", task=TaskName.SLA_CHECK_CLOCKS, interval=every)
+    assert bad(reported.schedule()) == []
+    PeriodicTask.objects.filter(pk=tick.pk).update(enabled=False)
+
+    [finding] = bad(reported.schedule())
+
+    assert finding.says.startswith("sla.check_clocks is switched off")
 
 
 @needs_rows

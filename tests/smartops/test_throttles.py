@@ -20,3 +20,14 @@ def test_a_client_may_ask_so_often_and_is_told_when_again(monkeypatch: pytest.Mo
     refused = ask("192.0.2.1")
     assert refused is not None
     assert refused.wait() == 15.0
+
+
+def test_who_makes_addresses_up_is_still_one_client() -> None:
+    def key(forwarded: str) -> str:
+        request = APIRequestFactory().get(
+            "/", REMOTE_ADDR="192.0.2.1", HTTP_X_FORWARDED_FOR=forwarded
+        )
+        request.user = None  # type: ignore[assignment]
+        return PerClientThrottle().get_cache_key(request, None)  # type: ignore[arg-type]
+
+    assert key("198.51.100.1") == key("198.51.100.2")
