@@ -166,7 +166,7 @@ def _one_hour(
     outcomes = open_tickets(items=items, actor="demo", now=came)
     ids = [outcome.ticket.pk for outcome in outcomes if outcome.ticket]
     jobs = TriageJob.objects.filter(ticket__in=ids)
-    run_jobs(ids=list(jobs.values_list("pk", flat=True)), now=known)
+    run_jobs(ids=list(jobs.values_list("pk", flat=True)), now=known, decided_at=known)
     jobs.update(created_at=came, finished_at=known)  # these two are the database's
     for ticket in Ticket.objects.filter(pk__in=ids).order_by("pk"):
         ready = known

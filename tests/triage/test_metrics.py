@@ -16,12 +16,13 @@ pytestmark = pytest.mark.django_db
 
 
 def decide(*, waited: float, batch: TriageBatch | None = None) -> TriageJob:
-    """Triage a ticket whose job was made so many seconds ago."""
+    """Triage a ticket whose job has waited so many seconds."""
     ticket = make_ticket(title="VPN down for the whole office")
     jobs = TriageJob.objects.filter(ticket=ticket)
     jobs.update(created_at=Now() - timedelta(seconds=waited), batch=batch)
     job = jobs.get()
-    run_jobs(ids=[job.pk], now=datetime.now(UTC))
+    decided_at = job.created_at + timedelta(seconds=waited)
+    run_jobs(ids=[job.pk], now=datetime.now(UTC), decided_at=decided_at)
     return job
 
 

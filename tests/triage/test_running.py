@@ -45,6 +45,14 @@ def test_a_ticket_gets_category_priority_department_and_a_reason_for_each() -> N
     assert all(field["why"] for field in decision.fields.values())
 
 
+def test_a_decision_is_dated_by_the_database_whatever_the_worker_read_when_it_began() -> None:
+    job = TriageJob.objects.get(ticket=make_ticket())
+
+    services.run_jobs(ids=[job.pk], now=job.created_at - timedelta(hours=1))
+
+    assert TriageDecision.objects.get(job=job).created_at >= job.created_at
+
+
 def test_the_same_message_three_times_makes_one_decision() -> None:
     make_ticket()
     ids = list(TriageJob.objects.values_list("pk", flat=True))

@@ -45,10 +45,11 @@ class Decided(NamedTuple):
     milliseconds: float  # its share of what its chunk took
 
 
-def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
+def run_jobs(*, ids: Sequence[int], now: datetime, decided_at: datetime | None = None) -> int:
     """Triage the tickets of those jobs that are free. Returns how many were done.
 
-    Safe to call with the same ids any number of times, from any number of workers.
+    Safe to call with the same ids any number of times, from any number of workers. `decided_at` dates decisions
+    of made-up days; real ones get the database's time, which their jobs have too.
     """
     lease = timedelta(seconds=settings.TRIAGE_LEASE_SECONDS)
     held = leases.claim(TriageJob, ids, lease=lease)
@@ -60,12 +61,12 @@ def run_jobs(*, ids: Sequence[int], now: datetime) -> int:
     for work, error in broken:
         _fail(work, held, error)
     try:
-        return _commit(decided, held, loaded, now)
+        return _commit(decided, held, loaded, now, decided_at)
     except DatabaseError:
         if len(decided) == 1:
             raise
         # One row spoils the statement for all: write them one by one, so that only that one fails.
-        return sum(_commit_alone(one, held, loaded, now) for one in decided)
+        return sum(_commit_alone(one, held, loaded, now, decided_at) for one in decided)
     finally:
         tracing.mark((one.work.request_id for one in decided), "triage", began)
 
@@ -129,7 +130,13 @@ _LOCKED: Final = (
 
 
 @transaction.atomic(durable=True)
-def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: datetime) -> int:
+def _commit(
+    decided: Sequence[Decided],
+    held: Claim,
+    loaded: Loaded,
+    now: datetime,
+    decided_at: datetime | None,
+) -> int:
     """Write ticket fields, decisions, events and the jobs' ends, for those jobs that are still ours."""
     # Tickets first: whoever changes a ticket locks it before its jobs, and so must we.
     tickets = _locked([one.work.ticket for one in decided], loaded)
@@ -138,7 +145,8 @@ def _commit(decided: Sequence[Decided], held: Claim, loaded: Loaded, now: dateti
     if changed := [one for one in mine if tickets[one.work.ticket].version != one.work.version]:
         late = _replaced(changed)
         mine = [one for one in mine if one.work.job not in late]
-    insert_rows(TriageDecision, [{**record_of(one), "created_at": now} for one in mine])
+    dated = {"created_at": decided_at} if decided_at else {}
+    insert_rows(TriageDecision, [{**record_of(one), **dated} for one in mine])
     overtaken = {
         one.work.ticket for one in mine if _is_overtaken(tickets[one.work.ticket], one, loaded)
     }
@@ -182,9 +190,11 @@ def _locked(ids: Sequence[int], loaded: Loaded) -> dict[int, Ticket]:
     return {ticket.pk: ticket for ticket in tickets if ticket.merged_into_id is None}
 
 
-def _commit_alone(one: Decided, held: Claim, loaded: Loaded, now: datetime) -> int:
+def _commit_alone(
+    one: Decided, held: Claim, loaded: Loaded, now: datetime, decided_at: datetime | None
+) -> int:
     try:
-        return _commit([one], held, loaded, now)
+        return _commit([one], held, loaded, now, decided_at)
     except DatabaseError as error:
         _fail(one.work, held, error)
         return 0
