@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
+from smartops.workspace import past
 from tests.conftest import NOON
 from tests.factories import make_ticket, make_user
 from tests.sla.policies import publish_policy
@@ -171,6 +172,54 @@ def test_the_newest_comments_are_shown_and_older_ones_when_they_are_asked_for(
     assert (more, older) == (pks[20:], f"?comments_from={pks[0]}")
     assert shown(older) == (pks, "")
     assert shown("?comments_from=x")[0] == pks[70:]
+
+
+def test_who_has_read_as_many_as_one_page_shows_goes_on_to_older_ones_and_back(
+    ana: Client, vpn: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "MOST", 100)
+    pks = comment(vpn, 180)
+
+    def shown(query: str) -> tuple[list[int], str, list[tuple[str, str]]]:
+        page = ana.get(f"/tickets/{vpn.pk}/{query}").context
+        pages = list(page["pages_of_comments"])
+        return [one["comment"].pk for one in page["comments"]], page["older_comments"], pages
+
+    back = ("Back to the newest comments", "?")
+    assert shown(f"?comments_from={pks[80]}") == (
+        pks[80:],
+        "",
+        [("Go on to older comments", f"?comments_before={pks[80]}")],
+    )
+    rows, older, pages = shown(f"?comments_before={pks[80]}")
+    assert (rows, pages) == (pks[30:80], [back])
+    assert shown(older) == (pks[:80], "", [back])
+
+
+@pytest.mark.parametrize(("count", "pages"), [(100, 0), (101, 1)])
+def test_only_what_is_left_over_has_a_page_of_its_own(
+    ana: Client, vpn: Ticket, monkeypatch: pytest.MonkeyPatch, count: int, pages: int
+) -> None:
+    monkeypatch.setattr(past, "MOST", 100)
+    comment(vpn, count)
+
+    page = ana.get(f"/tickets/{vpn.pk}/?comments_from=1").context
+
+    assert len(page["comments"]) == 100
+    assert len(page["pages_of_comments"]) == pages
+
+
+def test_the_newest_decision_stays_the_one_that_holds_on_a_page_of_older_ones(
+    ana: Client, vpn: Ticket
+) -> None:
+    first = TriageDecision.objects.get(ticket=vpn)
+    values = {f.attname: getattr(first, f.attname) for f in first._meta.concrete_fields}
+    later = TriageDecision.objects.create(**{**values, "id": None, "refined": True})
+
+    page = ana.get(f"/tickets/{vpn.pk}/?decisions_before={later.pk}").context
+
+    assert page["decision"] == later
+    assert [one["decision"] for one in page["earlier"]] == [first]
 
 
 def test_as_many_comments_as_are_shown_at_first_leave_nothing_to_ask_for(
