@@ -2,7 +2,8 @@
 
 Everything about a chunk of clocks is one transaction: what was reached, what was done about it, who is told, and
 when to look again. A worker that dies leaves nothing behind; one that freezes is thrown out by the database after
-`SLA_LEASE_SECONDS`, which frees its clocks for others. Time is the database's.
+`SLA_LEASE_SECONDS`, which frees its clocks for others. Who was only slow takes fewer the next time. Time is the
+database's.
 """
 
 import time
@@ -14,6 +15,7 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connection, transaction
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from sla.models import ClockKind, ClockState, SlaClock
 from sla.promises import promise_of
@@ -31,6 +33,8 @@ log = structlog.get_logger("sla.check")
 CHUNK: Final = 500
 #: One run goes on while something is due, but leaves its worker to others after so long.
 RUN_SECONDS: Final = 40.0
+#: How often this process halves its chunks: once more for each that was thrown out, so that the next gets through.
+_halvings = 0
 
 
 class Checked(NamedTuple):
@@ -52,9 +56,19 @@ def check_clocks() -> int:
 
 
 def _check_safely(end: float) -> Checked:
+    global _halvings
+    began, limit = time.monotonic(), max(CHUNK >> _halvings, 1)
     try:
-        return check_chunk(limit=CHUNK)
+        checked = check_chunk(limit=limit)
+        # Twice as many must not take the whole lease.
+        if checked.found >= limit and time.monotonic() - began < settings.SLA_LEASE_SECONDS / 4:
+            _halvings = max(_halvings - 1, 0)
+        return checked
     except Exception as error:
+        if limit > 1 and isinstance(error.__cause__, IdleInTransactionSessionTimeout):
+            _halvings += 1
+            log.warning("a chunk of clocks took longer than its lease; half as many", clocks=limit)
+            return Checked(limit, 0)
         if _cut_off(error):
             raise  # the next tick goes on
         log.warning("a chunk of clocks failed; one by one", error=type(error).__name__)

@@ -81,8 +81,7 @@ class Site(Desk):
             "TRIAGE_SWEEP_SECONDS": "1",
             "NUDGE_SECONDS": "2",
             "SLA_CHECK_SECONDS": "1",
-            # Above what a check of all the slow tickets takes: it would be thrown out, and begin anew for ever.
-            "SLA_LEASE_SECONDS": "12",
+            "SLA_LEASE_SECONDS": str(LEASE_SECONDS),
         }
 
     def _let_others_in(self) -> None:

@@ -1,5 +1,6 @@
 """What is due is found, acted on once per level, and told. Pains 5, 6, 7 and 8 of other systems."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -362,3 +363,52 @@ def test_a_clock_is_whole_again_after_a_good_check() -> None:
     check_clocks()
 
     assert SlaClock.objects.get(ticket=ticket).failures == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clocks_that_are_too_slow_for_one_lease_together_get_through_in_smaller_chunks(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    from sla.services import checking
+
+    settings.SLA_LEASE_SECONDS = 1
+    tickets = [opened(35 * MINUTE) for _ in range(8)]
+    look_at, check_chunk, limits = checking.look_at, checking.check_chunk, []
+
+    def slow(*args: Any) -> Any:
+        time.sleep(0.2)  # the database throws out who takes eight of them
+        return look_at(*args)
+
+    def note(*, limit: int) -> Any:
+        limits.append(limit)
+        return check_chunk(limit=limit)
+
+    monkeypatch.setattr(checking, "look_at", slow)
+    monkeypatch.setattr(checking, "check_chunk", note)
+    monkeypatch.setattr(checking, "CHUNK", 8)
+    monkeypatch.setattr(checking, "_halvings", 0)
+
+    assert check_clocks() == 8
+
+    assert [levels(ticket) for ticket in tickets] == [[(1, False)]] * 8
+    assert limits[:2] == [8, 4]
+    assert limits == sorted(limits, reverse=True)
+
+
+def test_chunks_grow_again_when_they_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sla.services import checking
+
+    for _ in range(4):
+        opened(35 * MINUTE)
+    limits, check_chunk = [], checking.check_chunk
+
+    def note(*, limit: int) -> Any:
+        limits.append(limit)
+        return check_chunk(limit=limit)
+
+    monkeypatch.setattr(checking, "check_chunk", note)
+    monkeypatch.setattr(checking, "CHUNK", 4)
+    monkeypatch.setattr(checking, "_halvings", 2)
+
+    assert check_clocks() == 4
+    assert limits == [1, 2, 4, 4]
