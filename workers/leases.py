@@ -27,6 +27,7 @@ from workers import tallies
 
 DEFAULT_ATTEMPTS: Final = 3
 LOST_WORKER: Final = "The worker died or was too slow, and its lease ran out."
+STOPPED_WORKER: Final = "The worker was stopped; another begins again."
 
 
 class State(models.TextChoices):
@@ -41,7 +42,7 @@ class LeasedWork(models.Model):
 
     TASK_NAME: str
     #: SQL over a row that no worker has: whether one had it and put it back, to look at it again later.
-    WAS_PUT_BACK = "false"
+    WAS_PUT_BACK = f"error = '{STOPPED_WORKER}'"
 
     state = models.CharField(
         max_length=8, choices=State, default=State.PENDING, db_default=State.PENDING
@@ -226,9 +227,9 @@ def hand_back(model: type[LeasedWork], held: Claim) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE {table} SET state = 'pending', attempts = greatest(attempts - 1, 0), nudge_at = now(),
-                       lease_token = NULL, lease_until = NULL
+                       lease_token = NULL, lease_until = NULL, error = %s
                  WHERE id = ANY(%s) AND lease_token = %s""",
-            [list(held.ids), held.token],
+            [STOPPED_WORKER, list(held.ids), held.token],
         )
         return int(cursor.rowcount)
 

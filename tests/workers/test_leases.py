@@ -3,12 +3,13 @@
 from datetime import date, timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models.functions import Now
 
-from analytics.models import ReportDelivery, ReportSchedule
+from analytics.models import Export, ReportDelivery, ReportSchedule
 from tests.factories import make_ticket
-from triage.models import TriageBatch, TriageJob
+from triage.models import TrainingRun, TriageBatch, TriageJob
 from workers import leases
 from workers.leases import State
 from workers.models import Tally
@@ -163,6 +164,21 @@ def test_a_sweep_counts_what_it_sent_again_and_why() -> None:
         "worker_lost": 1,
         "failed": 1,
     }
+
+
+@pytest.mark.parametrize("kind", [Export, TrainingRun])
+def test_what_a_stopped_worker_gave_back_is_no_lost_message(
+    kind: type[leases.LeasedWork], agent: User
+) -> None:
+    values = {"owner": agent, "format": "csv"} if kind is Export else {"field": "category"}
+    row = kind._default_manager.create(**values)
+    leases.hand_back(kind, leases.claim(kind, [row.pk], lease=LEASE))
+    kind._default_manager.update(nudge_at=Now() - timedelta(seconds=1))
+
+    assert leases.take_stale(kind).together == [row.pk]
+
+    counted = Tally.objects.filter(name=leases.RESENDS.name).values_list("labels", "value")
+    assert [(labels[1], value) for labels, value in counted] == [("retry", 1)]
 
 
 def test_what_was_put_back_to_be_looked_at_later_is_no_lost_message() -> None:
