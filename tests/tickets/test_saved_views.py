@@ -148,3 +148,16 @@ def test_views_that_others_use_outlive_their_owner(api: APIClient, bob: APIClien
 
     left = SavedView.objects.filter(name__in=["Ours", "Mine"])
     assert [(view.name, view.owner, view.shared) for view in left] == [("Ours", None, True)] * 2
+
+
+def test_views_of_one_name_that_were_left_to_the_desk_can_be_changed(admin_person: User) -> None:
+    ours, other = (
+        SavedView.objects.create(owner=None, shared=True, name=name) for name in ("Ours", "Other")
+    )
+    SavedView.objects.create(owner=None, shared=True, name="Ours")
+    admin = client_for(admin_person)
+
+    moved = admin.patch(f"{VIEWS}{ours.pk}/", {"position": 5}, format="json")
+    renamed = admin.patch(f"{VIEWS}{other.pk}/", {"name": "Ours"}, format="json")
+
+    assert (moved.status_code, renamed.status_code) == (200, 409)

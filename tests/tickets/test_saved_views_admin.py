@@ -69,6 +69,16 @@ def test_a_name_that_is_taken_is_told_in_the_form() -> None:
     assert "There is a view of this name already." in page.content.decode()
 
 
+def test_views_of_one_name_that_were_left_to_the_desk_can_be_changed() -> None:
+    views = [SavedView.objects.create(owner=None, shared=True, name="Mine") for _ in range(2)]
+    where = reverse("admin:tickets_savedview_change", args=[views[0].pk])
+
+    assert signed_in("Admin", "ada").post(where, {**FORM, "position": 3}).status_code == 302
+
+    views[0].refresh_from_db()
+    assert views[0].position == 3
+
+
 def test_a_person_who_has_as_many_views_as_one_may_have_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -63,5 +63,6 @@ def check_room(owner: int) -> None:
 
 def _check_name(owner: int | None, name: str, besides: int | None = None) -> None:
     same = SavedView.objects.filter(owner=owner, name=name).values_list("pk", flat=True)
-    if any(pk != besides for pk in same):
+    # One that has the name already keeps it: people who left may have left the desk two of it.
+    if same and besides not in same:
         raise NameTaken(f"There is a view {name!r} already.")
