@@ -8,6 +8,7 @@ Message-ID. A mail server that is away is asked again later, for a day.
 
 import hashlib
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,8 +25,11 @@ from sla.retrying import Result, Verdict
 from sla.services.mailing import send_mail
 from tickets.querysets import hidden_department_ids
 from workers import leases
+from workers.dispatch import enqueue_each
 from workers.keeping import kept
 from workers.leases import Claim
+from workers.names import TaskName
+from workers.stopping import stopping_for
 
 log = structlog.get_logger("analytics.reports")
 
@@ -52,19 +56,26 @@ class MayNotRead(Exception):
 #: One at a time in a process: with its attachment a report takes some 50 MB, and all are due at the same hour.
 _ONE: Final = threading.Lock()
 _ASKED: Final[deque[int]] = deque()
+#: For so long one thread goes on. RabbitMQ takes a message back that is held for half an hour.
+TURN_SECONDS: Final = 300.0
 
 
 def send_reports(*, ids: Sequence[int], now: datetime) -> int:
     """Send those of `ids` that are free. Returns how many mails left.
 
-    While another thread of this process sends, it is that one which goes on with `ids`.
+    While another thread of this process sends, it is that one which goes on with `ids`. What is left when its turn
+    is over, or its worker is being stopped, gets messages again.
     """
     _ASKED.extend(ids)
-    sent = 0
+    sent, end = 0, time.monotonic() + TURN_SECONDS
     while _ASKED and _ONE.acquire(blocking=False):
         try:
             while _ASKED:
-                sent += _send(_ASKED.popleft(), now)
+                pk = _ASKED.popleft()
+                if stopping_for() or time.monotonic() > end:
+                    enqueue_each(TaskName.ANALYTICS_SEND_REPORTS, [pk])
+                else:
+                    sent += _send(pk, now)
         finally:
             _ONE.release()
     return sent

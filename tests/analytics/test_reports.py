@@ -4,6 +4,7 @@ import smtplib
 import threading
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from tickets.lifecycle import Status
 from tickets.models import Department, Ticket
 from tickets.services import move_tickets
 from workers.models import DeadLetter
+from workers.names import TaskName
 
 pytestmark = pytest.mark.django_db
 SCHEDULES, DELIVERIES = "/api/v1/report-schedules/", "/api/v1/report-deliveries/"
@@ -47,6 +49,14 @@ def person(name: str, role: str = "Viewer") -> User:
 @pytest.fixture
 def root(db: None) -> User:
     return User.objects.create_superuser("root", "root@example.com")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
+    """The messages that are sent: task and ids."""
+    sent: list[tuple[str, list[int]]] = []
+    monkeypatch.setattr(delivering, "enqueue_each", lambda task, ids: sent.append((task, ids)))
+    return sent
 
 
 def schedule_for(by: User, *people: User, **values: Any) -> ReportSchedule:
@@ -522,6 +532,40 @@ def test_one_report_is_sent_at_a_time_and_none_is_forgotten(
 
     assert set(ReportDelivery.objects.values_list("state", flat=True)) == {"done"}
     assert (most, len(mail.outbox)) == ([4], 4)
+
+
+def three_due(root: User) -> list[int]:
+    for number in range(3):
+        schedule_for(root, root, name=f"Week {number}")
+    scheduling.plan_reports(now=MONDAY)
+    refresh_figures(seconds=None)
+    return list(ReportDelivery.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def test_what_is_left_when_a_threads_turn_is_over_gets_messages_again(
+    root: User, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, list[int]]]
+) -> None:
+    ids = three_due(root)
+    clock = iter([0.0, 1.0, delivering.TURN_SECONDS + 1, delivering.TURN_SECONDS + 2])
+    monkeypatch.setattr(delivering, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    assert delivering.send_reports(ids=ids, now=MONDAY) == 1
+
+    assert asked == [(TaskName.ANALYTICS_SEND_REPORTS, [pk]) for pk in ids[1:]]
+    assert set(ReportDelivery.objects.filter(pk__in=ids[1:]).values_list("state", "attempts")) == {
+        ("pending", 0)
+    }
+
+
+def test_a_worker_that_is_being_stopped_begins_no_other_report(
+    root: User, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, list[int]]]
+) -> None:
+    ids = three_due(root)
+    monkeypatch.setattr(delivering, "stopping_for", lambda: float(len(mail.outbox)))
+
+    assert delivering.send_reports(ids=ids, now=MONDAY) == 1
+
+    assert asked == [(TaskName.ANALYTICS_SEND_REPORTS, [pk]) for pk in ids[1:]]
 
 
 def test_one_mail_after_the_other_is_written_for_who_see_the_same(
