@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
-from smartops import demo
+from smartops import demo, demo_fleet
 from tickets.models import TicketEvent
 from triage.models import TriageDecision, TriageJob
 
@@ -52,3 +54,19 @@ def test_the_demos_people_get_the_password_again_when_it_changed() -> None:
     demo.people(password="demo-password-2")
 
     assert all(user.check_password("demo-password-2") for user in User.objects.all())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("pooler", "waits"), [(True, "on"), (False, "off")])
+def test_a_poolers_connection_is_left_as_it_was(
+    pooler: bool, waits: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DEMO, settings.DATABASE_POOLER = True, pooler
+    for module, name in ((demo, "people"), (demo, "tickets"), (demo_fleet, "servers")):
+        monkeypatch.setattr(module, name, lambda **_: 0)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit TO on")
+        call_command("demo_data")
+        cursor.execute("SHOW synchronous_commit")
+
+        assert cursor.fetchone() == (waits,)

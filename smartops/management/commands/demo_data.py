@@ -26,8 +26,10 @@ class Command(BaseCommand):
                 "Demo people have a known password: set SMARTOPS_DEMO=1 if that is what you want."
             )
         with request_id("demo-data"), connection.cursor() as cursor:
-            # Thousands of small transactions that nobody would miss: none waits for the disk.
-            cursor.execute("SET synchronous_commit TO off")
+            # Thousands of small transactions that nobody would miss: none waits for the disk. A pooler would lend
+            # the connection so to others.
+            if not settings.DATABASE_POOLER:
+                cursor.execute("SET synchronous_commit TO off")
             demo.people(password=embedded.kept_secret(settings.VAR_DIR / "demo_password"))
             made = demo.tickets(now=timezone.now())
             servers = demo_fleet.servers(now=timezone.now())
