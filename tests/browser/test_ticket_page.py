@@ -288,6 +288,42 @@ def test_who_signs_out_leaves_no_draft(enter: Enter, ana: User, vpn: Ticket, whe
     assert "Between us" not in page.evaluate("JSON.stringify(localStorage)")
 
 
+def test_who_signs_in_again_in_one_tab_goes_on_in_the_others(
+    enter: Enter,  # noqa: F811
+    ana: User,  # noqa: F811
+    vpn: Ticket,
+) -> None:
+    ana.set_password("correct-horse-battery")
+    ana.save()
+    page = enter(ana, at(vpn), ticking=False)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Sign out").click()
+    other.wait_for_url(lambda url: "/tickets/" not in url)
+    marked = page.locator("html[data-signed-out]")
+    expect(marked).to_have_count(1)
+    page.bring_to_front()
+    later(page)
+    writing(page).fill("Nobody shall read this")
+    later(page, 1)
+    assert "Nobody" not in page.evaluate("JSON.stringify(localStorage)")
+
+    other.goto(page.url)
+    other.fill("input[name=username]", "ana")
+    other.fill("input[name=password]", "correct-horse-battery")
+    other.keyboard.press("Enter")
+    ready(other)
+    page.bring_to_front()
+    later(page)
+    expect(marked).to_have_count(0)
+
+    writing(page).fill("Here again")
+    later(page, 1)
+    expect(page.get_by_text("Draft kept")).to_be_visible()
+    page.get_by_role("button", name="Send Ctrl").click()
+    expect(page.get_by_role("article")).to_contain_text("Here again")
+
+
 def test_a_ticket_that_left_ones_sight_leads_back_to_the_list(
     enter: Enter, ana: User, vpn: Ticket
 ) -> None:

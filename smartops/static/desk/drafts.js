@@ -1,4 +1,5 @@
-// Who signs out leaves no half-written answers in the browser, in no tab: "draft:…" is what the composer keeps.
+// Who signs out leaves no half-written answers in the browser, in no tab: "draft:…" is what the composer keeps. A
+// ticket's page takes the mark away when its reader has signed in again.
 (() => {
   const leave = () => { document.documentElement.dataset.signedOut = ""; };
   document.addEventListener("submit", ({ target }) => {

@@ -54,9 +54,17 @@ const fetchParts = async () => {
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 };
+/** Whoever signed out and in again in another tab goes on in this one: drafts are kept, the API takes the token. */
+const signedInAgain = ({ me, login, token }) => {
+  if (me !== desk.me || login === page.dataset.login) return;
+  page.dataset.login = login;
+  document.querySelector("meta[name=csrf-token]").content = token;
+  delete document.documentElement.dataset.signedOut;
+};
 const refresh = async ({ force = false, flash = true } = {}) => {
   const fresh = await fetchParts();
   if (!fresh) return;
+  signedInAgain(fresh.getElementById("ticket").dataset);
   const found = regions(fresh), version = versionOf(fresh);
   if (version < versionOf(page)) return; // asked for before what is shown
   for (const [name, html] of found) {
@@ -276,8 +284,9 @@ const present = async () => {
     }
     upToDate(true);
   } catch (error) {
-    if (error.status === 404) gone();
-    else upToDate(false);
+    if (error.status === 404) return gone();
+    upToDate(false);
+    if (error.status === 403) refresh().catch(() => null); // signed in again, perhaps: then the next time goes well
   }
 };
 addEventListener("pagehide", () => { call(`${here}presence/`, { leaving: true }, { keepalive: true }).catch(() => null); });
