@@ -48,16 +48,17 @@ def restore(path: Path, *, replace: bool = False, connected: bool = False) -> Ma
     _check_alone(connected=connected)
     undo_broken_off()
     _check_empty(replace=replace)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"ALTER SCHEMA public RENAME TO {ASIDE}")
-        cursor.execute("CREATE SCHEMA public")
     try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"ALTER SCHEMA public RENAME TO {ASIDE}")
+            cursor.execute("CREATE SCHEMA public")
         with ZipFile(path) as archive, archive.open(DUMP) as dump:
             _feed(dump)
         _compare(manifest)
     except BaseException:  # Ctrl-C, too
         connection.close()  # perhaps it is what was lost
-        _put_back()
+        if is_broken_off():
+            _put_back()
         raise
     try:
         with connection.cursor() as cursor:

@@ -247,13 +247,18 @@ def test_a_restore_that_is_stopped_when_nothing_leads_back_says_that_it_is_done(
     desk: Desk, held: tuple[Path, dict[str, tuple[int, str]]]
 ) -> None:
     path, _ = held
-    dropping = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DROP SCHEMA%' AND wait_event_type = 'Lock'"
+    dropping = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE starts_with(query, 'DROP SCHEMA') AND wait_event_type = 'Lock'"
+    )
     with in_the_middle(desk, path) as process, psycopg.connect(desk.postgres.url) as holder:
         holder.execute("SELECT 1 FROM before_restore.tickets_ticket")
         process.send_signal(signal.SIGCONT)
         desk.wait_for(lambda: bool(desk.sql(dropping)), 60, "the removal of what was there before")
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
+
+    desk.sql("DROP SCHEMA before_restore CASCADE")
 
     assert process.returncode == 1
     assert "The backup is restored." in said
