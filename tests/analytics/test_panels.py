@@ -232,6 +232,19 @@ def test_the_pipeline_panel_leads_to_the_monitors_that_the_reader_may_see(
     assert '<a href="https://charts.example.com/">Grafana</a>' in page
 
 
+def test_a_deadline_that_is_near_after_another_was_missed_counts_as_missed(agent: User) -> None:
+    now = timezone.now()
+    for breached in (False, True):
+        ticket = make_ticket()
+        Ticket.objects.filter(pk=ticket.pk).update(
+            warn_at=now - timedelta(hours=1), due_at=now + timedelta(hours=1), sla_breached=breached
+        )
+
+    shown = {line.label: line.count for line in panels.figures(panels.count_open(agent, now))}
+
+    assert (shown["Breached"], shown["Near, none missed"]) == (1, 1)
+
+
 def test_the_parts_of_a_panel_add_up_to_the_whole(desk: User) -> None:
     now = timezone.now()
     found = panels.count_open(desk, now)
