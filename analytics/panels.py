@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Max, Q, Sum
+from django.urls import reverse
 
 from servers.models import Server
 from servers.summary import ORDER, summary
@@ -16,9 +17,7 @@ from tickets.lifecycle import LIVE
 from tickets.models import Department, Priority, SlaState, Ticket, TriageStatus
 from tickets.naming import join_names
 from tickets.querysets import TicketQuerySet, sla_conditions
-from triage.models import DriftDay, TriageJob
-from workers.leases import ACTIVE
-from workers.models import DeadLetter, Heartbeat
+from triage.models import DriftDay
 
 NEXT: Final = 8
 #: Of the next deadlines, so many places are for those that were missed last.
@@ -94,7 +93,7 @@ def figures(found: OpenTickets) -> list[Line]:
     return [
         Line("Open tickets", found.total, listed(), tone="calm"),
         Line("Breached", by["is_breached"], listed(sla_state="breached"), tone="bad"),
-        Line("Deadline near", by["is_warning"], listed(sla_state="warning"), tone="warn"),
+        Line("Near, none missed", by["is_warning"], listed(sla_state="warning"), tone="warn"),
         Line("Unassigned", by["unassigned"], listed(assignee="none"), tone="calm"),
         Line("Need review", by["review"], listed(triage_status="needs_review"), tone="info"),
         Line("Not triaged yet", by["untriaged"], listed(triage_status=untriaged), tone="calm"),
@@ -131,7 +130,11 @@ def by_department(user: Any, found: OpenTickets) -> dict[str, Any]:
             for priority in Priority
         ],
         "total": Line("All", found.total, listed()),
-        "unsorted": sum(n for cell, n in found.cells.items() if None in cell),
+        "unsorted": Line(
+            "not sorted yet",
+            sum(n for cell, n in found.cells.items() if None in cell),
+            listed(unsorted="true"),
+        ),
     }
 
 
@@ -182,12 +185,15 @@ def alerts(user: Any) -> list[dict[str, Any]]:
 
 
 def triage(now: datetime) -> dict[str, Any]:
-    """What became of the machine's answers of the last days (UTC), of the whole desk, and how often people changed
-    them."""
+    """What became of the machine's categories of the last days (UTC), of the whole desk, and how often people
+    changed them. The days behind these numbers are counted every few minutes."""
     since = (now - timedelta(days=TRIAGE_DAYS - 1)).date()
-    sums = DriftDay.objects.filter(field="category", day__gte=since).aggregate(
-        **{name: Sum(name) for name in ("auto", "suggest", "review", "corrected", "agreed")}
+    days = DriftDay.objects.filter(field="category", day__gte=since)
+    sums = days.aggregate(
+        measured_at=Max("measured_at"),
+        **{name: Sum(name) for name in ("auto", "suggest", "review", "corrected", "agreed")},
     )
+    measured_at = sums.pop("measured_at")
     known = {name: value or 0 for name, value in sums.items()}
     bands = (
         ("auto", "applied", "good"),
@@ -195,12 +201,18 @@ def triage(now: datetime) -> dict[str, Any]:
         ("review", "left to a person", "warn"),
     )
     seen = known["corrected"] + known["agreed"]
+    listed_days = reverse("admin:triage_driftday_changelist")
+    address = f"{listed_days}?field__exact=category&day__gte={since}"
     return {
-        "bands": shared([Line(label, known[band], "", tone=tone) for band, label, tone in bands]),
-        "total": sum(known[band] for band, _, _ in bands),
+        "bands": shared(
+            [Line(label, known[band], address, tone=tone) for band, label, tone in bands]
+        ),
+        "total": Line("decisions", sum(known[band] for band, _, _ in bands), address),
+        "overridden": Line("overridden by people", known["corrected"], address),
         "seen": seen,
         "override_rate": known["corrected"] / seen if seen else None,
         "days": TRIAGE_DAYS,
+        "measured_at": measured_at,
     }
 
 
@@ -211,21 +223,6 @@ def fleet(user: Any) -> dict[str, Any] | None:
     counted = summary(Server.objects.counts())
     lines = [Line(state, counted["states"].get(state, 0), "", tone=state) for state in ORDER]
     return {"total": counted["total"], "states": shared([line for line in lines if line.count])}
-
-
-def pipeline(now: datetime) -> dict[str, Any]:
-    """Whether the machinery keeps up: what waits, for how long, and when beat was heard last."""
-    waiting = TriageJob.objects.filter(ACTIVE)
-    oldest = waiting.aggregate(at=Min("created_at"))["at"]
-    beat = Heartbeat.objects.filter(name="beat").values_list("beat_at", flat=True).first()
-    return {
-        "waiting": waiting.count(),
-        "oldest": oldest,
-        "oldest_late": oldest is not None and now - oldest > timedelta(minutes=1),
-        "beat": beat,
-        "beat_late": beat is None or now - beat > timedelta(minutes=1),
-        "dead_letters": DeadLetter.objects.filter(settled_at__isnull=True).count(),
-    }
 
 
 def shared(lines: list[Line]) -> list[Line]:

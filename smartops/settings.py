@@ -64,7 +64,7 @@ SLA_CONFIG_FILE = str(BASE_DIR / env.str("SLA_CONFIG_FILE", "config/sla.yaml"))
 
 # --- Outgoing messages --------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")  # links lead here
-# Where people find the task monitor and the charts; the admin leads there.
+# Where people find the task monitor and the charts; dashboard and admin lead there.
 FLOWER_URL = env.str("FLOWER_URL", "", validate=web_address)
 GRAFANA_URL = env.str("GRAFANA_URL", "", validate=web_address)
 OUTGOING_ALLOW: list[str] = env.list("OUTGOING_ALLOW", [])  # hosts, networks that are not public

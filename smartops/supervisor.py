@@ -240,7 +240,8 @@ class Stack:
     def _welcome(self, login: dict[str, str]) -> None:
         lines = [
             "SmartOps is up.",
-            f"  Desk      {self.address}/admin/",
+            f"  Desk      {self.address}/",
+            f"  Admin     {self.address}/admin/",
             f"  API       {self.address}/api/v1/   docs {self.address}/api/docs/",
             f"  Health    {self.address}/health",
             f"  Flower    {self._at(self.options.flower_port)}/",

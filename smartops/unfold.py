@@ -32,6 +32,13 @@ def outside(title: str, icon: str, setting: str, permission: str) -> dict[str, A
     }
 
 
+#: Where the machinery is watched; the dashboard leads there, too.
+MONITORS: Final = (
+    outside("Flower", "manufacturing", "FLOWER_URL", "workers.view_tally"),
+    outside("Grafana", "query_stats", "GRAFANA_URL", "tickets.view_ticket"),
+)
+
+
 def item(title: str, icon: str, view: str, permission: str = "") -> dict[str, Any]:
     def allowed(request: HttpRequest) -> bool:
         return not permission or request.user.has_perm(permission)
@@ -133,8 +140,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 item("API documentation", "api", "docs"),
                 item("Health", "monitor_heart", "health"),
                 item("Metrics", "monitoring", "metrics", "workers.view_tally"),
-                outside("Task monitor", "manufacturing", "FLOWER_URL", "workers.view_tally"),
-                outside("Grafana", "query_stats", "GRAFANA_URL", "tickets.view_ticket"),
+                *MONITORS,
             ),
             section(
                 "Access",

@@ -124,6 +124,10 @@ class TicketFilter(django_filters.FilterSet):
         method="by_tag",
         label='All of these tags, separated by commas; one with a comma in "quotes"',
     )
+    unsorted = django_filters.BooleanFilter(
+        method="by_sorting",
+        label="true: those without a department or a priority; false: all others",
+    )
     owner_id = django_filters.UUIDFilter(label="The client system's owner")
     parent = django_filters.NumberFilter(
         field_name="parent_id",
@@ -170,6 +174,10 @@ class TicketFilter(django_filters.FilterSet):
         self, queryset: QuerySet[Ticket], name: str, value: list[str]
     ) -> QuerySet[Ticket]:
         return queryset.filter(self.assigned_to(value)) if value else queryset
+
+    def by_sorting(self, queryset: QuerySet[Ticket], name: str, value: bool) -> QuerySet[Ticket]:
+        missing = Q(department=None) | Q(priority=None)
+        return queryset.filter(missing if value else ~missing)
 
     def assigned_to(self, names: list[str]) -> Q:
         words = {word.lower() for word in names}

@@ -69,6 +69,12 @@ def measure_drift() -> int:
     return services.measure_drift(days=days, now=now)
 
 
+@shared_task(name=TaskName.TRIAGE_COUNT_DECISIONS)
+def count_decisions() -> int:
+    now = present()
+    return services.count_decisions(day=now.date(), now=now)
+
+
 @shared_task(name=TaskName.TRIAGE_INDEX_TICKETS)
 def index_tickets() -> int:
     return services.index_tickets(now=present())

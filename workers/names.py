@@ -19,6 +19,7 @@ class TaskName:
     TRIAGE_LEARN: Final = "triage.learn"
     TRIAGE_SHADOW: Final = "triage.shadow"
     TRIAGE_MEASURE_DRIFT: Final = "triage.measure_drift"
+    TRIAGE_COUNT_DECISIONS: Final = "triage.count_decisions"
     TRIAGE_INDEX_TICKETS: Final = "triage.index_tickets"
     TRIAGE_ASK_LLM: Final = "triage.ask_llm"
     TRIAGE_REQUEUE_STALE_QUESTIONS: Final = "triage.requeue_stale_questions"

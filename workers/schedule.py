@@ -38,6 +38,7 @@ def schedule(
         ),
         "triage: challengers look at new tickets": every(60, TaskName.TRIAGE_SHADOW),
         "triage: measure drift": every(3600, TaskName.TRIAGE_MEASURE_DRIFT),
+        "triage: count today's decisions": every(120, TaskName.TRIAGE_COUNT_DECISIONS),
         "triage: judge challengers, train on new labels": every(86_400, TaskName.TRIAGE_LEARN),
         "triage: index new tickets for the search for similar ones": every(
             10, TaskName.TRIAGE_INDEX_TICKETS

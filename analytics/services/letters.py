@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from analytics.scopes import Scope
 from analytics.services.copying import csv_blocks
 from analytics.services.reporting import Figures, Part, figures
 from tickets.models import Ticket
+from tickets.naming import join_names
 from workers.replica import read
 
 #: A mail with more is refused by many servers.
@@ -62,6 +64,12 @@ class Letters:
         department = self.schedule.department
         name = " ".join(self.schedule.name.split())  # a header is one line
         subject = f"{name}: {self.period.in_words()}"
+        opened = self._opened()
+        days = (self.period.end - self.period.first).days
+        asked = {"days": days, "tz": self.period.time_zone}
+        if department:
+            opened["department"] = join_names([department.name])
+            asked["department"] = department.name
         context = {
             "subject": subject,
             "where": department.name if department else "All departments",
@@ -75,7 +83,9 @@ class Letters:
                 ("Department", parts(found.by_department) if department is None else []),
             ],
             "missing": missing,
-            "url": f"{settings.PUBLIC_URL}/admin/tickets/ticket/",
+            "tickets": f"{settings.PUBLIC_URL}/tickets/?{urlencode(opened)}",
+            "report": f"{settings.PUBLIC_URL}/report/?{urlencode(asked)}",
+            "days": days,
         }
         return Letter(
             f"[SmartOps] {subject}",
@@ -83,6 +93,13 @@ class Letters:
             render_to_string("analytics/report_mail.html", context),
             files,
         )
+
+    def _opened(self) -> dict[str, str]:
+        """The list's filters for the tickets that were opened in the period."""
+        return {
+            "opened_after": f"{self.period.starts_at:%Y-%m-%dT%H:%M:%SZ}",
+            "opened_before": f"{self.period.ends_at:%Y-%m-%dT%H:%M:%SZ}",
+        }
 
     def _files(self, scope: Scope) -> tuple[tuple[tuple[str, bytes, str], ...], str]:
         """The tickets that were opened in the period as CSV; or nothing, and a sentence that says why."""
@@ -100,8 +117,7 @@ class Letters:
                 most = MOST_FILE_BYTES // 2**20
                 return (), (
                     f"The tickets are not attached: they have more than {most} MB. Export them with"
-                    f" opened_after={self.period.starts_at:%Y-%m-%dT%H:%M:%SZ}"
-                    f" and opened_before={self.period.ends_at:%Y-%m-%dT%H:%M:%SZ}."
+                    f" {' and '.join(f'{k}={v}' for k, v in self._opened().items())}."
                 )
         name = f"tickets_{self.period.first}_{self.period.last}.csv"
         return ((name, bytes(data), "text/csv"),), ""

@@ -11,7 +11,7 @@ register = template.Library()
 
 _SLA_WORDS: Final = {
     SlaState.BREACHED: "missed",
-    SlaState.WARNING: "near",
+    SlaState.WARNING: "near, none missed",
     SlaState.OK: "in time",
     SlaState.PAUSED: "on hold",
     SlaState.NONE: "nothing due",

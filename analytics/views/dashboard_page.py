@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics import panels
+from analytics.pipeline import pipeline
 from tickets.querysets import hidden_department_ids
 from workers.replica import read
 
@@ -37,7 +38,7 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
         **read(lambda: _counted(user, now)),
         # What is told the moment it happens, and whether the machinery runs, are asked where they are written.
         "alerts": panels.alerts(user),
-        "pipeline": panels.pipeline(now),
+        "pipeline": pipeline(user, now),
     }
 
 

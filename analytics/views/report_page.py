@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from analytics import report as reading
 from analytics.bounds import TooMuch
 from analytics.performance import performance
-from analytics.scopes import By
+from analytics.scopes import NONE, By
 from analytics.serializers.asking import asked_of
 from tickets.models import Department
 from tickets.naming import join_names
@@ -24,6 +24,14 @@ from workers.replica import read
 
 #: Days of a period -> what people call it.
 PERIODS: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+
+#: The list's filters for the parts of the table.
+_FILTERS: Final = {
+    By.DEPARTMENT: "department",
+    By.GROUP: "group",
+    By.AGENT: "assignee",
+    By.PRIORITY: "priority",
+}
 
 
 def report_page(request: HttpRequest) -> HttpResponse:
@@ -42,7 +50,10 @@ def report_page(request: HttpRequest) -> HttpResponse:
             problem = problem or " ".join(_said(error))
             less = isinstance(error, TooMuch)
             given = {**given, "days": "1"} if less else {"by": By.DEPARTMENT.value}
-    chosen = {"opened_after": asked.period.now.start.isoformat(timespec="seconds")}
+    chosen = {
+        "opened_after": asked.period.now.start.isoformat(timespec="seconds"),
+        "opened_before": asked.period.now.end.isoformat(),
+    }
     if given.get("department"):
         chosen["department"] = join_names([given["department"]])
     context: dict[str, Any] = {
@@ -50,9 +61,12 @@ def report_page(request: HttpRequest) -> HttpResponse:
         "problem": problem,
         "figures": reading.figures(found["current"], found["previous"]),
         "columns": reading.COLUMNS,
-        "tickets": f"/tickets/?{urlencode(chosen)}",
+        "tickets": _listed(chosen),
         "export": f"{reverse('report-export')}?{urlencode({**chosen, 'format': 'csv'})}",
-        "rows": reading.table(found["breakdown"]),
+        "rows": [
+            {**row, "tickets": _listed(chosen, given["by"], row["name"])}
+            for row in reading.table(found["breakdown"])
+        ],
         "period": found["period"],
         "as_of": found["as_of"],
         "periods": {
@@ -69,6 +83,12 @@ def report_page(request: HttpRequest) -> HttpResponse:
         "departments": Department.objects.visible_to(request.user).order_by("name"),
     }
     return TemplateResponse(request, "analytics/report.html", context)
+
+
+def _listed(chosen: dict[str, str], by: str = "", name: str = "") -> str:
+    """The list of the tickets that were opened; no list is of those without a department or the like."""
+    part = {_FILTERS[By(by)]: join_names([name])} if by else {}
+    return "" if by and name == NONE else f"/tickets/?{urlencode({**chosen, **part})}"
 
 
 def _given(request: HttpRequest) -> dict[str, str]:

@@ -7,6 +7,8 @@ from django import template
 from django.http import HttpRequest
 from django.urls import reverse
 
+from smartops.unfold import MONITORS
+
 register = template.Library()
 
 
@@ -39,3 +41,9 @@ def desk_pages(request: HttpRequest) -> list[DeskPage]:
         current = request.path == address or (address != "/" and request.path.startswith(address))
         shown.append(DeskPage(title, address, current))
     return shown
+
+
+@register.filter
+def monitors(request: HttpRequest) -> list[tuple[str, str]]:
+    """Names and addresses of other programs that watch the desk, as far as the reader may see them."""
+    return [(one["title"], one["link"](request)) for one in MONITORS if one["permission"](request)]

@@ -36,6 +36,7 @@ TITLES: Final[Mapping[str, str]] = {
     "tag": "Tag",
     "q": "Words",
     "due_before": "Due before",
+    "unsorted": "Without department or priority",
     "opened_after": "Opened after",
     "opened_before": "Opened before",
     "updated_after": "Changed after",

@@ -7,14 +7,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from analytics import bounds, report
 from analytics.services import refresh_figures
 from tests.factories import make_ticket, make_user
 from tests.sla.policies import publish_policy
 from tickets.lifecycle import Status
-from tickets.models import Department
-from tickets.services import move_tickets
+from tickets.models import Department, SupportGroup, Ticket
+from tickets.services import change_tickets, move_tickets
 
 
 def period(**values: Any) -> dict[str, Any]:
@@ -93,6 +94,29 @@ def test_the_page_shows_the_figures_of_what_is_chosen(reader: Client) -> None:
     assert (shown["Created"], shown["Resolved"], shown["Resolution"]) == ("3", "2", "2 h")
     assert [row["name"] for row in page.context["rows"]] == ["IT Support"]
     assert "<option selected>IT Support</option>" in page.content.decode()
+
+
+@pytest.mark.parametrize("by", ["department", "group", "agent", "priority"])
+@pytest.mark.parametrize("department", ["", "IT Support"])
+def test_what_was_created_leads_to_the_list_of_as_many_tickets(
+    reader: Client, by: str, department: str
+) -> None:
+    change_tickets(
+        ids=list(Ticket.objects.filter(priority=3).values_list("pk", flat=True)),
+        values={"assignee": "vera", "group": SupportGroup.objects.first().name},
+        actor="ana",
+        now=timezone.now(),
+    )
+    refresh_figures()
+
+    page = reader.get("/report/", {"by": by, "department": department})
+
+    parts = [(row["size"], row["tickets"]) for row in page.context["rows"] if row["tickets"]]
+    [created] = [one.text for one in page.context["figures"] if one.label == "Created"]
+    assert parts
+    for size, address in (*parts, (int(created), page.context["tickets"])):
+        assert len(reader.get(address).context["rows"].split("<tr")) - 1 == size
+        assert f'href="{escape(address)}">{size}</a>' in page.content.decode()
 
 
 def test_a_wrong_choice_is_told_and_the_usual_report_shown(reader: Client) -> None:

@@ -1,11 +1,13 @@
 """Reports by mail: what they say, when they are planned, and to whom they go."""
 
+import re
 import smtplib
 import threading
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -88,6 +90,32 @@ def resolved(opened: datetime, after: timedelta, **fields: Any) -> Ticket:
 def counted(scope: Scope = EVERYTHING) -> Figures:
     refresh_figures(seconds=None)
     return figures(scope, WEEK, WEEK.before())
+
+
+def test_the_mail_leads_to_what_it_counted_and_to_the_report(root: User, client: Client) -> None:
+    for at in (INSIDE, INSIDE, MONDAY):
+        make_ticket(at=at, department="IT Support")
+    make_ticket(at=INSIDE, department="HR")
+    department = Department.objects.get(name="IT Support")
+    schedule = schedule_for(root, root, department=department, time_zone="Europe/Berlin")
+    client.force_login(root)
+    refresh_figures(seconds=None)
+
+    week = Days(WEEK.first, WEEK.end, "Europe/Berlin")
+    letter = letters.Letters(schedule, week).for_eyes(frozenset())
+
+    links = [urlsplit(link) for link in re.findall(r"http\S+", letter.text)]
+    assert [link.path for link in links] == ["/tickets/", "/report/"]
+    tickets, report = (client.get(f"{link.path}?{link.query}") for link in links)
+    assert tickets.context["rows"].count("<tr") == 2
+    assert report.context["problem"] == ""
+    assert report.context["chosen"] == {
+        "days": 7,
+        "by": "department",
+        "department": "IT Support",
+        "tz": "Europe/Berlin",
+    }
+    assert "/admin/tickets/ticket/" not in letter.html
 
 
 def test_figures_are_those_of_the_period_beside_the_one_before() -> None:

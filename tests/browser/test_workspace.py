@@ -230,6 +230,20 @@ def test_the_palette_finds_tickets_views_and_pages(enter: Enter, ana: User) -> N
     expect(page.locator(".wt-meta")).to_contain_text("Resolved")
 
 
+@pytest.mark.parametrize("address", ["/", "/report/", "/review/", "/fleet/"])
+def test_the_palette_opens_on_every_page_of_the_desk(enter: Enter, ana: User, address: str) -> None:
+    create_view(owner=None, values={"name": "Printers", "query": {"q": "printer"}, "shared": True})
+    page = enter(ana, address)
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("printers")
+
+    found = page.get_by_role("dialog", name="Go to").get_by_role("option", name="Printers view")
+    expect(found).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=printer"))
+
+
 def test_a_view_is_saved_shared_and_replaced(enter: Enter, ana: User, bob: User) -> None:
     page = enter(ana, f"{LIST}&priority=1&ordering=due_at")
     page.keyboard.press("s")
@@ -303,8 +317,6 @@ def test_everybody_can_read_the_list(enter: Enter, ana: User, scheme: str) -> No
     )
     page = enter(ana, LIST, color_scheme=scheme)
     expect(page.get_by_text("3 tickets", exact=True)).to_be_visible()
-    page.wait_for_load_state("networkidle")
-
     assert page.evaluate("window.shifted") < 0.01
     page.keyboard.press("j")
     page.keyboard.press("x")

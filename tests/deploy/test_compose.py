@@ -108,6 +108,14 @@ def test_every_setting_that_a_part_is_given_is_explained() -> None:
         assert re.search(rf"^(# )?{name}=", example, re.MULTILINE), name
 
 
+def test_the_desk_leads_to_flower_and_grafana_at_the_ports_of_this_file() -> None:
+    environment = SERVICES["web"]["environment"]
+
+    for name, service in (("FLOWER_URL", "flower"), ("GRAFANA_URL", "grafana")):
+        [port] = SERVICES[service]["ports"]
+        assert environment[name] == f"http://localhost:{port.split(':')[1]}/"
+
+
 def test_parts_know_what_the_settings_cannot_do_without() -> None:
     for name, spec in PARTS.items():
         environment = spec["environment"]

@@ -27,7 +27,8 @@ def test_it_comes_up_triages_and_leaves_nothing_behind_and_keeps_its_data(stack:
     assert token
     assert token in said
     assert "Warning" not in said
-    assert f"http://127.0.0.1:{stack.port}/admin/" in said
+    address = f"http://127.0.0.1:{stack.port}"
+    assert f"  Desk      {address}/\n  Admin     {address}/admin/\n" in said
 
     running = list(pids_of(stack.var).values())
     for part in ("uvicorn", "core@", "io@", "reports@", "beat", "flower"):

@@ -399,4 +399,4 @@ def test_a_task_monitor_that_nobody_named_is_no_item(client: Client, settings: A
     settings.FLOWER_URL = ""
     client.force_login(make_user("op", "Admin"))
 
-    assert "Task monitor" not in client.get("/admin/").content.decode()
+    assert "Flower" not in client.get("/admin/").content.decode()

@@ -136,6 +136,26 @@ def test_measuring_again_replaces_the_day(triage_all: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_counting_alone_brings_the_numbers_up_to_date_and_keeps_what_was_measured(
+    triage_all: Any,
+) -> None:
+    open_about(["network"])
+    triage_all()
+    services.count_decisions(day=today(), now=NOON)
+    counted = DriftDay.objects.get(field="category")
+    DriftDay.objects.update(psi_words=0.1, model="m")
+    open_about(["network"], first=50)
+    triage_all()
+
+    services.count_decisions(day=today(), now=NOON + timedelta(minutes=2))
+
+    row = DriftDay.objects.get(field="category")
+    assert (counted.decisions, row.decisions) == (1, 2)
+    assert (row.model, row.psi_words) == ("m", 0.1)
+    assert row.measured_at == NOON + timedelta(minutes=2)
+
+
+@pytest.mark.django_db
 def test_what_people_said_that_day_is_counted_once_a_ticket() -> None:
     tickets = open_about(["network"] * 4)
     noon = datetime.combine(today(), time(12), UTC)

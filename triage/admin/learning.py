@@ -94,8 +94,8 @@ class TrainingRunAdmin(ReadOnly, ModelAdmin):
 class DriftDayAdmin(ReadOnly, ModelAdmin):
     list_before_template = "admin/triage/driftday/measure.html"
     list_display = (
-        *("day", "field", "answers", "words", "decisions", "alone", "overridden", "audits"),
-        "model",
+        *("day", "field", "answers", "words", "decisions", "auto", "suggest", "review"),
+        *("overridden", "audits", "model"),
     )
     list_filter = ("field",)
     ordering = ("-day", "field")
@@ -107,10 +107,6 @@ class DriftDayAdmin(ReadOnly, ModelAdmin):
     @display(description="Words", label=LEVELS)
     def words(self, row: DriftDay) -> Any:
         return _index(row.psi_words)
-
-    @admin.display(description="Decided alone")
-    def alone(self, row: DriftDay) -> str:
-        return f"{row.auto / row.decisions:.0%}" if row.decisions else "–"
 
     @admin.display(description="Changed by people")
     def overridden(self, row: DriftDay) -> str:

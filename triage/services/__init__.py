@@ -11,7 +11,12 @@ from triage.services.batches import (
     run_batches,
 )
 from triage.services.correcting import record_corrections
-from triage.services.drifting import drift_findings, forget_old_drift, measure_drift
+from triage.services.drifting import (
+    count_decisions,
+    drift_findings,
+    forget_old_drift,
+    measure_drift,
+)
 from triage.services.evaluating import evaluate_engines, unseen_labels
 from triage.services.gate import requeue_stale_questions
 from triage.services.jobs import (
@@ -49,6 +54,7 @@ __all__ = [
     "change_policy",
     "chosen_tickets",
     "confirmed_examples",
+    "count_decisions",
     "drift_findings",
     "evaluate_engines",
     "forget_old_drift",

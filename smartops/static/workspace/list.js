@@ -4,7 +4,7 @@ import { call, h, note, retime, whileSeen } from "../desk/desk.js";
 import { askBulk } from "./bulk.js";
 import { onKeys } from "./keys.js";
 import { lately } from "./lately.js";
-import { palette, places } from "./palette.js";
+import { palette, places } from "../desk/palette.js";
 import { written } from "./tags.js";
 import { saveView } from "./views.js";
 

@@ -6,7 +6,7 @@ import { composer } from "./composer.js";
 import { askForm, confirmed, field, openDialog, options, routeFields } from "./dialogs.js";
 import { onKeys } from "./keys.js";
 import { lately } from "./lately.js";
-import { palette, places } from "./palette.js";
+import { palette, places } from "../desk/palette.js";
 import { similar } from "./similar.js";
 import { tagsOf } from "./tags.js";
 

@@ -1,10 +1,11 @@
 // Ctrl-K: go to a ticket by its number or its words, to a view, to a page; or do something with what is on the page.
-import { call, h } from "../desk/desk.js";
+import { call, h } from "./desk.js";
 
 const WAIT = 180, FOUND = 6; // ms after the last letter, tickets
 
-/** `commands()` lists what the page itself offers: [{ label, hint, run }]. Returns what opens the palette. */
-export const palette = (commands) => {
+/** `commands()` lists what the page itself offers: [{ label, hint, run }]. Returns what opens the palette, and starts `fetching` what
+ *  is offered later. */
+export const palette = (commands, fetching = async () => {}) => {
   let dialog = null;
   const open = () => {
     if (dialog) return;
@@ -12,7 +13,7 @@ export const palette = (commands) => {
     const list = h("div", { role: "listbox", id: "palette-list", "aria-label": "What it could be" });
     const input = h("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list",
       "aria-label": "Go to a ticket, a view, a page", placeholder: "Number, words, a view, a page…", autocomplete: "off", spellcheck: "false" });
-    dialog = h("dialog", { class: "ws-palette", "aria-label": "Go to" }, input, list);
+    dialog = h("dialog", { class: "palette", "aria-label": "Go to" }, input, list);
     let shown = [], at = 0, timer = 0, asked = 0, found = [];
     const go = (address) => () => { location.href = address; };
     const offered = () => {
@@ -78,6 +79,7 @@ export const palette = (commands) => {
     dialog.showModal();
     input.focus();
     draw();
+    fetching().then(draw);
   };
   return open;
 };
