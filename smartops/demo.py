@@ -143,7 +143,9 @@ def tickets(*, now: datetime) -> int:
 
 
 def _arrival(chance: random.Random, now: datetime) -> datetime:
-    """Mostly during working hours of working days, never in the future."""
+    """Mostly during working hours of working days, some lately on any day, never in the future."""
+    if chance.random() < 0.08:  # so that a weekend's desk has work, too
+        return now - timedelta(minutes=chance.uniform(2, 600))
     while True:
         day = now - timedelta(days=chance.uniform(0, DAYS))
         at = day.replace(

@@ -30,7 +30,7 @@ FIGURES = (
     "analytics/summary/",
     "analytics/performance/?by=group",
     "analytics/trends/",
-    "analytics/tickets/?period=week",
+    "analytics/tickets/?period=all",
     "analytics/department/Finance/",
     "dashboard/summary/",
     "dashboard/routing/",
@@ -87,6 +87,14 @@ def test_figures_are_read_from_the_replica_and_permissions_from_the_primary(
     assert "analytics_" not in here
     assert "tickets_department_members" not in there
     assert "tickets_department" in here  # which are hidden
+
+
+def test_what_was_opened_until_now_is_not_asked_of_a_replica(viewer: User, second: Any) -> None:
+    client = client_for(viewer)
+
+    _, there = asked(second, lambda: client.get(f"{API}analytics/tickets/?period=week"))
+
+    assert "tickets_ticket" not in there
 
 
 def test_the_panels_are_read_from_the_replica_but_for_what_is_told_at_once(
