@@ -12,6 +12,12 @@ from urllib.request import Request, urlopen
 
 from tests.live.desk import BASE
 
+#: What users have not set: they keep what Python has compiled, too.
+_OURS = {
+    *("DATABASE_URL", "REDIS_URL", "SMARTOPS_DEMO", "DJANGO_SETTINGS_MODULE"),
+    "PYTHONDONTWRITEBYTECODE",
+}
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -23,11 +29,9 @@ class Up:
     def __init__(self, var: Path) -> None:
         self.var = var
         self.port, self.flower = free_port(), free_port()
-        self.environment = {
-            key: value
-            for key, value in os.environ.items()
-            if key not in ("DATABASE_URL", "REDIS_URL", "SMARTOPS_DEMO", "DJANGO_SETTINGS_MODULE")
-        } | {"VAR_DIR": str(var)}
+        self.environment = {key: value for key, value in os.environ.items() if key not in _OURS} | {
+            "VAR_DIR": str(var)
+        }
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "manage.py", *arguments]
