@@ -13,6 +13,17 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const drawn = new Map();
 let trend = null;
 
+// The library that draws is run when there is something to draw, so that the page is painted before.
+let library = null;
+const loaded = () => library ??= new Promise((done, failed) => document.head.append(h("script", {
+  src: document.getElementById("uplot").href,
+  onload: done,
+  onerror: () => {
+    library = null;
+    failed(new Error("The charts could not be loaded."));
+  },
+})));
+
 const colour = (name) => {
   const probe = h("i", { style: `color:var(${name})`, hidden: true });
   document.body.append(probe);
@@ -58,7 +69,9 @@ const redraw = () => {
 export const measure = async (days, department = "", tz = zone) => {
   const asked = new URLSearchParams({ days, tz, ...(department && { department }) });
   try {
-    trend = (await call(`analytics/trends/?${asked}`)).daily;
+    const { daily } = await call(`analytics/trends/?${asked}`);
+    await loaded();
+    trend = daily;
     redraw();
   } catch (error) {
     for (const name of ["flow", "backlog"]) document.getElementById(`${name}-legend`).textContent = error.message;
