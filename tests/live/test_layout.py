@@ -20,8 +20,10 @@ def files() -> set[str]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    """A folder that the database's user can reach: elsewhere its data would be there for the next run."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o777 == 0o700:
+            folder.chmod(0o755)
     return tmp_path
 
 
