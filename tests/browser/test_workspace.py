@@ -284,7 +284,7 @@ def test_filters_are_chosen_counted_searched_and_taken_away(enter: Enter, ana: U
     page.keyboard.press("Enter")
     expect(rows(page)).to_have_count(1)
     expect(row(page, "Printer jammed")).to_be_visible()
-    expect(page.locator("[data-part=ordering]")).to_contain_text("Best match first")
+    expect(page.locator(".ws-order select")).to_contain_text("Best match first")
     page.get_by_role("link", name=re.compile("^Words: jammed")).click()
     expect(rows(page)).to_have_count(3)
 

@@ -188,7 +188,6 @@ const openPalette = palette(() => [
 const work = { "save-view": () => saveView(desk, views), palette: openPalette, help: () => part("help").showModal(), unpick };
 for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", () => work[button.dataset.do]?.());
 for (const button of document.querySelectorAll("[data-bulk]")) button.addEventListener("click", () => act(button.dataset.bulk));
-part("ordering").addEventListener("change", ({ target }) => { location.href = target.value; });
 const fold = document.querySelector(".ws-fold");
 fold.addEventListener("click", () => {
   const shown = document.querySelector(".ws-rail-body").classList.toggle("ws-open");

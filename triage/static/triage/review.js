@@ -360,6 +360,5 @@ document.addEventListener("keydown", (event) => {
   work();
 });
 page.querySelector("[data-do=help]").addEventListener("click", KEYS["?"]);
-page.querySelector(".review-scope select").addEventListener("change", (event) => event.target.form.submit());
 setInterval(() => { if (!document.hidden) readAnew(); }, 15000);
 read();
