@@ -134,7 +134,7 @@ def start_postgres(root: Path, *, durable: bool = True) -> Server:
     root.mkdir(parents=True, exist_ok=True)
     who: dict[str, Any] = {}
     if os.geteuid() == 0:
-        who, binaries, root = _unprivileged(binaries, root)
+        who, binaries, root = unprivileged(binaries, root)
     data, log = root / "data", root / "postgres.log"
     password, port = kept_secret(root / "password"), kept_port(root / "port")
     log.touch()
@@ -217,7 +217,7 @@ def start_postgres(root: Path, *, durable: bool = True) -> Server:
     )
 
 
-def _unprivileged(binaries: Path, root: Path) -> tuple[dict[str, Any], Path, Path]:
+def unprivileged(binaries: Path, root: Path) -> tuple[dict[str, Any], Path, Path]:
     """Return whom to run as, and binaries and data where that user can reach them. Never opens up a home."""
     import pwd
 

@@ -26,7 +26,7 @@ def start_with_template(root: Path, *, durable: bool = True) -> embedded.Server:
     """Its database `smartops` is empty; `TEMPLATE` has all tables."""
     root.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:  # where the user that it runs as can reach its data
-        *_, root = embedded._unprivileged(BASE, root)
+        *_, root = embedded.unprivileged(BASE, root)
     shutil.rmtree(root)  # an earlier run's, under the same name
     root.mkdir()
     KEPT.mkdir(parents=True, exist_ok=True)

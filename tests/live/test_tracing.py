@@ -15,12 +15,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.live.alerts import follow
 from tests.live.desk import DIRECT, Desk
 from tests.live.test_notifications import ALLOWED, start_io
-from tests.sla.receivers import receiver
+from tests.sla.receivers import Receiver, receiver
 
 _INTEGRATION = """
 from servers.services.integrations import create_integration
 print(create_integration(values={{"name": {!r}, "source": "generic"}})[1])
 """
+
+#: What triage is called in a worker, and where it is begun.
+TRIAGE = {"triage", "run/triage.run_jobs"}
 
 
 class Span(NamedTuple):
@@ -115,6 +118,20 @@ def trace_of(headers: dict[str, str]) -> str:
     return headers["traceparent"].split("-")[1]
 
 
+def traces_heard(traced: tuple[Desk, Collector], there: Receiver) -> set[str]:
+    """The traces in the two messages that came, once the collector has their spans and that of triage."""
+    desk, collector = traced
+    desk.wait_for(lambda: len(there.requests) == 2, 30, "both messages")
+    heard = {trace_of(request.headers) for request in there.requests}
+
+    def complete() -> bool:
+        names = [span.name for trace in heard for span in collector.of(trace)]
+        return names.count("deliver webhook") == 2 and bool(TRIAGE & set(names))
+
+    desk.wait_for(complete, 20, "the spans")
+    return heard
+
+
 def test_one_trace_leads_from_the_request_through_the_task_to_the_message(
     traced: tuple[Desk, Collector],
 ) -> None:
@@ -126,24 +143,13 @@ def test_one_trace_leads_from_the_request_through_the_task_to_the_message(
         start_io(desk)
         status, answer = desk.post("/api/v1/tickets/", {"title": "VPN is down"})
         assert status == 201, answer
-        desk.wait_for(lambda: len(there.requests) == 2, 30, "both messages")
-        heard = {trace_of(request.headers) for request in there.requests}
-        [trace] = heard
-        names = {"triage", "run/triage.run_jobs"}
-        desk.wait_for(
-            lambda: (
-                sum(s.name == "deliver webhook" for s in collector.of(trace)) == 2
-                and bool(names & {s.name for s in collector.of(trace)})
-            ),
-            20,
-            "the spans",
-        )
+        [trace] = traces_heard(traced, there)
 
     spans = collector.of(trace)
     [request] = [span for span in spans if span.parent == ""]
     assert request.service == "smartops-web"
     assert request.name.startswith("POST api/v1/tickets/")
-    assert names & {span.name for span in spans if span.service == "smartops-worker"}
+    assert TRIAGE & {span.name for span in spans if span.service == "smartops-worker"}
     delivered = [span for span in spans if span.name == "deliver webhook"]
     assert {span.parent for span in delivered} == {request.id}
     assert {span.name for span in spans if span.parent in {d.id for d in delivered}} >= {"POST"}
@@ -259,7 +265,6 @@ def test_an_alert_that_was_posted_within_a_callers_trace_is_in_it_up_to_the_mess
 ) -> None:
     desk, collector = traced
     theirs, above = "ab" * 16, "cd" * 8
-    triaged = {"triage", "run/triage.run_jobs"}
     with receiver() as there:
         make_callback(desk, there.url)
         desk.start_web()
@@ -273,18 +278,8 @@ def test_an_alert_that_was_posted_within_a_callers_trace_is_in_it_up_to_the_mess
         )
         with DIRECT.open(call, timeout=20) as answer:
             assert answer.headers["X-Request-ID"] == f"{theirs}-{above}-01"
-        desk.wait_for(lambda: len(there.requests) == 2, 30, "both messages")
-        heard = {trace_of(request.headers) for request in there.requests}
-        desk.wait_for(
-            lambda: (
-                sum(span.name == "deliver webhook" for span in collector.of(theirs)) == 2
-                and bool(triaged & {span.name for span in collector.of(theirs)})
-            ),
-            20,
-            "the spans",
-        )
+        assert traces_heard(traced, there) == {theirs}
 
-    assert heard == {theirs}
     [request] = [span for span in collector.of(theirs) if span.name == "POST intake"]
     assert request.parent == above
     delivered = [span for span in collector.of(theirs) if span.name == "deliver webhook"]

@@ -3,6 +3,9 @@ import { call, h } from "./desk.js";
 
 const WAIT = 180, FOUND = 6; // ms after the last letter, tickets
 
+/** Whether a key that was pressed asks for it. */
+export const asksForIt = ({ key, ctrlKey, metaKey, altKey, shiftKey }) => key.toLowerCase() === "k" && (ctrlKey || metaKey) && !altKey && !shiftKey;
+
 /** `commands()` lists what the page itself offers: [{ label, hint, run }]. Returns what opens the palette, and starts `fetching` what
  *  is offered later. */
 export const palette = (commands, fetching = async () => {}) => {

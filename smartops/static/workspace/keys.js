@@ -1,4 +1,5 @@
 // Keys of a page: single letters while nobody types, unless this browser's reader switched them off, and Ctrl-K always.
+import { asksForIt } from "../desk/palette.js";
 
 const TYPED = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 const OFF = "letters-off";
@@ -24,7 +25,7 @@ export const onKeys = (keys) => {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+    if (asksForIt(event)) {
       if (!keys["ctrl+k"]) return;
       event.preventDefault();
       keys["ctrl+k"]();
