@@ -176,7 +176,7 @@ def alerts(user: Any) -> list[dict[str, Any]]:
             "ticket_id": row.ticket_id,
             "title": row.ticket.title,
             "state": STATES[row.breach],
-            "sla_type": sla_type(row.clock.metric),
+            "sla_type": sla_type(row.clock.metric).replace("_", " "),
             "level": row.level,
             "at": row.detected_at,
         }

@@ -332,6 +332,12 @@ def test_the_page_costs_the_same_statements_however_much_there_is(
     assert statements_of(lambda: client.get("/")) == few
 
 
+def test_escalations_name_what_was_promised_in_words(desk: User) -> None:
+    make_escalation(metric="next_update")
+
+    assert [alert["sla_type"] for alert in panels.alerts(desk)] == ["next update"]
+
+
 def test_a_title_is_never_read_as_markup(desk: User, client: Client) -> None:
     make_escalation(make_ticket(title="<script>alert(1)</script>", priority=1))
     client.force_login(desk)

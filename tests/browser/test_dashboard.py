@@ -76,7 +76,7 @@ def test_an_escalation_is_shown_the_moment_that_it_is_told(
         "type": "alert",
         "id": 900_001,
         "ticket_id": 17,
-        "sla_type": "response",
+        "sla_type": "next_update",
         "level": 2,
         "state": "alert",
         "timestamp": datetime.now(UTC).isoformat(),
@@ -88,6 +88,7 @@ def test_an_escalation_is_shown_the_moment_that_it_is_told(
     newest = opened.locator(".alerts li").first
     expect(newest).to_contain_text("#17")
     expect(newest).to_contain_text("warning")
+    expect(newest).to_contain_text("next update, level 2")
 
 
 def test_a_feed_that_broke_off_is_taken_up_where_it_was(
@@ -131,6 +132,22 @@ def test_on_a_phone_nothing_is_cut_off(opened: Page) -> None:
 
     assert too_wide(opened) <= 0
     expect(opened.get_by_role("heading", name="Next deadlines")).to_be_visible()
+
+
+def test_the_wall_cuts_no_escalation_in_half(opened: Page, desk: str) -> None:
+    for n in range(8):
+        make_escalation(make_ticket(title=f"Lift {n} is stuck"), breach=True)
+    opened.set_viewport_size({"width": 1440, "height": 900})
+    opened.goto(f"{desk}/?wall=1")
+
+    panel = opened.locator("[data-panel=alerts]").bounding_box()
+    lines = [line.bounding_box() for line in opened.locator(".alerts li").all()]
+    assert panel
+    assert len(lines) == 8
+    inside = [box for box in lines if box and box["x"] < panel["x"] + panel["width"]]
+    assert len(inside) >= 5
+    for box in inside:
+        assert box["y"] + box["height"] <= panel["y"] + panel["height"]
 
 
 def test_the_wall_shows_everything_on_one_screen(opened: Page, desk: str) -> None:

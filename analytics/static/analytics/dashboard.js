@@ -65,7 +65,7 @@ const arrived = (alert) => {
   list.prepend(h("li", { "data-id": alert.id, "data-tone": breach ? "bad" : "warn", class: "new" },
     h("span", { class: "badge", "data-tone": breach ? "bad" : "warn" }, breach ? "✕ breach" : "! warning"),
     h("a", { class: "plain cut", href: `/tickets/${alert.ticket_id}/` }, `#${alert.ticket_id}`),
-    h("span", { class: "small faint" }, `${alert.sla_type}, level ${alert.level}, `,
+    h("span", { class: "small faint" }, `${alert.sla_type.replace("_", " ")}, level ${alert.level}, `,
       h("time", { "data-ago": alert.timestamp, datetime: alert.timestamp }))));
   while (list.children.length > 8) list.lastElementChild.remove();
   retime();
