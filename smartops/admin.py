@@ -20,7 +20,7 @@ from knox.models import AuthToken
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from tickets.lifecycle import Status
+from tickets.lifecycle import LIVE
 from tickets.models import Priority, Ticket, TriageStatus
 from tickets.services.access import create_token
 from workers.admin import FixedRows
@@ -101,11 +101,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not request.user.has_perm("tickets.view_ticket"):
         return {**context, "figures": []}
     mine = Ticket.objects.visible_to(request.user)
-    working = mine.filter(status__in=[Status.OPEN, Status.IN_PROGRESS])
     tickets = reverse("admin:tickets_ticket_changelist")
+    live = f"{tickets}?status__in={','.join(LIVE)}"  # what the desk's own pages call open
     figures = [
-        (f"Open {priority.label}", _count(working.filter(status=Status.OPEN, priority=priority)),
-         f"{tickets}?status__exact=open&priority__exact={priority.value}")
+        (f"Open {priority.label}", _count(mine.filter(status__in=LIVE, priority=priority)),
+         f"{live}&priority__exact={priority.value}")
         for priority in Priority
     ]  # fmt: skip
     may_review = request.user.has_perm("tickets.change_ticket")

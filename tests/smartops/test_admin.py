@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.factories import make_escalation, make_ticket, make_user
+from tickets.lifecycle import Status
 from tickets.models import Category, Comment, Ticket, TicketEvent
 from triage.models import RoutingRule, Rule, TriageJob
 from triage.services import run_jobs
@@ -400,3 +401,15 @@ def test_a_task_monitor_that_nobody_named_is_no_item(client: Client, settings: A
     client.force_login(make_user("op", "Admin"))
 
     assert "Flower" not in client.get("/admin/").content.decode()
+
+
+def test_the_index_counts_as_open_what_the_desk_does_and_leads_to_those_tickets() -> None:
+    for status in Status:
+        make_ticket(title=f"It is {status.value}", status=status.value, priority=2)
+    page = (client := signed_in("Agent")).get("/admin/")
+
+    [(count, address)] = [row[1:] for row in page.context["figures"] if row[0] == "Open P2 high"]
+
+    assert count == "3"
+    listed = client.get(address).context["cl"].result_list
+    assert {ticket.status for ticket in listed} == {"open", "in_progress", "on_hold"}
