@@ -22,7 +22,7 @@ from workers.dispatch import silence
 
 SEED: Final = 20
 DAYS: Final = 14
-TICKETS: Final = 360
+TICKETS: Final = 240
 SOURCE: Final = "demo"
 TRIAGED_WITHIN: Final = timedelta(seconds=1)
 
