@@ -44,6 +44,7 @@ def opened(page: Page, desk: str, sockets: list[WebSocketRoute]) -> Page:
     page.add_init_script(WATCH_SHIFTS)
     sign_in(page, desk)
     page.goto(f"{desk}/")
+    until(page, lambda: bool(sockets))
     return page
 
 
