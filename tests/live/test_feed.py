@@ -17,7 +17,6 @@ from tests.live.alerts import Watch, alert_ids, follow, heard
 from tests.live.desk import Desk
 
 ARRIVES = 10.0  # seconds that a test waits for what takes a moment
-pytestmark = pytest.mark.xdist_group("feed")  # one web process for all of them
 
 
 @pytest.fixture(scope="module")

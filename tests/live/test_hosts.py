@@ -12,7 +12,6 @@ from tests.live.site import WEB, WORKERS, Site, opened
 
 VANISHED_SECONDS = 40.0  # after which nothing of a host that was cut off may be in the way
 BACK_SECONDS = 60.0  # to come back, on a busy machine
-pytestmark = pytest.mark.xdist_group("hosts")  # one site for all of them
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from workers import queues
 NUDGE_SECONDS = 10  # the sweep finds earlier what no message has found
 NO_ANSWER_SECONDS = 3.0  # an answer may not wait for a broker that is away
 AWAY = "The broker does not answer: tickets are accepted and will be triaged when it is back."
-pytestmark = pytest.mark.xdist_group("rabbitmq")  # one RabbitMQ for all of them
 
 
 @pytest.fixture(scope="module")
