@@ -206,7 +206,7 @@ def measure(desk: Desk, count: int) -> list[Result]:
     return [
         *results,
         Result(
-            *(f"the same by group, {count:,} tickets, p95", by_group, "ms", 3),
+            *(f"performance of 30 days by group, {count:,} tickets, p95", by_group, "ms", 3),
             *("the whole", whole),
             at_most=True,
         ),
