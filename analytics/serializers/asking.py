@@ -13,6 +13,7 @@ from analytics.periods import MOST_DAYS, Period, period_of, zone_of
 from analytics.scopes import By, Scope, scope_of
 
 DAYS: Final = 30
+PARTS: Final = [by.value for by in By]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,12 @@ class AskingSerializer(serializers.Serializer[Any]):
     department = serializers.CharField(required=False, default=None)
     group = serializers.CharField(required=False, default=None)
     agent = serializers.CharField(required=False, default=None)
-    by = serializers.ChoiceField(choices=[by.value for by in By], required=False, default=None)
+    by = serializers.ChoiceField(
+        choices=PARTS,
+        required=False,
+        default=None,
+        error_messages={"invalid_choice": f'"{{input}}" is none of {", ".join(PARTS)}.'},
+    )
 
     def validate_tz(self, value: str) -> Any:
         try:
@@ -69,6 +75,4 @@ DATED: Final = [
         "tz", str, description="Time zone of the days, as Europe/Berlin; UTC unless told"
     ),
 ]
-PARTED: Final = [
-    OpenApiParameter("by", str, enum=[by.value for by in By], description="Each of these, too")
-]
+PARTED: Final = [OpenApiParameter("by", str, enum=PARTS, description="Each of these, too")]

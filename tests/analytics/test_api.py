@@ -354,3 +354,9 @@ def test_an_answer_takes_as_many_statements_with_many_rows_as_with_few(
         make_ticket(at=now, group="Messaging", assignee=person.username, priority=1 + number % 4)
 
     assert statements() == few <= 20
+
+
+def test_a_part_that_there_is_not_is_told_those_that_there_are(api: APIClient) -> None:
+    [said] = api.get(f"{API}analytics/summary/?by=colour").json()["errors"]["by"]
+
+    assert said == '"colour" is none of department, group, agent, priority.'
