@@ -16,7 +16,7 @@ from analytics import report as reading
 from analytics.bounds import TooMuch
 from analytics.performance import performance
 from analytics.scopes import NONE, By
-from analytics.serializers.asking import asked_of
+from analytics.serializers.asking import PARTS, asked_of
 from tickets.models import Department
 from tickets.naming import join_names
 from tickets.services import UnknownNames
@@ -73,7 +73,7 @@ def report_page(request: HttpRequest) -> HttpResponse:
             **PERIODS,
             asked.period.days: PERIODS.get(asked.period.days, f"{asked.period.days} days"),
         },
-        "parts": [by.value for by in By],
+        "parts": PARTS,
         "chosen": {
             "days": asked.period.days,
             "by": given["by"],
